@@ -1,0 +1,21 @@
+//! The words that every other crate speaks: addresses, domains, ids, envelopes,
+//! levels of protection, replies, header blocks and the reading of MIME.
+//!
+//! This crate never does IO, never reads a clock and never makes randomness:
+//! time and entropy are handed in through [`Clock`] and [`Entropy`].
+
+pub mod address;
+pub mod envelope;
+pub mod header;
+pub mod id;
+pub mod protection;
+pub mod reading;
+pub mod reply;
+pub mod seam;
+
+pub use address::{Address, AddressError, Domain};
+pub use envelope::{Envelope, Recipient, ReversePath};
+pub use id::{MessageId, OrgId, ParcelId};
+pub use protection::{Level, Method, MxLookup, Need};
+pub use reply::{EnhancedCode, Reply};
+pub use seam::{Clock, Entropy};
