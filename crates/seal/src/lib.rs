@@ -1,1 +1,16 @@
-//! Stub.
+//! The choice of a method for one recipient's copy, and the only maker of a
+//! [`Parcel`], which is the only thing that can be queued or sent.
+//!
+//! Pure: no IO, no clock, no randomness of its own. Keys are handed in.
+//!
+//! **Invariant**: a `Parcel` comes from this crate or not at all. One that was
+//! stored comes back through [`Parcel::from_bytes`], which checks a tag over
+//! organisation, message, content, recipients, method and need.
+
+mod choice;
+mod edits;
+mod parcel;
+
+pub use choice::{Capabilities, Choice, choose};
+pub use edits::Edits;
+pub use parcel::{BodyDigest, Content, Forged, Kind, NotTransit, Parcel, Stamp, TagKey};

@@ -1,0 +1,72 @@
+//! What is changed between the stored original and a recipient's copy.
+//!
+//! Only whole header fields are removed or replaced; every other byte of the
+//! message stays as it was received, so that signatures of the sender survive.
+
+use mail::header::{self, Field};
+use serde::{Deserialize, Serialize};
+
+/// The changes for one recipient's copy.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edits {
+    /// The value of the Subject field instead of the sender's, encoded for the wire.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+}
+
+impl Edits {
+    /// The recipient's copy of `stored`.
+    pub fn apply(&self, stored: &[u8]) -> Vec<u8> {
+        let message = header::split(stored);
+        let mut copy = Vec::with_capacity(stored.len() + 64);
+        for field in header::fields(message.header).filter(|field| !is_private(field)) {
+            self.copy_field(&field, &mut copy);
+        }
+        copy.extend_from_slice(b"\r\n");
+        copy.extend_from_slice(message.body);
+        copy
+    }
+
+    fn copy_field(&self, field: &Field<'_>, copy: &mut Vec<u8>) {
+        match &self.subject {
+            Some(subject) if field.is("Subject") => {
+                copy.extend_from_slice(b"Subject: ");
+                copy.extend_from_slice(subject.as_bytes());
+                copy.extend_from_slice(b"\r\n");
+            }
+            _ => copy.extend_from_slice(field.raw),
+        }
+    }
+}
+
+/// Fields that are for this system or for the sender alone: a Bcc field would
+/// tell every recipient of the hidden ones.
+fn is_private(field: &Field<'_>) -> bool {
+    const PREFIX: &[u8] = b"x-sealpost-";
+    let is_ours = field.name.get(..PREFIX.len()).is_some_and(|name| name.eq_ignore_ascii_case(PREFIX));
+    is_ours || field.is("Bcc") || field.is("Resent-Bcc") || field.is("Return-Path")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(subject: Option<&str>, stored: &str, expect: &str) {
+        let edits = Edits { subject: subject.map(str::to_owned) };
+        assert_eq!(String::from_utf8(edits.apply(stored.as_bytes())).unwrap(), expect);
+    }
+
+    #[test]
+    fn private_fields_are_removed_and_the_rest_is_kept() {
+        check(
+            None,
+            "A: 1\r\n x\r\nbCC: h@x.example\r\nX-Sealpost-Stream: a\r\n b\r\nTo: y\r\n\r\nBcc: in body\r\n",
+            "A: 1\r\n x\r\nTo: y\r\n\r\nBcc: in body\r\n",
+        );
+    }
+
+    #[test]
+    fn the_subject_is_replaced_whole() {
+        check(Some("Hello"), "Subject: [secure]\r\n SSN\r\nTo: y\r\n\r\nb", "Subject: Hello\r\nTo: y\r\n\r\nb");
+    }
+}

@@ -1,0 +1,337 @@
+//! A parcel: what one recipient, or several of one domain treated alike, will
+//! get. Its fields are private, and its makers check that what it promises can
+//! be kept by what it holds.
+//!
+//! In the database a parcel stands as bytes with a tag (HMAC-SHA-256 under a
+//! key of the organisation). A row that was edited, or moved to another
+//! message, organisation or parcel, does not come back as a parcel.
+
+use aws_lc_rs::{digest, hmac};
+use mail::{Address, Level, MessageId, Method, Need, OrgId, ParcelId, Recipient};
+use serde::{Deserialize, Serialize};
+
+use crate::edits::Edits;
+
+/// SHA-256 of the stored bytes of a message.
+pub type BodyDigest = [u8; 32];
+
+/// The key of an organisation's tags.
+pub struct TagKey(hmac::Key);
+
+impl TagKey {
+    /// The key with these bytes, derived by the vault.
+    pub fn new(bytes: &[u8; 32]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
+    }
+}
+
+/// What a parcel is for. It decides what may happen when it can't be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The sender's content. Rerouted when the need can't be met.
+    Content,
+    /// The portal's notice: a fixed template. Never rerouted.
+    Notice,
+    /// The portal's one-time code. Never rerouted; not sent below its need.
+    Code,
+    /// A word to the sender about a message: a DSN, a note about a hold.
+    /// Never rerouted, never bounced.
+    Dsn,
+}
+
+impl Kind {
+    /// A number for the database's narrow row.
+    pub const fn number(self) -> u8 {
+        match self {
+            Kind::Content => 0,
+            Kind::Notice => 1,
+            Kind::Code => 2,
+            Kind::Dsn => 3,
+        }
+    }
+
+    /// The word for it in receipts and events.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Kind::Content => "content",
+            Kind::Notice => "notice",
+            Kind::Code => "code",
+            Kind::Dsn => "dsn",
+        }
+    }
+}
+
+/// What goes over the wire.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// The stored original, whose digest this is, with these edits.
+    Original {
+        /// SHA-256 of the stored bytes.
+        body_sha256: BodyDigest,
+        /// What changes in the recipient's copy.
+        edits: Edits,
+    },
+    /// Bytes of the parcel's own, made from a fixed template.
+    Template(Vec<u8>),
+}
+
+/// Where a parcel belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// The organisation that sends.
+    pub org: OrgId,
+    /// The message that it is about.
+    pub message: MessageId,
+    /// The parcel's own id.
+    pub parcel: ParcelId,
+}
+
+/// Transit can't meet this need: such content goes by another method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("transport security can't meet the need {0}")]
+pub struct NotTransit(pub Need);
+
+/// The bytes are no parcel of this place: edited, moved, or of another key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a stored parcel does not carry the tag of its place")]
+pub struct Forged;
+
+/// What one recipient, or several of one domain treated alike, will get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parcel {
+    stamp: Stamp,
+    inner: Inner,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Inner {
+    kind: Kind,
+    recipients: Vec<Recipient>,
+    method: Method,
+    need: Need,
+    content: Content,
+}
+
+impl Parcel {
+    /// The stored original for recipients of one domain, over a connection
+    /// that proves what `need` asks.
+    pub fn original(
+        stamp: Stamp,
+        recipients: Vec<Recipient>,
+        need: Need,
+        body_sha256: BodyDigest,
+        edits: Edits,
+    ) -> Result<Self, NotTransit> {
+        if need.transit().is_none() {
+            return Err(NotTransit(need));
+        }
+        let content = Content::Original { body_sha256, edits };
+        Ok(Self { stamp, inner: Inner { kind: Kind::Content, recipients, method: Method::Tls, need, content } })
+    }
+
+    /// A notice that something waits in the portal. It may cross in clear,
+    /// since its template holds nothing of the message.
+    pub fn notice(stamp: Stamp, recipient: Recipient, template: Vec<u8>) -> Self {
+        Self::template(stamp, Kind::Notice, recipient, Method::Portal, Need::None, template)
+    }
+
+    /// A one-time code for the portal, which needs `level` of its connection.
+    pub fn code(stamp: Stamp, recipient: Recipient, level: Level, template: Vec<u8>) -> Self {
+        let need = match level {
+            Level::None => Need::None,
+            Level::Encrypted => Need::Encrypted,
+            Level::Verified => Need::Verified,
+            Level::Anchored => Need::Anchored,
+        };
+        Self::template(stamp, Kind::Code, recipient, Method::Portal, need, template)
+    }
+
+    /// A word to the sender, without content; it needs `encrypted`.
+    pub fn dsn(stamp: Stamp, recipient: Recipient, template: Vec<u8>) -> Self {
+        Self::template(stamp, Kind::Dsn, recipient, Method::Tls, Need::Encrypted, template)
+    }
+
+    fn template(stamp: Stamp, kind: Kind, to: Recipient, method: Method, need: Need, bytes: Vec<u8>) -> Self {
+        let inner = Inner { kind, recipients: vec![to], method, need, content: Content::Template(bytes) };
+        Self { stamp, inner }
+    }
+
+    /// The same promise for some of its recipients under an id of its own, for
+    /// when the others are done with.
+    pub fn for_rest(&self, parcel: ParcelId, keep: impl Fn(&Address) -> bool) -> Self {
+        let mut rest = self.clone();
+        rest.stamp.parcel = parcel;
+        rest.inner.recipients.retain(|recipient| keep(&recipient.address));
+        rest
+    }
+
+    /// Where it belongs.
+    pub const fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
+    /// Its id.
+    pub const fn id(&self) -> ParcelId {
+        self.stamp.parcel
+    }
+
+    /// The organisation that sends.
+    pub const fn org(&self) -> OrgId {
+        self.stamp.org
+    }
+
+    /// The message that it is about.
+    pub const fn message(&self) -> MessageId {
+        self.stamp.message
+    }
+
+    /// What it is for.
+    pub const fn kind(&self) -> Kind {
+        self.inner.kind
+    }
+
+    /// Who gets it: at least one, all of one domain.
+    pub fn recipients(&self) -> &[Recipient] {
+        &self.inner.recipients
+    }
+
+    /// The method of protection.
+    pub const fn method(&self) -> Method {
+        self.inner.method
+    }
+
+    /// What the connection must prove.
+    pub const fn need(&self) -> Need {
+        self.inner.need
+    }
+
+    /// What goes over the wire.
+    pub const fn content(&self) -> &Content {
+        &self.inner.content
+    }
+
+    /// The bytes for the wire before they are signed. `stored` is the stored
+    /// original, which is looked at only where the parcel refers to it, and
+    /// must then be the very bytes that were judged.
+    pub fn open(&self, stored: &[u8]) -> Result<Vec<u8>, Forged> {
+        match &self.inner.content {
+            Content::Original { body_sha256, edits } => {
+                if digest::digest(&digest::SHA256, stored).as_ref() != body_sha256 {
+                    return Err(Forged);
+                }
+                Ok(edits.apply(stored))
+            }
+            Content::Template(bytes) => Ok(bytes.clone()),
+        }
+    }
+
+    /// The form for the database: format, tag, content.
+    pub fn to_bytes(&self, key: &TagKey) -> Vec<u8> {
+        let inner = serde_json::to_vec(&self.inner).expect("a parcel has nothing that JSON can't hold");
+        let tag = hmac::sign(&key.0, &bound(self.stamp, &inner));
+        let mut bytes = Vec::with_capacity(1 + TAG_BYTES + inner.len());
+        bytes.push(FORMAT);
+        bytes.extend_from_slice(tag.as_ref());
+        bytes.extend_from_slice(&inner);
+        bytes
+    }
+
+    /// The parcel whose bytes these are, if they were made for this place.
+    pub fn from_bytes(bytes: &[u8], key: &TagKey, stamp: Stamp) -> Result<Self, Forged> {
+        let (format, rest) = bytes.split_first().ok_or(Forged)?;
+        let (tag, inner) = rest.split_at_checked(TAG_BYTES).ok_or(Forged)?;
+        if *format != FORMAT || hmac::verify(&key.0, &bound(stamp, inner), tag).is_err() {
+            return Err(Forged);
+        }
+        let inner = serde_json::from_slice(inner).map_err(|_| Forged)?;
+        Ok(Self { stamp, inner })
+    }
+}
+
+const FORMAT: u8 = 1;
+const TAG_BYTES: usize = 32;
+
+/// What the tag covers: the place and everything in the parcel. The first
+/// three have fixed lengths, so that no two places read alike.
+fn bound(stamp: Stamp, inner: &[u8]) -> Vec<u8> {
+    let mut bound = Vec::with_capacity(64 + inner.len());
+    bound.extend_from_slice(b"sealpost parcel 1\n");
+    bound.extend_from_slice(&stamp.org.0.to_be_bytes());
+    bound.extend_from_slice(stamp.message.as_bytes());
+    bound.extend_from_slice(stamp.parcel.as_bytes());
+    bound.extend_from_slice(inner);
+    bound
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(org: u32, message: u8, parcel: u8) -> Stamp {
+        Stamp {
+            org: OrgId(org),
+            message: MessageId::from_bytes([message; 16]),
+            parcel: ParcelId::from_bytes([parcel; 16]),
+        }
+    }
+
+    fn recipient(text: &str) -> Recipient {
+        Recipient::new(Address::parse(text).unwrap())
+    }
+
+    fn digest_of(bytes: &[u8]) -> BodyDigest {
+        digest::digest(&digest::SHA256, bytes).as_ref().try_into().unwrap()
+    }
+
+    fn sample() -> Parcel {
+        let to = vec![recipient("a@x.example"), recipient("b@x.example")];
+        Parcel::original(stamp(1, 2, 3), to, Need::Verified, digest_of(b"A: 1\r\n\r\nb"), Edits::default()).unwrap()
+    }
+
+    #[test]
+    fn a_parcel_comes_back_as_it_was() {
+        let key = TagKey::new(&[7; 32]);
+        let parcel = sample();
+        assert_eq!(Parcel::from_bytes(&parcel.to_bytes(&key), &key, parcel.stamp()), Ok(parcel));
+    }
+
+    #[test]
+    fn an_edited_or_moved_row_is_refused() {
+        let key = TagKey::new(&[7; 32]);
+        let bytes = sample().to_bytes(&key);
+        for place in [stamp(2, 2, 3), stamp(1, 3, 3), stamp(1, 2, 4)] {
+            assert_eq!(Parcel::from_bytes(&bytes, &key, place), Err(Forged));
+        }
+        assert_eq!(Parcel::from_bytes(&bytes, &TagKey::new(&[8; 32]), stamp(1, 2, 3)), Err(Forged));
+        for at in 0..bytes.len() {
+            let mut edited = bytes.clone();
+            edited[at] ^= 1;
+            assert_eq!(Parcel::from_bytes(&edited, &key, stamp(1, 2, 3)), Err(Forged), "byte {at}");
+            assert_eq!(Parcel::from_bytes(&bytes[..at], &key, stamp(1, 2, 3)), Err(Forged), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn content_is_never_sealed_for_transit_where_policy_needs_more() {
+        for need in Need::ALL.into_iter().filter(|need| need.transit().is_none()) {
+            let made =
+                Parcel::original(stamp(1, 2, 3), vec![recipient("a@x.example")], need, [0; 32], Edits::default());
+            assert_eq!(made, Err(NotTransit(need)));
+        }
+    }
+
+    #[test]
+    fn other_bytes_than_those_judged_are_refused() {
+        assert_eq!(sample().open(b"A: 1\r\n\r\nb").unwrap(), b"A: 1\r\n\r\nb");
+        assert_eq!(sample().open(b"A: 1\r\n\r\nc"), Err(Forged));
+    }
+
+    #[test]
+    fn the_rest_keeps_the_promise() {
+        let rest = sample().for_rest(ParcelId::from_bytes([9; 16]), |address| address.local() == "b");
+        assert_eq!(rest.recipients().len(), 1);
+        assert_eq!((rest.need(), rest.method(), rest.kind()), (Need::Verified, Method::Tls, Kind::Content));
+    }
+}
