@@ -12,6 +12,7 @@ pub mod protection;
 pub mod reading;
 pub mod reply;
 pub mod seam;
+pub mod sevenbit;
 
 pub use address::{Address, AddressError, Domain};
 pub use envelope::{Envelope, Recipient, ReversePath};

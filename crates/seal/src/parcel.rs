@@ -73,8 +73,8 @@ pub enum Content {
         /// What changes in the recipient's copy.
         edits: Edits,
     },
-    /// Bytes of the parcel's own, made from a fixed template.
-    Template(Vec<u8>),
+    /// A text of the parcel's own, made from a fixed template: CRLF line ends.
+    Template(String),
 }
 
 /// Where a parcel belongs.
@@ -133,12 +133,12 @@ impl Parcel {
 
     /// A notice that something waits in the portal. It may cross in clear,
     /// since its template holds nothing of the message.
-    pub fn notice(stamp: Stamp, recipient: Recipient, template: Vec<u8>) -> Self {
+    pub fn notice(stamp: Stamp, recipient: Recipient, template: String) -> Self {
         Self::template(stamp, Kind::Notice, recipient, Method::Portal, Need::None, template)
     }
 
     /// A one-time code for the portal, which needs `level` of its connection.
-    pub fn code(stamp: Stamp, recipient: Recipient, level: Level, template: Vec<u8>) -> Self {
+    pub fn code(stamp: Stamp, recipient: Recipient, level: Level, template: String) -> Self {
         let need = match level {
             Level::None => Need::None,
             Level::Encrypted => Need::Encrypted,
@@ -149,12 +149,12 @@ impl Parcel {
     }
 
     /// A word to the sender, without content; it needs `encrypted`.
-    pub fn dsn(stamp: Stamp, recipient: Recipient, template: Vec<u8>) -> Self {
+    pub fn dsn(stamp: Stamp, recipient: Recipient, template: String) -> Self {
         Self::template(stamp, Kind::Dsn, recipient, Method::Tls, Need::Encrypted, template)
     }
 
-    fn template(stamp: Stamp, kind: Kind, to: Recipient, method: Method, need: Need, bytes: Vec<u8>) -> Self {
-        let inner = Inner { kind, recipients: vec![to], method, need, content: Content::Template(bytes) };
+    fn template(stamp: Stamp, kind: Kind, to: Recipient, method: Method, need: Need, text: String) -> Self {
+        let inner = Inner { kind, recipients: vec![to], method, need, content: Content::Template(text) };
         Self { stamp, inner }
     }
 
@@ -223,7 +223,7 @@ impl Parcel {
                 }
                 Ok(edits.apply(stored))
             }
-            Content::Template(bytes) => Ok(bytes.clone()),
+            Content::Template(text) => Ok(text.clone().into_bytes()),
         }
     }
 
