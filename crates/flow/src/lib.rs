@@ -1,1 +1,3 @@
-//! Stub.
+//! The journey of a message: accept, decide, seal, enqueue, deliver, record.
+
+pub mod arrival;

@@ -1,0 +1,110 @@
+//! The desk: what a listener asks of the journey, and what it hands over.
+//!
+//! A listener never sees a key, a policy or the store. It recognises a client
+//! through the desk, hands over a message as it arrives, and repeats the
+//! desk's reply to the client.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+
+use identity::Sender;
+use mail::{Address, Envelope, Reply};
+use zeroize::Zeroizing;
+
+/// A future that the desk gives.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Where listeners bring clients and their messages.
+pub trait Desk: Send + Sync + 'static {
+    /// Whether the login and the password are those of a credential that is
+    /// not revoked. An unknown login costs as much work as a wrong password.
+    fn authenticate(&self, attempt: Attempt) -> Answer<'_, Result<Sender, AuthRefused>>;
+
+    /// Whether the client may still use this reverse path; asked at each MAIL
+    /// FROM, so that access which was ended is noticed in a long session.
+    ///
+    /// The listener has already refused addresses outside of
+    /// [`Sender::senders`]. `None` is the empty reverse path.
+    fn allows<'a>(&'a self, sender: &'a Sender, from: Option<&'a Address>) -> Answer<'a, Result<(), Reply>>;
+
+    /// Opens an intake for a message whose envelope is complete.
+    ///
+    /// An error is a reply of class 4 or 5 and ends the transaction.
+    fn begin(&self, submission: Submission) -> Answer<'_, Result<Box<dyn Intake>, Reply>>;
+}
+
+/// One message on its way in.
+///
+/// Dropped before [`finish`](Intake::finish) it was abandoned: nothing of it
+/// is kept, and nobody was told that it had been taken.
+pub trait Intake: Send {
+    /// Takes the next bytes: dots unstuffed, line ends CRLF, cut anywhere.
+    /// They are never empty and, within [`smtp::server::Limits`], never too many.
+    ///
+    /// After an error nothing more is pushed and the reply, of class 4 or 5,
+    /// is given to the client when the message ends.
+    fn push<'a>(&'a mut self, content: &'a [u8]) -> Answer<'a, Result<(), Reply>>;
+
+    /// The message is whole. The reply may be positive only when the message
+    /// is durable. The future is run to its end even when the client is gone.
+    fn finish(self: Box<Self>) -> Answer<'static, Reply>;
+}
+
+/// A try to log in.
+pub struct Attempt {
+    /// What the client says it is.
+    pub login: String,
+    /// What should prove it.
+    pub password: Zeroizing<String>,
+    /// Where it connects from.
+    pub peer: IpAddr,
+}
+
+/// Why a client is not recognised. The client can't tell an unknown login
+/// from a wrong password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuthRefused {
+    /// Unknown, wrong, revoked or locked.
+    #[error("the login or the password is wrong")]
+    Wrong,
+    /// Too many passwords are being checked.
+    #[error("too many logins are being checked")]
+    Busy,
+    /// Too many failures from this address.
+    #[error("too many failed logins from this address")]
+    TooMany,
+    /// The store can't be asked at present.
+    #[error("credentials can't be looked up at present")]
+    Unavailable,
+}
+
+/// All that a listener knows of a message before its content.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// Who hands it in, and the addresses that it may send as.
+    pub sender: Sender,
+    /// Reverse path and recipients, with their parameters.
+    pub envelope: Envelope,
+    /// The argument of EHLO or HELO; never more than a claim.
+    pub helo: String,
+    /// Where it connects from.
+    pub peer: IpAddr,
+    /// The connection's TLS.
+    pub tls: Option<TlsFacts>,
+    /// The `with` keyword of Received (RFC 3848, RFC 6531): `ESMTPSA`.
+    pub with: &'static str,
+    /// What BODY said (RFC 6152).
+    pub body: smtp::server::BodyKind,
+    /// What SIZE said (RFC 1870).
+    pub declared_bytes: Option<u64>,
+}
+
+/// What is known of a connection's TLS, in the words of a receipt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFacts {
+    /// `TLSv1.3`.
+    pub version: &'static str,
+    /// The name of the cipher suite: `TLS13_AES_256_GCM_SHA384`.
+    pub cipher: String,
+}
