@@ -8,9 +8,17 @@
 //! organisation, message, content, recipients, method and need.
 
 mod choice;
+mod dkim;
 mod edits;
 mod parcel;
 
 pub use choice::{Capabilities, Choice, choose};
+pub use dkim::{BadKey, DkimKey};
 pub use edits::Edits;
 pub use parcel::{BodyDigest, Content, Forged, Kind, NotTransit, Parcel, Stamp, TagKey};
+
+/// Base 64 with padding (RFC 4648 §4).
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
