@@ -1,3 +1,5 @@
 //! The journey of a message: accept, decide, seal, enqueue, deliver, record.
 
 pub mod arrival;
+mod dsn;
+pub mod listener;

@@ -1,1 +1,7 @@
-//! Stub.
+//! SMTP: its grammar and both of its state machines, bytes in and replies out.
+//!
+//! This crate never opens a socket, never reads a clock and never decides what
+//! becomes of a message.
+
+pub mod client;
+pub mod server;

@@ -1,0 +1,140 @@
+//! The one question before every route and command: may this principal do
+//! this to that?
+//!
+//! Two tables and two bounds. [`fits`] says to which kind of thing an action
+//! is done, [`may`] which kind of principal may do it; then the organisations
+//! must be the same, and a recipient stays with its own copy of one message.
+//! Every match is exhaustive, so that a new principal or action is not
+//! compiled until someone has decided.
+
+use mail::{MessageId, OrgId};
+
+use crate::principal::Principal;
+
+/// What is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Hand in a message by SMTP.
+    Submit,
+    /// Move a message along its journey: decide, seal, deliver, record.
+    Process,
+    /// See that a message exists, its timeline and its recipients.
+    ReadTimeline,
+    /// Read what a message says.
+    ReadContent,
+    /// Release or refuse a held message.
+    JudgeHeld,
+    /// Read and export the receipts of a message.
+    ReadReceipts,
+    /// Read and verify the ledger.
+    ReadLedger,
+    /// See how much waits.
+    ReadQueue,
+    /// Read the policy in force, and explain a decision.
+    ReadPolicy,
+    /// Make, list and revoke credentials of submission.
+    ManageCredentials,
+    /// Ask for a code at the portal.
+    RequestCode,
+    /// Open the message at the portal, having proven what its policy asks.
+    OpenAtPortal,
+    /// Make or list organisations.
+    ManageOrganisations,
+    /// Make, rotate and rewrap keys at rest.
+    RotateKeys,
+}
+
+/// To what it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Resource {
+    /// An organisation as a whole: its queue, its policy, its credentials.
+    Organisation(OrgId),
+    /// A message.
+    Message(OrgId, MessageId),
+    /// One recipient's copy of a message at the portal.
+    Copy(OrgId, MessageId, u32),
+    /// An organisation's ledger.
+    Ledger(OrgId),
+    /// The machine and all that it runs.
+    Deployment,
+}
+
+/// The principal may not. Says nothing of whether the resource exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not allowed")]
+pub struct Forbidden;
+
+/// Whether `principal` may do `action` to `resource`.
+pub fn authorize(principal: &Principal, action: Action, resource: &Resource) -> Result<(), Forbidden> {
+    let allowed = fits(action, resource) && may(principal, action) && within(principal, resource);
+    allowed.then_some(()).ok_or(Forbidden)
+}
+
+/// To which kind of resource an action is done.
+fn fits(action: Action, resource: &Resource) -> bool {
+    use Action as A;
+    use Resource as R;
+    match action {
+        A::Submit | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => matches!(resource, R::Organisation(_)),
+        A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts => {
+            matches!(resource, R::Message(..))
+        }
+        A::RequestCode | A::OpenAtPortal => matches!(resource, R::Copy(..)),
+        A::ReadLedger => matches!(resource, R::Ledger(_)),
+        A::ManageOrganisations | A::RotateKeys => matches!(resource, R::Deployment),
+    }
+}
+
+/// Which kind of principal may do what.
+fn may(principal: &Principal, action: Action) -> bool {
+    use Action as A;
+    match principal {
+        Principal::Submission { .. } => match action {
+            A::Submit => true,
+            A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts | A::ReadLedger => false,
+            A::ReadQueue | A::ReadPolicy | A::ManageCredentials | A::RequestCode | A::OpenAtPortal => false,
+            A::ManageOrganisations | A::RotateKeys => false,
+        },
+        Principal::Operator { .. } => match action {
+            A::ReadTimeline | A::JudgeHeld | A::ReadReceipts | A::ReadLedger | A::ReadQueue => true,
+            A::ReadPolicy | A::ManageCredentials => true,
+            // A body needs a reason and a record of the look; no command of today takes one.
+            A::ReadContent => false,
+            A::Submit | A::Process | A::RequestCode | A::OpenAtPortal => false,
+            A::ManageOrganisations | A::RotateKeys => false,
+        },
+        Principal::Host { .. } => match action {
+            A::ManageOrganisations | A::RotateKeys => true,
+            A::Submit | A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts => false,
+            A::ReadLedger | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => false,
+            A::RequestCode | A::OpenAtPortal => false,
+        },
+        Principal::System { .. } => match action {
+            A::Process | A::ReadContent | A::ReadPolicy | A::ReadQueue | A::ReadLedger => true,
+            A::Submit | A::ReadTimeline | A::JudgeHeld | A::ReadReceipts | A::ManageCredentials => false,
+            A::RequestCode | A::OpenAtPortal | A::ManageOrganisations | A::RotateKeys => false,
+        },
+        Principal::Recipient { .. } => match action {
+            A::RequestCode | A::OpenAtPortal => true,
+            A::Submit | A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts => false,
+            A::ReadLedger | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => false,
+            A::ManageOrganisations | A::RotateKeys => false,
+        },
+    }
+}
+
+/// Nobody leaves the own organisation, and a recipient not the own copy.
+fn within(principal: &Principal, resource: &Resource) -> bool {
+    let same_org = match resource {
+        Resource::Organisation(org) | Resource::Ledger(org) => principal.org() == Some(*org),
+        Resource::Message(org, _) | Resource::Copy(org, _, _) => principal.org() == Some(*org),
+        Resource::Deployment => principal.org().is_none(),
+    };
+    let own_copy = match (principal, resource) {
+        (Principal::Recipient { org, message, recipient }, resource) => {
+            *resource == Resource::Copy(*org, *message, *recipient)
+        }
+        _ => true,
+    };
+    same_org && own_copy
+}
