@@ -1,0 +1,144 @@
+//! What changes: a transition is the unit that happens whole or not at all.
+
+use jiff::Timestamp;
+use mail::{MessageId, OrgId, ParcelId};
+
+use crate::body::SpooledBody;
+use crate::row::{Dimensions, MessageState, ParcelState};
+
+/// Writes of one organisation and the journal row that tells of them, all in
+/// one transaction.
+#[derive(Debug)]
+pub struct Transition {
+    /// The organisation.
+    pub org: OrgId,
+    /// What changes.
+    pub writes: Vec<Write>,
+    /// What the journal says of it.
+    pub journal: Option<JournalNew>,
+}
+
+/// A journal row to be appended.
+#[derive(Debug, Clone)]
+pub struct JournalNew {
+    /// The message that it is about, if it is about one.
+    pub message: Option<MessageId>,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Bytes of `ledger`, opaque here.
+    pub entry: Vec<u8>,
+}
+
+/// One change. Where a guard is named and fails, the whole transition fails
+/// with [`StoreError::Conflict`](crate::StoreError::Conflict).
+#[derive(Debug)]
+pub enum Write {
+    /// A new message. Guard: its id is new.
+    Accept(Box<Acceptance>),
+    /// A message leaves `Accepted` or `Held`. Guard: it is in one of them.
+    Decided {
+        /// The message.
+        message: MessageId,
+        /// Where it stands now.
+        state: MessageState,
+    },
+    /// A new parcel in the queue. Guard: its id is new, its message is there.
+    Enqueue(NewParcel),
+    /// A parcel leaves the queue, and its lease ends. Guard: it is waiting, and
+    /// no other node has leased it.
+    Finish {
+        /// The parcel.
+        parcel: ParcelId,
+        /// Where it stands now.
+        state: ParcelState,
+    },
+    /// A parcel is tried again later, its attempts rise by one, and its lease
+    /// ends. Guard: it is waiting, and no other node has leased it.
+    Retry {
+        /// The parcel.
+        parcel: ParcelId,
+        /// When it is to be tried.
+        due: Timestamp,
+    },
+    /// A new portal link. Guard: its hash is new, its message is there.
+    Link(NewLink),
+    /// A portal link changes. Guard: it has the version named, which rises.
+    LinkState {
+        /// Keyed hash of the link's id.
+        hash: [u8; 32],
+        /// The version that the change was worked out from.
+        expected_version: i64,
+        /// Its new sealed state.
+        sealed: Vec<u8>,
+        /// Its new end.
+        expires_at: Timestamp,
+    },
+    /// A domain's mail host showed a level. The best one is kept.
+    Posture {
+        /// Keyed index of the domain.
+        domain: [u8; 16],
+        /// The level shown.
+        level: u8,
+        /// When.
+        at: Timestamp,
+    },
+    /// The message's key is destroyed and the message is
+    /// [`Erased`](MessageState::Erased). Guard: the message is there.
+    EraseKey {
+        /// The message.
+        message: MessageId,
+    },
+}
+
+/// A message that the door took.
+#[derive(Debug)]
+pub struct Acceptance {
+    /// Its id.
+    pub message: MessageId,
+    /// When it was received.
+    pub received_at: Timestamp,
+    /// `Accepted`, or what was decided already: `Decided`, `Held` or `Refused`.
+    pub state: MessageState,
+    /// Its sealed body, from [`Store::new_body`](crate::Store::new_body).
+    pub body: SpooledBody,
+    /// Its key, wrapped by the organisation's.
+    pub wrapped_key: Vec<u8>,
+    /// Its sealed envelope.
+    pub envelope: Vec<u8>,
+    /// What reports split it by.
+    pub dimensions: Dimensions,
+}
+
+/// A parcel to be queued.
+#[derive(Debug, Clone)]
+pub struct NewParcel {
+    /// Its id.
+    pub parcel: ParcelId,
+    /// Its message.
+    pub message: MessageId,
+    /// Its kind, a number of `seal`.
+    pub kind: u8,
+    /// When it is to be tried.
+    pub due: Timestamp,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// The sealed parcel.
+    pub sealed: Vec<u8>,
+}
+
+/// A portal link to be made.
+#[derive(Debug, Clone)]
+pub struct NewLink {
+    /// Keyed hash of its id.
+    pub hash: [u8; 32],
+    /// The message that it opens.
+    pub message: MessageId,
+    /// Which recipient of the message it is for.
+    pub recipient: u32,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it stops opening anything.
+    pub expires_at: Timestamp,
+    /// Its sealed state.
+    pub sealed: Vec<u8>,
+}
