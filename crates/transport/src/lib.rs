@@ -1,1 +1,30 @@
-//! Stub.
+//! The only outbound mail sockets: MX lookup, connections, TLS and what it
+//! proved, delivery.
+//!
+//! This crate never decides what a message needs and never gives it up: it is
+//! handed a [`seal::Parcel`], which says what the connection must prove, and
+//! answers with a [`Fate`] for each recipient. It knows no queue, no database
+//! and no policy.
+//!
+//! **Invariant**: content crosses a connection only through [`send`], which
+//! takes only a [`Cleared`]; the only maker of that is [`Channel::clear`],
+//! which compares what the channel proved with what the parcel needs.
+//!
+//! Standards: RFC 5321 §5.1 (which hosts), RFC 7505 (null MX), RFC 3207
+//! (STARTTLS), RFC 2920, RFC 3030, RFC 6152, RFC 6531, RFC 1870, RFC 3461.
+
+mod cause;
+mod config;
+mod delivery;
+mod network;
+mod proof;
+mod resolver;
+mod transport;
+
+pub use cause::{Cause, Inability, Stage};
+pub use config::{Limits, Route, RouteError, RouteHost, Timeouts, TransportConfig};
+pub use delivery::{Attempt, Delivery, Fate, PeerFeatures, Tried, Wire, WireError};
+pub use network::{Network, Pending, Stream, TokioNetwork};
+pub use proof::{Fault, Judgement, Proof, TlsProof};
+pub use resolver::{Exchange, Exchanges, ResolveError, Resolver};
+pub use transport::Transport;

@@ -1,0 +1,5 @@
+//! The client's side of SMTP.
+
+mod error;
+
+pub use error::ProtocolError;

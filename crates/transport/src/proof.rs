@@ -1,0 +1,107 @@
+//! What a connection proved, in the form that receipts keep.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use mail::{Level, MxLookup};
+use serde::{Deserialize, Serialize};
+
+/// What a connection proved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// The level that it reached.
+    pub level: Level,
+    /// The name of the MX host, as an A-label; for a route its TLS name.
+    pub mx: String,
+    /// The address that was connected to.
+    pub address: IpAddr,
+    /// How the host was known to be the domain's.
+    pub mx_lookup: MxLookup,
+    /// What TLS proved; nothing where the connection is clear.
+    pub tls: Option<TlsProof>,
+}
+
+/// What a TLS handshake proved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TlsProof {
+    /// `TLSv1.2` or `TLSv1.3`.
+    pub version: String,
+    /// The cipher suite by its registered name.
+    pub cipher: String,
+    /// SHA-256 of the peer's certificate (DER).
+    pub certificate_sha256: [u8; 32],
+    /// How the certificate was judged.
+    pub judgement: Judgement,
+}
+
+impl TlsProof {
+    /// How the certificate was verified, for people: `chain and name mx.example`.
+    pub fn verified(&self) -> String {
+        self.judgement.to_string()
+    }
+}
+
+/// How a certificate was judged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Judgement {
+    /// Its chain leads to a configured anchor and it is for this name.
+    Verified {
+        /// The name that was asked for.
+        name: String,
+    },
+    /// It did not verify.
+    NotVerified {
+        /// The name that was asked for.
+        name: String,
+        /// What is wrong with it.
+        fault: Fault,
+    },
+}
+
+/// What is wrong with a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// Its chain leads to no configured anchor.
+    UnknownIssuer,
+    /// It is for another name.
+    WrongName,
+    /// Its time is over.
+    Expired,
+    /// Its time has not come.
+    NotYetValid,
+    /// It is not for servers.
+    WrongPurpose,
+    /// It breaks another rule of RFC 5280, or its algorithms are too weak.
+    Unusable,
+}
+
+impl Fault {
+    /// The word for it in events and JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Fault::UnknownIssuer => "unknown issuer",
+            Fault::WrongName => "wrong name",
+            Fault::Expired => "expired",
+            Fault::NotYetValid => "not yet valid",
+            Fault::WrongPurpose => "not for servers",
+            Fault::Unusable => "unusable",
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl fmt::Display for Judgement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Judgement::Verified { name } => write!(f, "chain and name {name}"),
+            Judgement::NotVerified { name, fault } => write!(f, "not verified for {name}: {fault}"),
+        }
+    }
+}
