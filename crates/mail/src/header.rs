@@ -3,6 +3,9 @@
 //! Editing keeps every field that it is not told to change byte for byte, so
 //! that a signature over them survives.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 /// A message cut at the empty line between its header block and its body.
 #[derive(Clone, Copy, Debug)]
 pub struct Split<'a> {
@@ -66,6 +69,35 @@ pub fn first(header: &[u8], name: &str) -> Option<String> {
     fields(header).find(|field| field.is(name)).map(|field| field.text())
 }
 
+/// A value for the wire: as it is where it is plain, else in encoded words
+/// (RFC 2047), folded. Line ends and controls become blanks, so that no text
+/// can add a field.
+pub fn encoded(text: &str) -> String {
+    let safe: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let is_plain = safe.is_ascii() && safe.len() <= PLAIN_MAX && !safe.contains("=?");
+    if is_plain { safe.trim().to_owned() } else { encoded_words(safe.trim()) }
+}
+
+/// A plain value stays on one line with any field name (RFC 5322 §2.1.1).
+const PLAIN_MAX: usize = 900;
+/// Bytes of text in an encoded word: 60 characters of base 64, within the 75
+/// that RFC 2047 §2 allows.
+const WORD_BYTES_MAX: usize = 45;
+
+fn encoded_words(text: &str) -> String {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    for c in text.chars() {
+        if word.len() + c.len_utf8() > WORD_BYTES_MAX {
+            words.push(std::mem::take(&mut word));
+        }
+        word.push(c);
+    }
+    words.push(word);
+    let encode = |word: &String| format!("=?utf-8?B?{}?=", STANDARD.encode(word));
+    words.iter().map(encode).collect::<Vec<_>>().join("\r\n ")
+}
+
 fn field_end(bytes: &[u8]) -> usize {
     let mut at = 0;
     while let Some(newline) = bytes[at..].iter().position(|byte| *byte == b'\n') {
@@ -110,5 +142,16 @@ mod tests {
         assert_eq!(found[0].text(), "a b");
         assert!(found[1].is("tO"));
         assert_eq!(found[2].value, b"");
+    }
+
+    #[test]
+    fn a_value_is_encoded_for_the_wire() {
+        assert_eq!(encoded("A message\r\nBcc: x"), "A message  Bcc: x");
+        assert_eq!(encoded("Été"), "=?utf-8?B?w4l0w6k=?=");
+        let long = encoded(&"é".repeat(100));
+        assert!(long.split("\r\n ").all(|word| word.len() <= 75));
+        let message = format!("Subject: {long}\r\n\r\n");
+        let parsed = mail_parser::MessageParser::new().parse(message.as_bytes()).unwrap();
+        assert_eq!(parsed.subject(), Some("é".repeat(100).as_str()));
     }
 }
