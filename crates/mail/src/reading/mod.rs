@@ -4,6 +4,15 @@
 //! One reading serves the detectors, the portal's page and attachment rules.
 //! Outside data: depth, parts and sizes are bounded, and nothing here panics.
 
+mod field;
+mod html;
+mod read;
+mod transfer;
+
+pub use field::unstructured;
+pub use html::html_text;
+pub use read::{header_block, read};
+
 /// How much a reading may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {

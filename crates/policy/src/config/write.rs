@@ -1,0 +1,89 @@
+//! A policy in its one canonical form.
+
+use std::fmt::Write;
+
+use toml::Value;
+
+use crate::policy::Policy;
+use crate::rule::{Act, Rule};
+
+/// The form's version: it changes when the same policy would get another text
+/// or the same text another meaning.
+const FORMAT: &str = "# Sealpost policy, format 1\n";
+
+/// Every value of the policy, defaults too, in one fixed order.
+pub(crate) fn canonical(policy: &Policy) -> String {
+    let mut out = FORMAT.to_owned();
+    out.push_str("[policy]\n");
+    line(&mut out, "default", policy.default.word().into());
+    out.push_str("[policy.subject]\n");
+    line(&mut out, "replace", policy.subject.replace.into());
+    line(&mut out, "replacement", policy.subject.replacement.as_str().into());
+    line(&mut out, "confidence", policy.subject.confidence.into());
+    out.push_str("[policy.detectors]\n");
+    list(&mut out, "off", policy.detectors.off.iter().map(|detector| detector.word().into()));
+    for rule in &policy.rules {
+        out.push_str("[[policy.rule]]\n");
+        write_rule(&mut out, rule);
+    }
+    out
+}
+
+fn write_rule(out: &mut String, rule: &Rule) {
+    line(out, "name", rule.name.as_str().into());
+    if let Some(reason) = &rule.reason {
+        line(out, "reason", reason.as_str().into());
+    }
+    write_when(out, rule);
+    match &rule.act {
+        Act::Require(need) => line(out, "require", need.word().into()),
+        Act::Hold => line(out, "hold", true.into()),
+        Act::Refuse => line(out, "refuse", true.into()),
+        Act::Exempt(rules) => list(out, "exempt", rules.iter().map(|name| name.as_str().into())),
+    }
+}
+
+fn write_when(out: &mut String, rule: &Rule) {
+    let when = &rule.when;
+    list(out, "sender", when.sender.iter().map(|glob| glob.as_str().into()));
+    list(out, "sender_domain", when.sender_domain.iter().map(|domain| domain.to_string().into()));
+    list(out, "recipient", when.recipient.iter().map(|glob| glob.as_str().into()));
+    list(out, "recipient_domain", when.recipient_domain.iter().map(|domain| domain.to_string().into()));
+    list(out, "subject_tag", when.subject_tag.iter().map(|tag| tag.as_str().into()));
+    if !when.header.is_empty() {
+        let fields = when.header.iter().map(|(name, glob)| (name.clone(), Value::from(glob.as_str())));
+        line(out, "header", Value::Table(fields.collect()));
+    }
+    if let Some(direction) = when.direction {
+        line(out, "direction", direction.word().into());
+    }
+    if let Some(size) = when.size_min {
+        line(out, "size_min", i64::try_from(size).unwrap_or(i64::MAX).into());
+    }
+    list(out, "attachment_name", when.attachment_name.iter().map(|glob| glob.as_str().into()));
+    list(out, "attachment_type", when.attachment_type.iter().map(|glob| glob.as_str().into()));
+    let conditions = when.detector.iter().map(|condition| {
+        let name = condition.detector.map_or("any", |detector| detector.word());
+        let count = i64::try_from(condition.count).unwrap_or(i64::MAX);
+        let fields: [(String, Value); 3] = [
+            ("name".into(), name.into()),
+            ("confidence".into(), condition.confidence.into()),
+            ("count".into(), count.into()),
+        ];
+        Value::Table(fields.into_iter().collect())
+    });
+    list(out, "detector", conditions);
+}
+
+/// A list in one line; an empty one is left out.
+fn list(out: &mut String, key: &str, values: impl Iterator<Item = Value>) {
+    let values: Vec<Value> = values.collect();
+    if !values.is_empty() {
+        line(out, key, Value::Array(values));
+    }
+}
+
+fn line(out: &mut String, key: &str, value: Value) {
+    // Writing to a String can't fail.
+    let _ = writeln!(out, "{key} = {value}");
+}

@@ -1,0 +1,225 @@
+//! From facts to decisions. Every matching rule counts and the strictest wins:
+//! none < encrypted < verified < anchored < end_to_end < portal < hold < refuse.
+//!
+//! The order of rules matters only for the order of reasons.
+
+use mail::{Address, Need};
+
+use crate::detect;
+use crate::facts::Facts;
+use crate::finding::{Finding, Where};
+use crate::policy::Policy;
+use crate::rule::{Act, Rule, Seen};
+use crate::switch;
+use crate::verdict::{Action, Because, Decision, SubjectAction, Verdict};
+
+/// The built-in rule that gives every copy its least need.
+pub(crate) const DEFAULT: &str = "default";
+/// The built-in rule for a message that can't be read.
+const UNREADABLE: &str = "unreadable";
+/// The built-in rule for the field `X-Sealpost-Protect`.
+const PROTECT: &str = "header-protect";
+/// The built-in rule for needs that no one copy can meet.
+const CONTRADICTION: &str = "contradiction";
+
+/// Names that no configured rule may have.
+pub(crate) const BUILT_IN: [&str; 6] =
+    [DEFAULT, UNREADABLE, PROTECT, CONTRADICTION, switch::TAGS[0].1, switch::TAGS[1].1];
+
+/// Judges a message: one decision for each recipient, with the rules that
+/// caused it. The same input always gives the same verdict.
+pub fn decide(policy: &Policy, facts: &Facts<'_>, recipients: &[Address]) -> Verdict {
+    let findings = match facts.reading {
+        Ok(reading) => detect::scan(&policy.detectors, reading),
+        Err(_) => Vec::new(),
+    };
+    let seen = see(facts, &findings);
+    let matching: Vec<&Rule> = policy.rules.iter().filter(|rule| rule.when.matches_message(&seen)).collect();
+    let built_in = built_in_claims(facts, &seen.subject);
+    let recipients = recipients
+        .iter()
+        .map(|recipient| (recipient.clone(), decide_one(policy, &matching, &built_in, recipient)))
+        .collect();
+    let subject = subject_action(policy, facts, &seen.subject, &findings);
+    Verdict { recipients, findings, subject }
+}
+
+fn see<'a>(facts: &Facts<'a>, findings: &'a [Finding]) -> Seen<'a> {
+    let attachments = match facts.reading {
+        Ok(reading) => reading.parts.iter().filter_map(attachment).collect(),
+        Err(_) => Vec::new(),
+    };
+    Seen {
+        sender: facts.sender,
+        subject: facts.subject(),
+        header: decoded_fields(facts.header),
+        direction: facts.direction,
+        body_bytes: facts.body_bytes,
+        attachments,
+        findings,
+    }
+}
+
+fn attachment(part: &mail::reading::Part) -> Option<(&str, &str)> {
+    match &part.place {
+        mail::reading::Place::Attachment(name) => Some((name, &part.content_type)),
+        mail::reading::Place::Text | mail::reading::Place::Html => None,
+    }
+}
+
+fn decoded_fields(header: &[u8]) -> Vec<(String, String)> {
+    mail::header::fields(header)
+        .map(|field| {
+            let name = String::from_utf8_lossy(field.name).trim_end().to_ascii_lowercase();
+            (name, mail::reading::unstructured(field.value))
+        })
+        .collect()
+}
+
+/// What one rule asks for.
+struct Claim {
+    action: Action,
+    because: Because,
+}
+
+/// The claims of the built-in rules, which no exemption cancels.
+fn built_in_claims(facts: &Facts<'_>, subject: &str) -> Vec<Claim> {
+    let mut claims = Vec::new();
+    if facts.reading.is_err() {
+        claims.push(Claim {
+            action: Action::Hold,
+            because: Because::built_in(UNREADABLE, Some("the message can't be read, so nobody can say what is in it")),
+        });
+    }
+    for rule in switch::tags_in(subject) {
+        let action = Action::Deliver { needs: Need::EndToEnd };
+        claims.push(Claim { action, because: Because::built_in(rule, None) });
+    }
+    for asked in switch::protect_fields(facts.header) {
+        claims.push(match asked {
+            Some(needs) => Claim { action: Action::Deliver { needs }, because: Because::built_in(PROTECT, None) },
+            None => Claim {
+                action: Action::Hold,
+                because: Because::built_in(PROTECT, Some("X-Sealpost-Protect names no level that there is")),
+            },
+        });
+    }
+    claims
+}
+
+fn decide_one(policy: &Policy, matching: &[&Rule], built_in: &[Claim], recipient: &Address) -> Decision {
+    let matching: Vec<&Rule> = matching.iter().copied().filter(|rule| rule.when.matches_recipient(recipient)).collect();
+    let cancelled: Vec<&str> = matching.iter().flat_map(|rule| exempted(rule)).collect();
+    let claims = matching.iter().filter(|rule| is_in_force(rule, &cancelled)).filter_map(|rule| claim(rule));
+    let claims: Vec<Claim> = built_in.iter().map(Claim::copy).chain(claims).collect();
+
+    let mut because = Vec::new();
+    let wants_default = !cancelled.contains(&DEFAULT) || claims.is_empty();
+    let outdone = claims.iter().any(|claim| claim.action.strictness() >= policy.default.strictness());
+    if wants_default && !outdone {
+        because.push(Because::built_in(DEFAULT, None));
+    }
+    let default = wants_default.then_some(Action::Deliver { needs: policy.default });
+    let action = strictest(default.into_iter().chain(claims.iter().map(|claim| claim.action)));
+    because.extend(listed(&matching, built_in, &cancelled));
+    if action.is_none() {
+        because.push(Because::built_in(CONTRADICTION, Some("no one copy can meet these needs")));
+    }
+    Decision { action: action.unwrap_or(Action::Hold), because }
+}
+
+impl Claim {
+    fn copy(&self) -> Claim {
+        Claim { action: self.action, because: self.because.clone() }
+    }
+}
+
+/// The rules that an exemption cancels.
+fn exempted(rule: &Rule) -> impl Iterator<Item = &str> {
+    match &rule.act {
+        Act::Exempt(rules) => rules.as_slice(),
+        Act::Require(_) | Act::Hold | Act::Refuse => &[],
+    }
+    .iter()
+    .map(String::as_str)
+}
+
+/// Only what requires a protection can be cancelled, never hold or refuse.
+fn is_in_force(rule: &Rule, cancelled: &[&str]) -> bool {
+    match rule.act {
+        Act::Require(_) => !cancelled.contains(&rule.name.as_str()),
+        Act::Hold | Act::Refuse => true,
+        Act::Exempt(_) => false,
+    }
+}
+
+fn claim(rule: &Rule) -> Option<Claim> {
+    let action = match rule.act {
+        Act::Require(needs) => Action::Deliver { needs },
+        Act::Hold => Action::Hold,
+        Act::Refuse => Action::Refuse,
+        Act::Exempt(_) => return None,
+    };
+    Some(Claim { action, because: because(rule) })
+}
+
+fn because(rule: &Rule) -> Because {
+    Because { rule: rule.name.clone(), reason: rule.reason.clone(), exempts: Vec::new() }
+}
+
+/// The reasons in order: built-in rules, then the policy's; exemptions where
+/// they cancelled something that matched.
+fn listed(matching: &[&Rule], built_in: &[Claim], cancelled: &[&str]) -> Vec<Because> {
+    let mut reasons: Vec<Because> = built_in.iter().map(|claim| claim.because.clone()).collect();
+    for rule in matching {
+        match &rule.act {
+            Act::Exempt(rules) => {
+                let exempts: Vec<String> = rules.iter().filter(|name| did_match(matching, name)).cloned().collect();
+                if !exempts.is_empty() {
+                    reasons.push(Because { exempts, ..because(rule) });
+                }
+            }
+            Act::Require(_) | Act::Hold | Act::Refuse if is_in_force(rule, cancelled) => reasons.push(because(rule)),
+            Act::Require(_) | Act::Hold | Act::Refuse => {}
+        }
+    }
+    reasons
+}
+
+fn did_match(matching: &[&Rule], name: &str) -> bool {
+    name == DEFAULT || matching.iter().any(|rule| rule.name == name && matches!(rule.act, Act::Require(_)))
+}
+
+/// The strictest of the actions; `None` where they contradict each other:
+/// OpenPGP with S/MIME, or either with the portal.
+fn strictest(actions: impl Iterator<Item = Action>) -> Option<Action> {
+    let actions: Vec<Action> = actions.collect();
+    let asks = |need: Need| actions.contains(&Action::Deliver { needs: need });
+    let strictest = actions.iter().copied().max_by_key(|action| (action.strictness(), exactness(*action)))?;
+    let exact = [Need::OpenPgp, Need::Smime, Need::Portal].into_iter().filter(|need| asks(*need)).count();
+    match strictest {
+        Action::Hold | Action::Refuse => Some(strictest),
+        Action::Deliver { .. } if exact > 1 => None,
+        Action::Deliver { .. } => Some(strictest),
+    }
+}
+
+/// Of `end_to_end` and an exact method, which are equally strict, the exact one counts.
+fn exactness(action: Action) -> u8 {
+    match action {
+        Action::Deliver { needs: Need::OpenPgp | Need::Smime } => 1,
+        Action::Deliver { .. } | Action::Hold | Action::Refuse => 0,
+    }
+}
+
+fn subject_action(policy: &Policy, facts: &Facts<'_>, subject: &str, findings: &[Finding]) -> SubjectAction {
+    let tells = |finding: &Finding| finding.place == Where::Subject && finding.confidence >= policy.subject.confidence;
+    if policy.subject.replace && findings.iter().any(tells) {
+        return SubjectAction::Replace(policy.subject.replacement.replace("{organisation}", facts.organisation));
+    }
+    switch::clean_subject(subject).map_or(SubjectAction::Keep, SubjectAction::Clean)
+}
+
+#[cfg(test)]
+#[path = "decide_tests.rs"]
+mod tests;

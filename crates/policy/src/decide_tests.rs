@@ -1,0 +1,96 @@
+use super::*;
+use crate::facts::Direction;
+use mail::reading::{Limits, read};
+
+fn judge(policy: &str, raw: &str, recipient: &str) -> Verdict {
+    let policy = Policy::from_toml(policy).unwrap();
+    let reading = read(raw.as_bytes(), &Limits::default());
+    let facts = Facts {
+        direction: Direction::Outbound,
+        sender: Some(&Address::parse("dr@clinic.example").unwrap()),
+        header: mail::reading::header_block(raw.as_bytes()),
+        reading: reading.as_ref(),
+        body_bytes: raw.len() as u64,
+        organisation: "Lakeside",
+    };
+    decide(&policy, &facts, &[Address::parse(recipient).unwrap()])
+}
+
+/// `deliver need` or the action's word, then the reasons.
+fn told(verdict: &Verdict) -> String {
+    let (_, decision) = &verdict.recipients[0];
+    let action = match decision.action {
+        Action::Deliver { needs } => needs.word(),
+        Action::Hold | Action::Refuse => decision.action.word(),
+    };
+    let because: Vec<String> = decision.because.iter().map(Because::to_string).collect();
+    format!("{action}: {}", because.join("; "))
+}
+
+fn check(policy: &str, raw: &str, expect: &str) {
+    assert_eq!(told(&judge(policy, raw, "p@example.com")), expect, "{policy}");
+}
+
+const PLAIN: &str = "Subject: Hello\r\n\r\nHi.\r\n";
+
+#[test]
+fn everything_needs_verified_by_default() {
+    check("", PLAIN, "verified: default");
+}
+
+#[test]
+fn the_strictest_matching_rule_wins_whatever_the_order() {
+    let rule = |name: &str, act: &str| format!("[[policy.rule]]\nname = \"{name}\"\n{act}\n");
+    let anchored = rule("a", "require = \"anchored\"");
+    let portal = rule("p", "require = \"portal\"");
+    check(&format!("{anchored}{portal}"), PLAIN, "portal: a; p");
+    check(&format!("{portal}{anchored}"), PLAIN, "portal: p; a");
+    check(&rule("n", "require = \"none\""), PLAIN, "verified: default; n");
+    check(&rule("h", "hold = true"), PLAIN, "hold: h");
+    check(&(rule("h", "hold = true") + &rule("r", "refuse = true")), PLAIN, "refuse: h; r");
+}
+
+#[test]
+fn contradictory_exact_methods_hold() {
+    let rule = |name: &str, need: &str| format!("[[policy.rule]]\nname = \"{name}\"\nrequire = \"{need}\"\n");
+    let (pgp, smime) = (rule("g", "openpgp"), rule("s", "smime"));
+    check(&format!("{pgp}{smime}"), PLAIN, "hold: g; s; contradiction");
+    check(&format!("{pgp}{}", rule("p", "portal")), PLAIN, "hold: g; p; contradiction");
+    check(&format!("{pgp}{}", rule("e", "end_to_end")), PLAIN, "openpgp: g; e");
+}
+
+#[test]
+fn an_exemption_cancels_what_it_names() {
+    let policy = "[[policy.rule]]\nname = \"strict\"\nrequire = \"portal\"\n\
+        [[policy.rule]]\nname = \"kind\"\nreason = \"asked for it\"\nexempt = \"strict\"\nrecipient = \"p@*\"\n";
+    check(policy, PLAIN, "verified: default; kind (cancels strict: asked for it)");
+    assert_eq!(told(&judge(policy, PLAIN, "q@example.com")), "portal: strict");
+}
+
+#[test]
+fn the_default_is_cancelled_only_where_another_rule_says_what_is_needed() {
+    let exempt = "[[policy.rule]]\nname = \"plain\"\nreason = \"patient's documented choice\"\nexempt = \"default\"\n";
+    check(exempt, PLAIN, "verified: default; plain (cancels default: patient's documented choice)");
+    let none = format!("{exempt}[[policy.rule]]\nname = \"none\"\nrequire = \"none\"\n");
+    check(&none, PLAIN, "none: plain (cancels default: patient's documented choice); none");
+}
+
+#[test]
+fn switches_raise_to_end_to_end() {
+    check("", "Subject: [secure] Hello\r\n\r\nHi.\r\n", "end_to_end: subject-secure");
+    check("", "Subject: =?utf-8?q?=2Bencrypt=2B_Hello?=\r\n\r\nHi.\r\n", "end_to_end: subject-encrypt");
+    let verdict = judge("", "Subject: [secure] Hello\r\n\r\nHi.\r\n", "p@example.com");
+    assert_eq!(verdict.subject, SubjectAction::Clean("Hello".to_owned()));
+}
+
+#[test]
+fn the_protect_field_raises_and_an_unknown_level_holds() {
+    check("", "X-Sealpost-Protect: portal\r\n\r\nHi.\r\n", "portal: header-protect");
+    check("", "X-Sealpost-Protect: none\r\n\r\nHi.\r\n", "verified: default; header-protect");
+    check("", "X-Sealpost-Protect: most\r\n\r\nHi.\r\n", "hold: header-protect");
+}
+
+#[test]
+fn a_message_that_cannot_be_read_is_held() {
+    check("", " ", "hold: unreadable");
+}
