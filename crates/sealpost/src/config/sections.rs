@@ -1,0 +1,428 @@
+//! The sections and keys of the configuration, with their defaults.
+//!
+//! Every field here is a key, and every key has its line in
+//! `docs/configuration.md`; a test compares the two.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+use mail::Domain;
+use serde::{Deserialize, Serialize};
+
+use super::units::{NameServer, Secret, Size, Span};
+
+/// The whole configuration.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Config {
+    /// The organisations that are served: one written as `[organisation]`, or several as `[[organisation]]`.
+    pub organisation: Vec<Organisation>,
+    /// The machine.
+    pub server: Server,
+    /// Keys at rest.
+    #[serde(default)]
+    pub vault: Vault,
+    /// The doors for mail with authentication.
+    #[serde(default)]
+    pub submission: Submission,
+    /// The door for named networks.
+    #[serde(default)]
+    pub named_networks: NamedNetworks,
+    /// Outbound mail.
+    #[serde(default)]
+    pub delivery: Delivery,
+    /// Domains with a fixed host.
+    #[serde(default)]
+    pub route: Vec<Route>,
+    /// The pick-up portal.
+    #[serde(default)]
+    pub portal: Portal,
+    /// Signing.
+    #[serde(default)]
+    pub dkim: Dkim,
+    /// Rules and detectors, as the `policy` crate reads them.
+    #[serde(default)]
+    pub policy: toml::Table,
+    /// Health and metrics.
+    #[serde(default)]
+    pub health: Health,
+    /// Logs.
+    #[serde(default)]
+    pub log: Log,
+    /// The database.
+    #[serde(default)]
+    pub store: Store,
+}
+
+/// `[organisation]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Organisation {
+    /// Its name in commands and paths: lower-case letters, digits, hyphens.
+    pub slug: String,
+    /// Its name for people, as recipients know it.
+    pub name: String,
+    /// The number that notices give for questions.
+    pub phone: Option<String>,
+    /// The domains it sends from.
+    pub domains: Vec<Domain>,
+}
+
+/// `[server]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Server {
+    /// The public name of this machine.
+    pub hostname: Domain,
+    /// Where database and bodies are.
+    #[serde(default = "data_dir")]
+    pub data_dir: PathBuf,
+    /// What judging and sealing may hold in memory at once; a larger message waits for its turn.
+    #[serde(default = "judging_memory")]
+    pub judging_memory: Size,
+}
+
+fn data_dir() -> PathBuf {
+    PathBuf::from("/var/lib/sealpost")
+}
+
+fn judging_memory() -> Size {
+    Size(256_000_000)
+}
+
+/// `[vault]`: exactly one of the two is set.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Vault {
+    /// The file with the root key: mode 0600, outside the data directory.
+    pub root_key_file: Option<PathBuf>,
+    /// The variable of the environment that holds the root key.
+    pub root_key_env: Option<String>,
+}
+
+/// `[submission]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Submission {
+    /// Where STARTTLS comes before AUTH (RFC 6409).
+    pub starttls: Vec<SocketAddr>,
+    /// Where TLS comes first (RFC 8314).
+    pub tls: Vec<SocketAddr>,
+    /// The certificate chain, PEM.
+    pub certificate: Option<PathBuf>,
+    /// Its key, PEM.
+    pub key: Option<PathBuf>,
+    /// What one client may ask for.
+    pub limits: Limits,
+}
+
+impl Default for Submission {
+    fn default() -> Self {
+        let everywhere = |port| vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))];
+        Self {
+            starttls: everywhere(587),
+            tls: everywhere(465),
+            certificate: None,
+            key: None,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// `[submission.limits]`, which hold for `[named_networks]` too.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// Connections at once.
+    pub connections: u32,
+    /// Connections at once from one address.
+    pub connections_per_address: u32,
+    /// Messages a minute from one credential or named network; 0: no limit.
+    pub messages_per_minute: u32,
+    /// Recipients of one message.
+    pub recipients: u32,
+    /// Bytes of one message.
+    pub message_size: Size,
+    /// Bytes of one line of a message, without CRLF.
+    pub line_length: u32,
+    /// Multiparts and messages inside each other.
+    pub mime_depth: u32,
+    /// Parts of one message.
+    pub mime_parts: u32,
+    /// How long a client may say nothing.
+    pub idle: Span,
+    /// How long a session may last.
+    pub session: Span,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 5_000,
+            connections_per_address: 2_500,
+            messages_per_minute: 60_000,
+            recipients: 500,
+            message_size: Size(64_000_000),
+            line_length: 998,
+            mime_depth: 50,
+            mime_parts: 1_000,
+            idle: Span::minutes(5),
+            session: Span::hours(1),
+        }
+    }
+}
+
+/// `[named_networks]`: off while `listen` is empty.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NamedNetworks {
+    /// Where mail is taken without AUTH and TLS: loopback and private addresses only.
+    pub listen: Vec<SocketAddr>,
+    /// From whom.
+    pub networks: Vec<IpNet>,
+    /// With which sender domains; each belongs to an organisation.
+    pub sender_domains: Vec<Domain>,
+}
+
+/// `[delivery]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Delivery {
+    /// The port of MX hosts.
+    pub mx_port: u16,
+    /// Certificates to trust, PEM; none: the roots that are built in.
+    pub anchors: Option<PathBuf>,
+    /// Name servers to ask; none: the system's.
+    pub name_servers: Vec<NameServer>,
+    /// Whether mail may go to loopback and private addresses found by MX lookup.
+    pub allow_private: bool,
+    /// Waits between attempts; the last one repeats.
+    pub retry: Vec<Span>,
+    /// How long attempts go on before the sender is told that there will be none.
+    pub expiry: Span,
+    /// How long a domain may only defer before the copy goes to the portal.
+    pub reroute_after: Span,
+    /// The name said in EHLO; none: `server.hostname`.
+    pub helo: Option<Domain>,
+    /// Connections at once.
+    pub concurrency: u32,
+    /// Connections at once to one domain.
+    pub concurrency_per_domain: u32,
+    /// How long connecting may take.
+    pub connect_timeout: Span,
+    /// How long a peer may take for a reply (RFC 5321 §4.5.3.2).
+    pub reply_timeout: Span,
+    /// How long a peer may take for its reply to the end of the data (RFC 5321 §4.5.3.2.6).
+    pub data_timeout: Span,
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Self {
+            mx_port: 25,
+            anchors: None,
+            name_servers: Vec::new(),
+            allow_private: false,
+            retry: vec![Span::minutes(1), Span::minutes(5), Span::minutes(15), Span::minutes(30), Span::hours(1)],
+            expiry: Span::days(5),
+            reroute_after: Span::hours(4),
+            helo: None,
+            concurrency: 256,
+            concurrency_per_domain: 20,
+            connect_timeout: Span::seconds(30),
+            reply_timeout: Span::minutes(5),
+            data_timeout: Span::minutes(10),
+        }
+    }
+}
+
+/// `[[route]]`: a domain whose mail goes to a fixed host, without an MX lookup.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Route {
+    /// The recipients' domain.
+    pub domain: Domain,
+    /// A host name or an IP address.
+    pub host: String,
+    /// Its port.
+    #[serde(default = "smtp_port")]
+    pub port: u16,
+    /// The name that its certificate must bear; none: `host`.
+    pub tls_name: Option<Domain>,
+}
+
+fn smtp_port() -> u16 {
+    25
+}
+
+/// `[portal]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Portal {
+    /// Where pages are served.
+    pub listen: Vec<SocketAddr>,
+    /// What links begin with; none: `https://` and `server.hostname`.
+    pub url: Option<String>,
+    /// The certificate chain, PEM; none: that of `[submission]`.
+    pub certificate: Option<PathBuf>,
+    /// Its key, PEM.
+    pub key: Option<PathBuf>,
+    /// The language where a recipient's browser asks for none that there is.
+    pub language: Language,
+    /// How long a message can be picked up.
+    pub expiry: Span,
+}
+
+impl Default for Portal {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, 443))],
+            url: None,
+            certificate: None,
+            key: None,
+            language: Language::En,
+            expiry: Span::days(30),
+        }
+    }
+}
+
+/// A language that the portal speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// English.
+    En,
+    /// Spanish.
+    Es,
+}
+
+/// `[dkim]`: the keys themselves are in the vault.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Dkim {
+    /// The selector of every domain that has none of its own.
+    pub selector: String,
+    /// Selectors of single domains: `"clinic.example" = "s2"`.
+    pub selectors: BTreeMap<Domain, String>,
+}
+
+impl Default for Dkim {
+    fn default() -> Self {
+        Self { selector: "sealpost".to_owned(), selectors: BTreeMap::new() }
+    }
+}
+
+/// `[health]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Health {
+    /// Where `/livez`, `/readyz` and `/metrics` are.
+    pub listen: SocketAddr,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9464)) }
+    }
+}
+
+/// `[log]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Log {
+    /// The form of a line.
+    pub format: LogFormat,
+    /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,transport=debug`.
+    pub level: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Auto, level: "info".to_owned() }
+    }
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// A JSON object a line.
+    Json,
+    /// Text for people.
+    Text,
+}
+
+/// `[store]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Store {
+    /// Which database.
+    pub url: StoreUrl,
+}
+
+/// Which database there is. The URL of PostgreSQL may hold a password, so it is a secret.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(try_from = "String")]
+pub enum StoreUrl {
+    /// `sqlite`: the embedded one, in `server.data_dir`.
+    #[default]
+    Sqlite,
+    /// `postgres://user:password@host/database`.
+    Postgres(Secret),
+}
+
+impl TryFrom<String> for StoreUrl {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match text.as_str() {
+            "sqlite" => Ok(StoreUrl::Sqlite),
+            url if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+                Ok(StoreUrl::Postgres(Secret::from(text)))
+            }
+            _ => Err("neither \"sqlite\" nor postgres://…"),
+        }
+    }
+}
+
+impl Serialize for StoreUrl {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            StoreUrl::Sqlite => to.serialize_str("sqlite"),
+            StoreUrl::Postgres(secret) => secret.serialize(to),
+        }
+    }
+}
+
+impl Config {
+    /// What links to the portal begin with, without a slash at the end.
+    pub fn portal_url(&self) -> String {
+        match &self.portal.url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("https://{}", self.server.hostname),
+        }
+    }
+
+    /// The name said in EHLO.
+    pub fn helo(&self) -> &Domain {
+        self.delivery.helo.as_ref().unwrap_or(&self.server.hostname)
+    }
+
+    /// Certificate and key of the submission listeners.
+    pub fn submission_tls(&self) -> Option<(&Path, &Path)> {
+        Some((self.submission.certificate.as_deref()?, self.submission.key.as_deref()?))
+    }
+
+    /// Certificate and key of the portal: its own, else those of submission; none: plain HTTP, which only loopback may.
+    pub fn portal_tls(&self) -> Option<(&Path, &Path)> {
+        match (&self.portal.certificate, &self.portal.key) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            _ => self.submission_tls(),
+        }
+    }
+
+    /// The selector that signs for a domain.
+    pub fn dkim_selector(&self, domain: &Domain) -> &str {
+        self.dkim.selectors.get(domain).unwrap_or(&self.dkim.selector)
+    }
+}
