@@ -3,3 +3,4 @@
 pub mod arrival;
 mod dsn;
 pub mod listener;
+pub mod portal;

@@ -1,1 +1,13 @@
-//! Stub.
+//! Everything that is spoken over HTTP: the recipient's portal, the health
+//! checks, and the server that carries them.
+//!
+//! This crate converts at the edge: it never touches SQL, keys or the queue,
+//! and its pages say nothing that [`flow::portal`] did not decide.
+
+pub mod health;
+pub mod portal;
+pub mod sanitise;
+pub mod server;
+
+pub use portal::{Accent, Site};
+pub use server::{ServeError, ServeLimits, serve};

@@ -1,0 +1,32 @@
+# The portal's mails. Nothing about health belongs in any of these texts.
+
+notice-subject = { $clinic } has sent you a secure message
+notice-lead = { $clinic } has sent you a secure message.
+notice-button = Read the message
+notice-text-button =
+    To read it, open this page:
+    { $link }
+notice-how = We then mail a six-digit code to this address, to make sure that it is you. There is no account to make and no password to choose.
+notice-until = You can read the message until { $until }.
+notice-doubt = Not sure that this mail is really from us? Call { $clinic } at { $phone }, or see { $verify }
+notice-no-reply = Please do not reply to this mail: nobody reads the replies.
+
+code-subject = { $code } is your code for the message from { $clinic }
+code-lead = Your code for reading the message from { $clinic }:
+code-life = Enter it on the page that asked for it. It works once, for 10 minutes.
+code-secret = Give this code to nobody. { $clinic } never asks for it by phone or by mail.
+code-doubt = You did not ask for a code? Then you need not do anything: without the code nobody can read the message. If you are worried, call { $clinic } at { $phone }.
+
+date = { $month } { $day }, { $year }
+month-1 = January
+month-2 = February
+month-3 = March
+month-4 = April
+month-5 = May
+month-6 = June
+month-7 = July
+month-8 = August
+month-9 = September
+month-10 = October
+month-11 = November
+month-12 = December

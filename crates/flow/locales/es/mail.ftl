@@ -1,0 +1,32 @@
+# Los correos del portal. Nada sobre salud debe figurar en estos textos.
+
+notice-subject = { $clinic } le ha enviado un mensaje seguro
+notice-lead = { $clinic } le ha enviado un mensaje seguro.
+notice-button = Leer el mensaje
+notice-text-button =
+    Para leerlo, abra esta página:
+    { $link }
+notice-how = Después le enviaremos un código de seis cifras a esta dirección, para asegurarnos de que es usted. No hace falta crear una cuenta ni elegir una contraseña.
+notice-until = Puede leer el mensaje hasta el { $until }.
+notice-doubt = ¿No está seguro de que este correo sea realmente nuestro? Llame a { $clinic } al { $phone } o consulte { $verify }
+notice-no-reply = Por favor, no responda a este correo: nadie lee las respuestas.
+
+code-subject = { $code } es su código para el mensaje de { $clinic }
+code-lead = Su código para leer el mensaje de { $clinic }:
+code-life = Escríbalo en la página que se lo pidió. Sirve una sola vez, durante 10 minutos.
+code-secret = No dé este código a nadie. { $clinic } nunca se lo pedirá por teléfono ni por correo.
+code-doubt = ¿No pidió ningún código? Entonces no tiene que hacer nada: sin el código nadie puede leer el mensaje. Si le preocupa, llame a { $clinic } al { $phone }.
+
+date = { $day } de { $month } de { $year }
+month-1 = enero
+month-2 = febrero
+month-3 = marzo
+month-4 = abril
+month-5 = mayo
+month-6 = junio
+month-7 = julio
+month-8 = agosto
+month-9 = septiembre
+month-10 = octubre
+month-11 = noviembre
+month-12 = diciembre

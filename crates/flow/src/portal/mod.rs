@@ -1,0 +1,28 @@
+//! The portal's journey without HTTP: what one recipient's link is, when a code
+//! is sent, what opens the message, and the mails that the portal writes.
+//!
+//! The rules are pure functions over [`LinkState`]; [`Portal`] runs them
+//! against a [`PortalDesk`], which knows the vault, the store and the queue.
+//! This module never sees HTTP, never sends mail itself, and never tells a
+//! visitor whether a link exists.
+
+mod code;
+mod desk;
+mod language;
+mod link;
+mod mime;
+pub mod notice;
+mod passphrase;
+mod service;
+mod session;
+mod state;
+
+pub use code::Code;
+pub use desk::{Change, Content, DeskError, Factor, Found, Pending, PortalDesk, PortalEvent, Saved, Ticket};
+pub use language::{Catalogue, Language, UnknownLanguage};
+pub use link::{LinkId, LinkIdError};
+pub use notice::{Clinic, CodeMail, Mailbox, NoticeMail, link_url};
+pub use passphrase::{Passphrase, PassphraseError};
+pub use service::{Entry, PassphraseEntry, Portal, PortalError, Visit};
+pub use session::SessionToken;
+pub use state::{LinkState, NewLink, Notified, Refusal, Stage, StateError};

@@ -1,0 +1,228 @@
+//! The mails that the portal writes: the notice and the code.
+//!
+//! Fixed templates, in Fluent files. Nothing about health and nothing of the
+//! message is in them, in either part or in the subject: the clinic's name and
+//! phone number, one link, or one code.
+
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use mail::Address;
+
+use super::code::Code;
+use super::language::{Catalogue, Language};
+use super::link::LinkId;
+use super::mime::Alternatives;
+
+/// Who is speaking to the recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clinic {
+    /// The name that recipients know.
+    pub name: String,
+    /// A number that a person answers.
+    pub phone: String,
+    /// Where the clinic's clocks stand: dates are told in this zone.
+    pub time_zone: TimeZone,
+}
+
+/// A mailbox with the name that clients show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mailbox {
+    /// The name.
+    pub name: String,
+    /// The address.
+    pub address: Address,
+}
+
+/// What a notice is made from.
+#[derive(Debug, Clone)]
+pub struct NoticeMail<'a> {
+    /// Who is speaking.
+    pub clinic: &'a Clinic,
+    /// The From field; in the clinic's own domain, so that DKIM aligns.
+    pub from: &'a Mailbox,
+    /// The To field.
+    pub to: &'a Address,
+    /// The recipient's language.
+    pub language: Language,
+    /// Where the portal is: `https://portal.example`, without a slash at the end.
+    pub origin: &'a str,
+    /// The recipient's link.
+    pub link: LinkId,
+    /// When the link stops showing the message.
+    pub expires_at: Timestamp,
+    /// The Date field.
+    pub date: Timestamp,
+    /// `id@domain`, without angle brackets.
+    pub message_id: &'a str,
+}
+
+/// What the mail of a code is made from.
+#[derive(Debug, Clone)]
+pub struct CodeMail<'a> {
+    /// Who is speaking.
+    pub clinic: &'a Clinic,
+    /// The From field: the notice's.
+    pub from: &'a Mailbox,
+    /// The To field.
+    pub to: &'a Address,
+    /// The recipient's language.
+    pub language: Language,
+    /// The code.
+    pub code: &'a Code,
+    /// The Date field.
+    pub date: Timestamp,
+    /// `id@domain`, without angle brackets.
+    pub message_id: &'a str,
+}
+
+/// The address that a notice leads to. The page takes the browser's language
+/// where the link names none.
+pub fn link_url(origin: &str, link: LinkId, language: Language) -> String {
+    match language {
+        Language::En => format!("{origin}/m/{link}"),
+        Language::Es => format!("{origin}/m/{link}?lang=es"),
+    }
+}
+
+/// The notice that something waits, as RFC 5322 text with CRLF line ends.
+pub fn notice(mail: &NoticeMail<'_>) -> String {
+    let words = words(mail.language);
+    let link = link_url(mail.origin, mail.link, mail.language);
+    let until = day(words, mail.expires_at, &mail.clinic.time_zone);
+    let values: &[(&'static str, &str)] = &[
+        ("clinic", &mail.clinic.name),
+        ("phone", &mail.clinic.phone),
+        ("link", &link),
+        ("until", &until),
+        ("verify", &format!("{}/verify", mail.origin)),
+    ];
+    let paragraph = |key| words.text_with(key, values);
+    let how = [paragraph("notice-how"), paragraph("notice-until")];
+    let doubts = [paragraph("notice-doubt"), paragraph("notice-no-reply")];
+    let text = paragraphs(&[&[paragraph("notice-lead"), paragraph("notice-text-button")], &how[..], &doubts].concat());
+    let button = Block::Button { href: &link, label: &paragraph("notice-button") };
+    let page = Page { language: mail.language, clinic: &mail.clinic.name, lead: &paragraph("notice-lead") };
+    Alternatives {
+        from: mail.from,
+        to: mail.to,
+        subject: &paragraph("notice-subject"),
+        language: mail.language,
+        date: mail.date,
+        message_id: mail.message_id,
+        text: &text,
+        html: &page.html(&button, &how, &doubts),
+    }
+    .write()
+}
+
+/// The mail of a code, as RFC 5322 text with CRLF line ends. The code leads
+/// the subject, so that it is read in a notification without opening the mail.
+pub fn code(mail: &CodeMail<'_>) -> String {
+    let words = words(mail.language);
+    let values: &[(&'static str, &str)] =
+        &[("clinic", &mail.clinic.name), ("phone", &mail.clinic.phone), ("code", mail.code.digits())];
+    let paragraph = |key| words.text_with(key, values);
+    let lead = paragraph("code-lead");
+    let life = [paragraph("code-life")];
+    let doubts = [paragraph("code-secret"), paragraph("code-doubt")];
+    let text = paragraphs(&[&[lead.clone(), mail.code.digits().to_owned()], &life[..], &doubts].concat());
+    let page = Page { language: mail.language, clinic: &mail.clinic.name, lead: &lead };
+    Alternatives {
+        from: mail.from,
+        to: mail.to,
+        subject: &paragraph("code-subject"),
+        language: mail.language,
+        date: mail.date,
+        message_id: mail.message_id,
+        text: &text,
+        html: &page.html(&Block::Code(mail.code.digits()), &life, &doubts),
+    }
+    .write()
+}
+
+fn words(language: Language) -> &'static Catalogue {
+    static EN: LazyLock<Catalogue> =
+        LazyLock::new(|| Catalogue::new(Language::En, include_str!("../../locales/en/mail.ftl")));
+    static ES: LazyLock<Catalogue> =
+        LazyLock::new(|| Catalogue::new(Language::Es, include_str!("../../locales/es/mail.ftl")));
+    match language {
+        Language::En => &EN,
+        Language::Es => &ES,
+    }
+}
+
+/// The last day that is whole before the link expires, so that nobody comes too late.
+fn day(words: &Catalogue, expires_at: Timestamp, zone: &TimeZone) -> String {
+    let last = expires_at.to_zoned(zone.clone()).date().yesterday().unwrap_or(expires_at.to_zoned(zone.clone()).date());
+    let month = words.text(&format!("month-{}", last.month())).into_owned();
+    words.text_with("date", &[("day", &last.day().to_string()), ("month", &month), ("year", &last.year().to_string())])
+}
+
+fn paragraphs(paragraphs: &[String]) -> String {
+    paragraphs.join("\n\n")
+}
+
+/// What stands out in the mail.
+enum Block<'a> {
+    Button { href: &'a str, label: &'a str },
+    Code(&'a str),
+}
+
+/// The frame of the HTML alternative. Mail clients know little CSS and drop
+/// style sheets, so styles stand on the elements; nothing is loaded.
+struct Page<'a> {
+    language: Language,
+    clinic: &'a str,
+    lead: &'a str,
+}
+
+impl Page<'_> {
+    fn html(&self, block: &Block<'_>, after: &[String], small: &[String]) -> String {
+        let mut body = format!(
+            "<p style=\"margin:0 0 24px;font-size:18px;font-weight:bold;\">{}</p>\n<p style=\"{P}\">{}</p>\n",
+            escaped(self.clinic),
+            escaped(self.lead)
+        );
+        body.push_str(&match block {
+            Block::Button { href, label } => format!(
+                "<p style=\"margin:24px 0;\"><a href=\"{}\" style=\"{BUTTON}\">{}</a></p>\n",
+                escaped(href),
+                escaped(label)
+            ),
+            Block::Code(digits) => format!("<p style=\"{CODE}\">{}</p>\n", escaped(digits)),
+        });
+        after.iter().for_each(|text| body.push_str(&format!("<p style=\"{P}\">{}</p>\n", escaped(text))));
+        body.push_str("<hr style=\"border:0;border-top:1px solid #c5ced4;margin:24px 0;\">\n");
+        small.iter().for_each(|text| body.push_str(&format!("<p style=\"{SMALL}\">{}</p>\n", escaped(text))));
+        format!(
+            "<!DOCTYPE html>\n<html lang=\"{}\">\n<head><meta charset=\"utf-8\">\
+             <meta name=\"viewport\" content=\"width=device-width\">\
+             <meta name=\"color-scheme\" content=\"light dark\"><title>{}</title></head>\n\
+             <body style=\"margin:0;padding:24px 16px;font-family:Arial,Helvetica,sans-serif;\">\n\
+             <div style=\"max-width:480px;margin:0 auto;\">\n{body}</div>\n</body>\n</html>\n",
+            self.language,
+            escaped(self.clinic)
+        )
+    }
+}
+
+const P: &str = "margin:0 0 16px;font-size:16px;line-height:24px;";
+const SMALL: &str = "margin:0 0 12px;font-size:14px;line-height:21px;";
+const BUTTON: &str = "display:inline-block;padding:14px 24px;border-radius:8px;background-color:#0b5a6e;\
+                      color:#ffffff;font-size:16px;font-weight:bold;text-decoration:none;";
+const CODE: &str = "margin:24px 0;font-size:32px;line-height:40px;font-weight:bold;letter-spacing:4px;";
+
+fn escaped(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            c => out.push(c),
+        }
+        out
+    })
+}

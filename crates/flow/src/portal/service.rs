@@ -1,0 +1,295 @@
+//! The portal as its pages see it: the rules of [`LinkState`] run against a
+//! [`PortalDesk`], again from the start when another visitor was first.
+//!
+//! A link that does not exist takes the same way as one that does: the same
+//! rules on a decoy, and a durable write that means nothing. What is told about
+//! a link is told only to who proved the mailbox.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use mail::{Address, Clock, Entropy};
+use tokio::sync::Semaphore;
+
+use super::code::Code;
+use super::desk::{Change, Content, DeskError, Factor, Found, PortalDesk, PortalEvent, Saved};
+use super::language::Language;
+use super::link::LinkId;
+use super::session::SessionToken;
+use super::state::{LinkState, NewLink, Stage};
+
+/// So often a step is tried again when another change of the same link was first.
+const CONFLICTS_MAX: usize = 16;
+/// So many passphrases are hashed at once: each takes 19 MiB and tens of
+/// milliseconds, and entering them must not be a flood.
+const HASHES_AT_ONCE: usize = 2;
+
+/// Why the portal can't serve. None of it depends on whether a link exists.
+#[derive(Debug, thiserror::Error)]
+pub enum PortalError {
+    /// The desk can't.
+    #[error(transparent)]
+    Desk(#[from] DeskError),
+    /// Too many changes of one link at once.
+    #[error("the link is changed too often at once")]
+    Contended,
+    /// The program is stopping.
+    #[error("the program is stopping")]
+    Stopping,
+}
+
+impl PortalError {
+    /// Whether the same request may succeed later.
+    pub fn may_retry(&self) -> bool {
+        match self {
+            PortalError::Desk(DeskError::Unavailable(_)) | PortalError::Contended | PortalError::Stopping => true,
+            PortalError::Desk(DeskError::Damaged(_)) => false,
+        }
+    }
+}
+
+/// What became of a code that was entered.
+#[derive(Debug)]
+pub enum Entry {
+    /// Wrong, expired, used, too often, or no such link: not told which.
+    Wrong,
+    /// Right: a session began.
+    Right(SessionToken, Stage),
+}
+
+/// What became of a passphrase that was entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PassphraseEntry {
+    /// There is no session that could enter one.
+    NoSession,
+    /// Wrong; tries may be left or not, as the stage says.
+    Wrong(Stage),
+    /// Right, or no longer needed.
+    Now(Stage),
+}
+
+/// What the holder of a session may know.
+#[derive(Debug, Clone)]
+pub struct Visit {
+    /// How far the visitor has come.
+    pub stage: Stage,
+    /// The recipient's language.
+    pub language: Language,
+    /// Whose link it is.
+    pub recipient: Address,
+    /// When the link expires, or did.
+    pub expires_at: Timestamp,
+    /// The hint to the passphrase.
+    pub hint: Option<String>,
+    /// Tries of the passphrase that are left.
+    pub passphrase_tries_left: u8,
+}
+
+/// The portal of all links.
+pub struct Portal {
+    desk: Arc<dyn PortalDesk>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    decoy: LinkState,
+    hashing: Semaphore,
+}
+
+impl Portal {
+    /// A portal at that desk.
+    pub fn new(desk: Arc<dyn PortalDesk>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        let decoy = decoy(clock.now(), entropy.as_ref());
+        Self { desk, clock, entropy, decoy, hashing: Semaphore::new(HASHES_AT_ONCE) }
+    }
+
+    /// Puts a code in the queue, if that may be. The answer is the same
+    /// whether it did, may not, or there is no such link. A language that the
+    /// visitor chose is the language of the code's mail.
+    pub async fn request_code(&self, link: LinkId, language: Option<Language>) -> Result<(), PortalError> {
+        for _ in 0..CONFLICTS_MAX {
+            let now = self.clock.now();
+            let found = self.desk.find(link).await?;
+            let state = found.as_ref().map_or(&self.decoy, |found| &found.state);
+            let step = state.request_code(now, self.entropy.as_ref());
+            let (Some(found), Ok((state, code))) = (found, step) else {
+                return Ok(self.desk.rehearse(now).await?);
+            };
+            let state = language.map_or_else(|| state.clone(), |language| state.in_language(language));
+            if self.saved(found, state, Some(code), Some(PortalEvent::CodeSent), now).await? {
+                return Ok(());
+            }
+        }
+        Err(PortalError::Contended)
+    }
+
+    /// Tries a code; a right one begins a session.
+    pub async fn enter_code(&self, link: LinkId, typed: &str) -> Result<Entry, PortalError> {
+        let Some(code) = Code::read(typed) else { return Ok(Entry::Wrong) };
+        let token = SessionToken::new(self.entropy.as_ref());
+        for _ in 0..CONFLICTS_MAX {
+            let now = self.clock.now();
+            let Some(found) = self.desk.find(link).await? else {
+                self.rehearse_entry(&code, &token, now).await?;
+                return Ok(Entry::Wrong);
+            };
+            let Ok((state, stage)) = found.state.enter_code(now, &code, &token) else {
+                self.desk.rehearse(now).await?;
+                return Ok(Entry::Wrong);
+            };
+            let event = match stage {
+                None => PortalEvent::WrongCode,
+                Some(Stage::Open) => PortalEvent::Opened(vec![Factor::MailedCode]),
+                Some(_) => PortalEvent::CodeAccepted,
+            };
+            if self.saved(found, state, None, Some(event), now).await? {
+                return Ok(stage.map_or(Entry::Wrong, |stage| Entry::Right(token, stage)));
+            }
+        }
+        Err(PortalError::Contended)
+    }
+
+    /// Tries a passphrase for the holder of a session.
+    pub async fn enter_passphrase(
+        &self,
+        link: LinkId,
+        token: &SessionToken,
+        typed: &str,
+    ) -> Result<PassphraseEntry, PortalError> {
+        let Some(found) = self.desk.find(link).await? else { return Ok(PassphraseEntry::NoSession) };
+        if found.state.visit(self.clock.now(), token).is_none() {
+            return Ok(PassphraseEntry::NoSession);
+        }
+        let matches = self.passphrase_matches(&found.state, typed).await?;
+        for _ in 0..CONFLICTS_MAX {
+            let now = self.clock.now();
+            let Some(found) = self.desk.find(link).await? else { return Ok(PassphraseEntry::NoSession) };
+            if found.state.visit(now, token) == Some(Stage::Open) {
+                return Ok(PassphraseEntry::Now(Stage::Open));
+            }
+            let Ok((state, stage)) = found.state.enter_passphrase(now, token, matches) else {
+                return Ok(PassphraseEntry::NoSession);
+            };
+            if state == found.state {
+                return Ok(PassphraseEntry::Now(stage));
+            }
+            let event = match stage {
+                Stage::Open => PortalEvent::Opened(vec![Factor::MailedCode, Factor::Passphrase]),
+                _ => PortalEvent::WrongPassphrase,
+            };
+            if self.saved(found, state, None, Some(event), now).await? {
+                let right = stage == Stage::Open;
+                return Ok(if right { PassphraseEntry::Now(stage) } else { PassphraseEntry::Wrong(stage) });
+            }
+        }
+        Err(PortalError::Contended)
+    }
+
+    /// Asks the clinic to send the message again; once a day reaches it.
+    /// The answer is the same whether it does, or there is no such link.
+    pub async fn ask_again(&self, link: LinkId) -> Result<(), PortalError> {
+        for _ in 0..CONFLICTS_MAX {
+            let now = self.clock.now();
+            let found = self.desk.find(link).await?;
+            let state = found.as_ref().map_or(&self.decoy, |found| &found.state);
+            let (Some(found), Ok(state)) = (found.as_ref(), state.ask_again(now)) else {
+                return Ok(self.desk.rehearse(now).await?);
+            };
+            if self.saved(found.clone(), state, None, Some(PortalEvent::AskedAgain), now).await? {
+                return Ok(());
+            }
+        }
+        Err(PortalError::Contended)
+    }
+
+    /// Who holds that token. Changes nothing.
+    pub async fn visit(&self, link: LinkId, token: &SessionToken) -> Result<Option<Visit>, PortalError> {
+        let found = self.desk.find(link).await?;
+        Ok(found.and_then(|found| visit(&found.state, token, self.clock.now())))
+    }
+
+    /// As [`Portal::visit`], with the message where it may be read and is still
+    /// there; the session lives on.
+    pub async fn read(
+        &self,
+        link: LinkId,
+        token: &SessionToken,
+    ) -> Result<Option<(Visit, Option<Content>)>, PortalError> {
+        let now = self.clock.now();
+        let Some(found) = self.desk.find(link).await? else { return Ok(None) };
+        let Some(visit) = visit(&found.state, token, now) else { return Ok(None) };
+        let content = match visit.stage {
+            Stage::Open => self.desk.content(&found.ticket).await?,
+            _ => None,
+        };
+        if let Some(state) = found.state.touched(now, token) {
+            // Whoever was first has touched the session, or ended it: either is fine.
+            self.saved(found, state, None, None, now).await?;
+        }
+        Ok(Some((visit, content)))
+    }
+
+    /// Ends a session.
+    pub async fn leave(&self, link: LinkId, token: &SessionToken) -> Result<(), PortalError> {
+        for _ in 0..CONFLICTS_MAX {
+            let now = self.clock.now();
+            let Some(found) = self.desk.find(link).await? else { return Ok(()) };
+            let state = found.state.leave(token);
+            if state == found.state || self.saved(found, state, None, None, now).await? {
+                return Ok(());
+            }
+        }
+        Err(PortalError::Contended)
+    }
+
+    async fn saved(
+        &self,
+        found: Found,
+        state: LinkState,
+        code: Option<Code>,
+        event: Option<PortalEvent>,
+        at: Timestamp,
+    ) -> Result<bool, PortalError> {
+        let change = Change { ticket: found.ticket, version: found.version, state, code, event, at };
+        Ok(self.desk.save(change).await? == Saved::Done)
+    }
+
+    /// A code for a link that does not exist: compared with a decoy's, written nowhere.
+    async fn rehearse_entry(&self, code: &Code, token: &SessionToken, now: Timestamp) -> Result<(), PortalError> {
+        if let Ok((state, _)) = self.decoy.request_code(now, self.entropy.as_ref()) {
+            let _decoyed = state.enter_code(now, code, token);
+        }
+        Ok(self.desk.rehearse(now).await?)
+    }
+
+    async fn passphrase_matches(&self, state: &LinkState, typed: &str) -> Result<bool, PortalError> {
+        let Some(passphrase) = state.passphrase().cloned() else { return Ok(false) };
+        let typed = typed.to_owned();
+        let _permit = self.hashing.acquire().await.map_err(|_| PortalError::Stopping)?;
+        tokio::task::spawn_blocking(move || passphrase.matches(&typed)).await.map_err(|_| PortalError::Stopping)
+    }
+}
+
+fn visit(state: &LinkState, token: &SessionToken, now: Timestamp) -> Option<Visit> {
+    let stage = state.visit(now, token)?;
+    Some(Visit {
+        stage,
+        language: state.language(),
+        recipient: state.recipient().clone(),
+        expires_at: state.expires_at(),
+        hint: state.passphrase().and_then(|passphrase| passphrase.hint()).map(str::to_owned),
+        passphrase_tries_left: state.passphrase_tries_left(),
+    })
+}
+
+/// The link that stands in for those that do not exist.
+fn decoy(now: Timestamp, entropy: &dyn Entropy) -> LinkState {
+    let nobody = Address::parse("nobody@invalid").expect("an address of our own");
+    let link = NewLink {
+        recipient: nobody.clone(),
+        sender: nobody,
+        language: Language::En,
+        passphrase: None,
+        passphrase_required: false,
+        expires_at: Timestamp::MAX,
+    };
+    LinkState::new(link, now, entropy)
+}

@@ -1,0 +1,1 @@
+//! Mail HTML made harmless.
