@@ -7,6 +7,7 @@
 mod field;
 mod html;
 mod read;
+mod tag;
 mod transfer;
 
 pub use field::unstructured;
