@@ -1,1 +1,40 @@
-//! Stub.
+//! Proof: the events of a message's journey, the ledger that fixes their order,
+//! and the receipts that show a third party what was done.
+//!
+//! - [`Event`] is the closed list of what can happen; a [`Record`] packs the
+//!   events and receipts of one transition, and an [`Entry`] is its sealed form,
+//!   the leaf of the organisation's Merkle tree (RFC 9162 §2.1).
+//! - [`Receipt`] is a compact JWS that any JOSE library verifies, offline.
+//! - [`Sequencer`] gives journal rows their positions in the tree and signs its
+//!   head, a checkpoint in the C2SP signed-note form; [`audit()`] checks all of
+//!   it again.
+//!
+//! This crate never decides anything, never sees SQL and has no key of the
+//! vault: payloads come sealed. All but the sequencer and the audit, which read
+//! the store, is free of IO.
+
+mod checkpoint;
+mod digest;
+mod entry;
+mod event;
+mod jwk;
+mod jws;
+mod key;
+mod mask;
+mod merkle;
+mod receipt;
+mod record;
+
+pub use checkpoint::{Checkpoint, NoteError, VerifierKey};
+pub use digest::{Digest, Salt};
+pub use entry::{Entry, EntryError, Head};
+pub use event::{Door, Event, EventKind, Tls, Verdict};
+pub use jwk::{Jwk, JwkError};
+pub use jws::NotVerified;
+pub use key::SigningKey;
+pub use mask::masked_reply_text;
+pub use merkle::{
+    Frontier, consistency_proof, inclusion_proof, leaf_hash, tree_root, verify_consistency, verify_inclusion,
+};
+pub use receipt::{ContentDigest, PeerReply, Receipt, ReceiptKind, Status, recipient_digest};
+pub use record::{Record, RecordError};

@@ -1,0 +1,135 @@
+//! SHA-256 values and the salts of receipts, as text and in JSON.
+
+use std::fmt;
+use std::str::FromStr;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroize;
+
+/// The text is not 64 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected 64 hexadecimal digits")]
+pub struct NotHex;
+
+/// A SHA-256 value; 64 lower-case hexadecimal digits as text.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// The SHA-256 value of the parts, one after the other.
+    pub fn of(parts: &[&[u8]]) -> Self {
+        let mut context = Context::new(&SHA256);
+        parts.iter().for_each(|part| context.update(part));
+        Self::finish(context)
+    }
+
+    pub(crate) fn finish(context: Context) -> Self {
+        Self(context.finish().as_ref().try_into().expect("SHA-256 gives 32 bytes"))
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(&self.0, f)
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({self})")
+    }
+}
+
+impl FromStr for Digest {
+    type Err = NotHex;
+
+    fn from_str(text: &str) -> Result<Self, NotHex> {
+        read_hex(text).map(Self)
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = NotHex;
+
+    fn try_from(text: String) -> Result<Self, NotHex> {
+        text.parse()
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> String {
+        digest.to_string()
+    }
+}
+
+/// The salt of a message's receipts. Whoever has it can test a guess at the
+/// recipient or the content, so it is sealed with the message's key, is wiped
+/// when dropped and is not in any `Debug` output. As text, for `NAME.salt`, it
+/// is 64 hexadecimal digits.
+#[derive(Clone)]
+pub struct Salt([u8; 32]);
+
+impl Salt {
+    /// The salt with these bytes: what the vault derives from the message's key.
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl Drop for Salt {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl fmt::Display for Salt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(&self.0, f)
+    }
+}
+
+impl fmt::Debug for Salt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Salt")
+    }
+}
+
+impl FromStr for Salt {
+    type Err = NotHex;
+
+    fn from_str(text: &str) -> Result<Self, NotHex> {
+        read_hex(text.trim()).map(Self)
+    }
+}
+
+fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+}
+
+fn read_hex(text: &str) -> Result<[u8; 32], NotHex> {
+    let digits = text.as_bytes();
+    if digits.len() != 64 {
+        return Err(NotHex);
+    }
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        let [high, low] = [hex_digit(pair[0])?, hex_digit(pair[1])?];
+        *byte = high << 4 | low;
+    }
+    Ok(bytes)
+}
+
+/// Lower case only: a value has one text.
+fn hex_digit(digit: u8) -> Result<u8, NotHex> {
+    match digit {
+        b'0'..=b'9' => Ok(digit - b'0'),
+        b'a'..=b'f' => Ok(digit - b'a' + 10),
+        _ => Err(NotHex),
+    }
+}

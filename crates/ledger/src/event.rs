@@ -1,0 +1,341 @@
+//! What can happen to a message: a closed list, the words of the timeline.
+//!
+//! Events are sealed with the message's key, so they may name addresses and
+//! hold what a peer said. Only their kinds stand open in the ledger.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use mail::{Address, Level, Method, MxLookup, Need, ParcelId, Reply, ReversePath};
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+
+/// What TLS proved on a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// `TLSv1.2` or `TLSv1.3`.
+    pub version: String,
+    /// The cipher suite by its registered name.
+    pub cipher: String,
+    /// SHA-256 of the peer's certificate (DER).
+    pub certificate_sha256: Digest,
+    /// How the certificate was judged: `chain and name mx.example`.
+    pub verified: String,
+}
+
+/// The door that a message came in by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Door {
+    /// Submission by SMTP with a login.
+    Smtp,
+    /// A named network, without a login.
+    Network,
+}
+
+/// What policy decided about a recipient's copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Deliver it, protected as needed.
+    Deliver,
+    /// Keep it until a person decides.
+    Hold,
+    /// Never deliver it.
+    Refuse,
+}
+
+impl Verdict {
+    /// The word for it: `deliver`, `hold`, `refuse`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Verdict::Deliver => "deliver",
+            Verdict::Hold => "hold",
+            Verdict::Refuse => "refuse",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+macro_rules! events {
+    ($($(#[$doc:meta])* $kind:ident = $word:literal { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {
+        /// Something that happened, with what is known of it. Closed: match it
+        /// without a wildcard.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
+        pub enum Event {
+            $($(#[$doc])* $kind { $($(#[$field_doc])* $field: $type,)* },)*
+        }
+
+        /// The kind of an event: its word, without what is known of it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum EventKind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl Event {
+            /// Its kind.
+            pub const fn kind(&self) -> EventKind {
+                match self {
+                    $(Event::$kind { .. } => EventKind::$kind,)*
+                }
+            }
+        }
+
+        impl EventKind {
+            /// Every kind, in the order of a message's life.
+            pub const ALL: &'static [EventKind] = &[$(EventKind::$kind,)*];
+
+            /// The word for it in timelines, in JSON and in the ledger.
+            pub const fn word(self) -> &'static str {
+                match self {
+                    $(EventKind::$kind => $word,)*
+                }
+            }
+        }
+    };
+}
+
+events! {
+    /// The door took the message and answered for it.
+    Accepted = "accepted" {
+        /// The door.
+        door: Door,
+        /// Who handed it in: the login, or the network's name.
+        submitter: String,
+        /// The client's address.
+        peer: IpAddr,
+        /// TLS version and cipher of the submission, where there was TLS.
+        tls: Option<(String, String)>,
+        /// The reverse path.
+        sender: ReversePath,
+        /// The recipients.
+        recipients: Vec<Address>,
+        /// Size of the message as it was received.
+        body_bytes: u64,
+    }
+    /// Policy decided about one recipient's copy.
+    Decided = "decided" {
+        /// The recipient.
+        recipient: Address,
+        /// What it decided.
+        decision: Verdict,
+        /// The least protection that will do; none unless it is delivered.
+        needs: Option<Need>,
+        /// The rules that count.
+        because: Vec<String>,
+        /// The hash under which the policy is kept.
+        policy: Digest,
+    }
+    /// A recipient's copy got its method.
+    Sealed = "sealed" {
+        /// The recipient.
+        recipient: Address,
+        /// The method.
+        method: Method,
+        /// Why this one.
+        because: String,
+    }
+    /// A parcel went into the queue.
+    Queued = "queued" {
+        /// The parcel.
+        parcel: ParcelId,
+        /// What the parcel is for: `content`, `notice`, `code`, `dsn`.
+        kind: String,
+        /// Who will get it.
+        recipients: Vec<Address>,
+    }
+    /// One address of one MX host was tried.
+    Attempted = "attempted" {
+        /// The parcel.
+        parcel: ParcelId,
+        /// The name of the MX host.
+        mx: String,
+        /// The address; none where the host's addresses were not found.
+        ip: Option<IpAddr>,
+        /// How the MX host was known.
+        mx_lookup: Option<MxLookup>,
+        /// What the connection proved, where there was one.
+        level: Option<Level>,
+        /// What TLS proved, where there was TLS.
+        tls: Option<Tls>,
+        /// The peer's last reply, where it matters.
+        reply: Option<Reply>,
+        /// How it went, for people.
+        result: String,
+    }
+    /// The peer took responsibility for a recipient's copy.
+    Delivered = "delivered" {
+        /// The parcel.
+        parcel: ParcelId,
+        /// The recipient.
+        recipient: Address,
+        /// The peer's reply.
+        reply: Reply,
+    }
+    /// Not now: it is tried again.
+    Deferred = "deferred" {
+        /// The parcel.
+        parcel: ParcelId,
+        /// The recipient.
+        recipient: Address,
+        /// Why.
+        because: String,
+        /// The peer's reply, where it said so.
+        reply: Option<Reply>,
+        /// When it is tried again.
+        until: Timestamp,
+    }
+    /// The promise could not be kept; the copy takes the next method.
+    Rerouted = "rerouted" {
+        /// The parcel that was given up.
+        parcel: ParcelId,
+        /// The recipient.
+        recipient: Address,
+        /// The method that could not.
+        from: Method,
+        /// The method that will.
+        to: Method,
+        /// Why.
+        because: String,
+    }
+    /// Policy refused a recipient's copy, or the whole message.
+    Refused = "refused" {
+        /// The recipient; none for all of them.
+        recipient: Option<Address>,
+        /// Why.
+        because: String,
+    }
+    /// A recipient's copy, or the whole message, waits for a person.
+    Held = "held" {
+        /// The recipient; none for all of them.
+        recipient: Option<Address>,
+        /// Why.
+        because: String,
+    }
+    /// A person let it go on.
+    Released = "released" {
+        /// The recipient; none for all of them.
+        recipient: Option<Address>,
+        /// Who.
+        by: String,
+    }
+    /// A recipient's copy will never arrive.
+    Bounced = "bounced" {
+        /// The parcel.
+        parcel: ParcelId,
+        /// The recipient.
+        recipient: Address,
+        /// Why.
+        because: String,
+        /// The peer's reply, where it said so.
+        reply: Option<Reply>,
+    }
+    /// The portal's notice was taken by the recipient's server.
+    Notified = "notified" {
+        /// The recipient.
+        recipient: Address,
+        /// What its transit proved.
+        level: Level,
+    }
+    /// A one-time code was asked for and sent.
+    CodeSent = "code_sent" {
+        /// The recipient.
+        recipient: Address,
+        /// The least level that its transit must prove.
+        needs: Level,
+    }
+    /// A one-time code was asked for and not sent.
+    CodeWithheld = "code_withheld" {
+        /// The recipient.
+        recipient: Address,
+        /// Why.
+        because: String,
+    }
+    /// A wrong code was given.
+    CodeWrong = "code_wrong" {
+        /// The recipient.
+        recipient: Address,
+        /// From where.
+        peer: Option<IpAddr>,
+    }
+    /// A wrong passphrase was given.
+    PassphraseWrong = "passphrase_wrong" {
+        /// The recipient.
+        recipient: Address,
+        /// From where.
+        peer: Option<IpAddr>,
+    }
+    /// A passphrase is needed and the sender gave none.
+    PassphraseMissing = "passphrase_missing" {
+        /// The recipient.
+        recipient: Address,
+        /// Why it is needed.
+        because: String,
+    }
+    /// The recipient read the message in the portal.
+    Opened = "opened" {
+        /// The recipient.
+        recipient: Address,
+        /// What was asked and met: `code`, `passphrase`.
+        met: Vec<String>,
+        /// From where.
+        peer: Option<IpAddr>,
+    }
+    /// The recipient asked for it to be sent again.
+    ResendAsked = "resend_asked" {
+        /// The recipient.
+        recipient: Address,
+    }
+    /// Its time ended: in the queue, or in the portal.
+    Expired = "expired" {
+        /// The recipient; none for all of them.
+        recipient: Option<Address>,
+        /// What ended.
+        because: String,
+    }
+    /// The message's key was destroyed, and with it all that it sealed.
+    Erased = "erased" {
+        /// Why.
+        because: String,
+    }
+    /// A word to the sender was taken by the sender's server.
+    DsnSent = "dsn_sent" {
+        /// The parcel.
+        parcel: ParcelId,
+        /// Who was told.
+        recipient: Address,
+        /// The server's reply.
+        reply: Reply,
+    }
+    /// A word to the sender could not be sent. It is never bounced itself.
+    DsnFailed = "dsn_failed" {
+        /// The parcel; none where none could be made.
+        parcel: Option<ParcelId>,
+        /// Who was to be told.
+        recipient: Address,
+        /// Why.
+        because: String,
+    }
+}
+
+impl EventKind {
+    /// The kind with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.word() == word)
+    }
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
