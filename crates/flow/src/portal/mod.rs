@@ -13,9 +13,12 @@ mod link;
 mod mime;
 pub mod notice;
 mod passphrase;
+mod rules;
 mod service;
 mod session;
 mod state;
+#[cfg(test)]
+mod testing;
 
 pub use code::Code;
 pub use desk::{Change, Content, DeskError, Factor, Found, Pending, PortalDesk, PortalEvent, Saved, Ticket};
@@ -23,6 +26,7 @@ pub use language::{Catalogue, Language, UnknownLanguage};
 pub use link::{LinkId, LinkIdError};
 pub use notice::{Clinic, CodeMail, Mailbox, NoticeMail, link_url};
 pub use passphrase::{Passphrase, PassphraseError};
+pub use rules::{Refusal, Stage};
 pub use service::{Entry, PassphraseEntry, Portal, PortalError, Visit};
 pub use session::SessionToken;
-pub use state::{LinkState, NewLink, Notified, Refusal, Stage, StateError};
+pub use state::{LinkState, NewLink, Notified, StateError};

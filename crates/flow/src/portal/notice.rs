@@ -226,3 +226,129 @@ fn escaped(text: &str) -> String {
         out
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use mail_parser::MessageParser;
+
+    use super::super::testing::at;
+    use super::*;
+
+    fn clinic() -> Clinic {
+        Clinic {
+            name: "Lakeside <Clinic> & Co".into(),
+            phone: "+1 555 0100".into(),
+            time_zone: TimeZone::fixed(jiff::tz::offset(-6)),
+        }
+    }
+
+    fn from() -> Mailbox {
+        Mailbox { name: "Lakeside, Clinic".into(), address: Address::parse("care@clinic.example").unwrap() }
+    }
+
+    fn a_notice(language: Language) -> String {
+        notice(&NoticeMail {
+            clinic: &clinic(),
+            from: &from(),
+            to: &Address::parse("p@example.com").unwrap(),
+            language,
+            origin: "https://portal.clinic.example",
+            link: LinkId::from_bytes([0; 16]),
+            expires_at: at(0),
+            date: at(0),
+            message_id: "n1.abc@clinic.example",
+        })
+    }
+
+    fn a_code(language: Language) -> String {
+        code(&CodeMail {
+            clinic: &clinic(),
+            from: &from(),
+            to: &Address::parse("p@example.com").unwrap(),
+            language,
+            code: &Code::read("012345").unwrap(),
+            date: at(0),
+            message_id: "c1.abc@clinic.example",
+        })
+    }
+
+    #[test]
+    fn every_mail_is_sound_on_the_wire() {
+        for mail in Language::ALL.into_iter().flat_map(|language| [a_notice(language), a_code(language)]) {
+            assert!(mail.is_ascii());
+            assert!(mail.split_inclusive("\r\n").all(|line| line.ends_with("\r\n") && line.len() <= 998), "{mail}");
+            assert_eq!(mail.replace("\r\n", "").find(['\r', '\n']), None);
+            let parsed = MessageParser::new().parse(mail.as_bytes()).unwrap();
+            assert_eq!(parsed.from().unwrap().first().unwrap().name(), Some("Lakeside, Clinic"));
+            assert_eq!(parsed.to().unwrap().first().unwrap().address(), Some("p@example.com"));
+            assert_eq!(parsed.date().unwrap().to_timestamp(), at(0).as_second());
+            assert_eq!(parsed.attachment_count(), 0);
+            assert!(mail.contains("\r\nAuto-Submitted: auto-generated\r\n"));
+        }
+    }
+
+    fn read(mail: &str) -> (String, String, String) {
+        let parsed = MessageParser::new().parse(mail.as_bytes()).unwrap();
+        let text = parsed.body_text(0).unwrap().replace("\r\n", "\n");
+        (parsed.subject().unwrap().to_owned(), text, parsed.body_html(0).unwrap().into_owned())
+    }
+
+    #[test]
+    fn a_notice_holds_one_link_and_whom_to_call() {
+        for (language, link, until, subject) in [
+            (Language::En, "/m/00000000000000000000000000", "January 14, 2027", "has sent you a secure message"),
+            (Language::Es, "/m/00000000000000000000000000?lang=es", "14 de enero de 2027", "le ha enviado un mensaje"),
+        ] {
+            let (found, text, html) = read(&a_notice(language));
+            assert!(found.contains(subject), "{found}");
+            let link = format!("https://portal.clinic.example{link}");
+            assert!(text.contains(&format!("\n{link}\n")), "{text}");
+            assert_eq!(html.matches("<a ").count(), 1);
+            assert!(html.contains(&format!("href=\"{link}\"")), "{html}");
+            for part in [&text, &html] {
+                assert!(part.contains(until) && part.contains("+1 555 0100"), "{part}");
+            }
+            assert!(html.contains("Lakeside &lt;Clinic&gt; &amp; Co") && !html.contains("<Clinic>"));
+            assert!(html.contains(&format!("<html lang=\"{language}\">")));
+        }
+    }
+
+    #[test]
+    fn a_code_leads_its_subject_and_brings_no_link() {
+        for language in Language::ALL {
+            let (subject, text, html) = read(&a_code(language));
+            assert!(subject.starts_with("012345 "), "{subject}");
+            assert!(text.contains("\n012345\n") && html.contains(">012345<"));
+            assert!(!text.contains("http") && !html.contains("http") && !html.contains("<a "));
+        }
+    }
+
+    #[test]
+    fn no_mail_loads_anything() {
+        for mail in Language::ALL.into_iter().flat_map(|language| [a_notice(language), a_code(language)]) {
+            let html = read(&mail).2;
+            for remote in ["<img", "src=", "url(", "<link", "@import", "<script", "<style"] {
+                assert!(!html.contains(remote), "{remote}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_day_that_is_told_is_wholly_before_the_end() {
+        let words = words(Language::En);
+        let midnight: Timestamp = "2026-03-01T06:00:00Z".parse().unwrap();
+        assert_eq!(day(words, midnight, &TimeZone::fixed(jiff::tz::offset(-6))), "February 28, 2026");
+        assert_eq!(day(words, midnight, &TimeZone::UTC), "February 28, 2026");
+    }
+
+    #[test]
+    fn both_languages_have_the_same_words() {
+        let keys = |text: &str| {
+            let key = |line: &str| line.split_once(" =").map(|(key, _)| key.to_owned());
+            let mut keys: Vec<_> = text.lines().filter(|line| !line.starts_with([' ', '#'])).filter_map(key).collect();
+            keys.sort();
+            keys
+        };
+        assert_eq!(keys(include_str!("../../locales/en/mail.ftl")), keys(include_str!("../../locales/es/mail.ftl")));
+    }
+}

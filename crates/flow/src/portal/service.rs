@@ -15,8 +15,9 @@ use super::code::Code;
 use super::desk::{Change, Content, DeskError, Factor, Found, PortalDesk, PortalEvent, Saved};
 use super::language::Language;
 use super::link::LinkId;
+use super::rules::Stage;
 use super::session::SessionToken;
-use super::state::{LinkState, NewLink, Stage};
+use super::state::{LinkState, NewLink};
 
 /// So often a step is tried again when another change of the same link was first.
 const CONFLICTS_MAX: usize = 16;
@@ -97,7 +98,7 @@ pub struct Portal {
 impl Portal {
     /// A portal at that desk.
     pub fn new(desk: Arc<dyn PortalDesk>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        let decoy = decoy(clock.now(), entropy.as_ref());
+        let decoy = decoy(entropy.as_ref());
         Self { desk, clock, entropy, decoy, hashing: Semaphore::new(HASHES_AT_ONCE) }
     }
 
@@ -155,20 +156,20 @@ impl Portal {
         typed: &str,
     ) -> Result<PassphraseEntry, PortalError> {
         let Some(found) = self.desk.find(link).await? else { return Ok(PassphraseEntry::NoSession) };
-        if found.state.visit(self.clock.now(), token).is_none() {
-            return Ok(PassphraseEntry::NoSession);
+        match found.state.visit(self.clock.now(), token) {
+            None => return Ok(PassphraseEntry::NoSession),
+            Some(Stage::NeedsPassphrase) => {}
+            Some(stage) => return Ok(PassphraseEntry::Now(stage)),
         }
         let matches = self.passphrase_matches(&found.state, typed).await?;
         for _ in 0..CONFLICTS_MAX {
             let now = self.clock.now();
             let Some(found) = self.desk.find(link).await? else { return Ok(PassphraseEntry::NoSession) };
-            if found.state.visit(now, token) == Some(Stage::Open) {
-                return Ok(PassphraseEntry::Now(Stage::Open));
-            }
             let Ok((state, stage)) = found.state.enter_passphrase(now, token, matches) else {
                 return Ok(PassphraseEntry::NoSession);
             };
             if state == found.state {
+                // Another request of the same visitor was first.
                 return Ok(PassphraseEntry::Now(stage));
             }
             let event = match stage {
@@ -281,7 +282,7 @@ fn visit(state: &LinkState, token: &SessionToken, now: Timestamp) -> Option<Visi
 }
 
 /// The link that stands in for those that do not exist.
-fn decoy(now: Timestamp, entropy: &dyn Entropy) -> LinkState {
+fn decoy(entropy: &dyn Entropy) -> LinkState {
     let nobody = Address::parse("nobody@invalid").expect("an address of our own");
     let link = NewLink {
         recipient: nobody.clone(),
@@ -291,5 +292,124 @@ fn decoy(now: Timestamp, entropy: &dyn Entropy) -> LinkState {
         passphrase_required: false,
         expires_at: Timestamp::MAX,
     };
-    LinkState::new(link, now, entropy)
+    LinkState::new(link, entropy)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering::Relaxed;
+
+    use super::super::testing::{FakeDesk, Seeded, SetClock, link, link_with};
+    use super::*;
+
+    const KNOWN: LinkId = LinkId::from_bytes([1; 16]);
+    const UNKNOWN: LinkId = LinkId::from_bytes([2; 16]);
+
+    fn portal(state: LinkState) -> (Arc<FakeDesk>, Arc<SetClock>, Portal) {
+        let desk = FakeDesk::with(KNOWN, state);
+        let clock = SetClock::new();
+        let portal = Portal::new(desk.clone(), clock.clone(), Arc::new(Seeded::new(3)));
+        (desk, clock, portal)
+    }
+
+    async fn entered(desk: &FakeDesk, portal: &Portal) -> (SessionToken, Stage) {
+        portal.request_code(KNOWN, None).await.unwrap();
+        match portal.enter_code(KNOWN, desk.last_code().digits()).await.unwrap() {
+            Entry::Right(token, stage) => (token, stage),
+            Entry::Wrong => panic!("the code is right"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_code_opens_the_message() {
+        let (desk, clock, portal) = portal(link());
+        let (token, stage) = entered(&desk, &portal).await;
+        assert_eq!(stage, Stage::Open);
+        clock.set(61);
+        let (visit, content) = portal.read(KNOWN, &token).await.unwrap().unwrap();
+        assert_eq!(visit.stage, Stage::Open);
+        assert!(content.is_some());
+        assert_eq!(desk.events(), [PortalEvent::CodeSent, PortalEvent::Opened(vec![Factor::MailedCode])]);
+        assert_eq!(desk.changes.lock().unwrap().len(), 3, "the session was touched");
+        portal.leave(KNOWN, &token).await.unwrap();
+        assert!(portal.visit(KNOWN, &token).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_passphrase_is_asked_after_the_code() {
+        let (desk, _, portal) = portal(link_with("blue kettle"));
+        let (token, stage) = entered(&desk, &portal).await;
+        assert_eq!(stage, Stage::NeedsPassphrase);
+        let (visit, content) = portal.read(KNOWN, &token).await.unwrap().unwrap();
+        assert_eq!((visit.hint.as_deref(), content.is_none()), (Some("in the kitchen"), true));
+        let wrong = portal.enter_passphrase(KNOWN, &token, "red kettle").await.unwrap();
+        assert_eq!(wrong, PassphraseEntry::Wrong(Stage::NeedsPassphrase));
+        let right = portal.enter_passphrase(KNOWN, &token, " Blue  kettle").await.unwrap();
+        assert_eq!(right, PassphraseEntry::Now(Stage::Open));
+        let again = portal.enter_passphrase(KNOWN, &token, "anything").await.unwrap();
+        assert_eq!(again, PassphraseEntry::Now(Stage::Open));
+        assert_eq!(
+            desk.events()[1..],
+            [
+                PortalEvent::CodeAccepted,
+                PortalEvent::WrongPassphrase,
+                PortalEvent::Opened(vec![Factor::MailedCode, Factor::Passphrase]),
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_link_that_does_not_exist_answers_like_one_that_does() {
+        let (desk, _, portal) = portal(link());
+        portal.request_code(UNKNOWN, None).await.unwrap();
+        portal.ask_again(UNKNOWN).await.unwrap();
+        assert!(matches!(portal.enter_code(UNKNOWN, "123456").await, Ok(Entry::Wrong)));
+        assert_eq!(desk.rehearsals.load(Relaxed), 3, "each is a durable write");
+        assert!(matches!(portal.enter_code(KNOWN, "123456").await, Ok(Entry::Wrong)));
+        assert_eq!(desk.rehearsals.load(Relaxed), 4, "so is a code that nothing is changed by");
+        assert!(desk.changes.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn refusals_are_not_told() {
+        let (desk, _, portal) = portal(link());
+        for _ in 0..7 {
+            portal.request_code(KNOWN, None).await.unwrap();
+            portal.ask_again(KNOWN).await.unwrap();
+        }
+        assert_eq!(desk.events().iter().filter(|event| **event == PortalEvent::CodeSent).count(), 5);
+        assert_eq!(desk.events().iter().filter(|event| **event == PortalEvent::AskedAgain).count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_step_is_tried_again_when_another_was_first() {
+        let (desk, _, portal) = portal(link_with("blue kettle"));
+        desk.conflicts.store(3, Relaxed);
+        let (token, _) = entered(&desk, &portal).await;
+        desk.conflicts.store(3, Relaxed);
+        portal.enter_passphrase(KNOWN, &token, "red kettle").await.unwrap();
+        assert_eq!(desk.state(KNOWN).passphrase_tries_left(), 9, "one try is one try");
+        desk.conflicts.store(usize::MAX, Relaxed);
+        assert!(matches!(portal.request_code(KNOWN, None).await, Err(PortalError::Contended)));
+    }
+
+    #[tokio::test]
+    async fn the_language_that_a_visitor_chose_is_that_of_the_code() {
+        let (desk, _, portal) = portal(link());
+        portal.request_code(KNOWN, Some(Language::Es)).await.unwrap();
+        assert_eq!(desk.changes.lock().unwrap()[0].state.language(), Language::Es);
+        portal.request_code(KNOWN, None).await.unwrap();
+        assert_eq!(desk.state(KNOWN).language(), Language::Es);
+    }
+
+    #[tokio::test]
+    async fn what_can_be_no_code_costs_no_try() {
+        let (desk, _, portal) = portal(link());
+        portal.request_code(KNOWN, None).await.unwrap();
+        for _ in 0..30 {
+            assert!(matches!(portal.enter_code(KNOWN, "12345").await, Ok(Entry::Wrong)));
+        }
+        let right = portal.enter_code(KNOWN, desk.last_code().digits()).await.unwrap();
+        assert!(matches!(right, Entry::Right(..)));
+    }
 }

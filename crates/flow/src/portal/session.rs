@@ -18,6 +18,10 @@ pub(super) const AGE_MAX: SignedDuration = SignedDuration::from_hours(12);
 /// Use is written down at most this often, so that reading a page is not a write a part.
 pub(super) const TOUCH_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
+/// Clocks of two nodes differ a little; what was made further in the future
+/// than this was made before the clock was set back, and no longer counts.
+pub(super) const CLOCK_SLACK: SignedDuration = SignedDuration::from_mins(2);
+
 /// What the browser's cookie holds: 256 random bits.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SessionToken([u8; 32]);
@@ -70,7 +74,8 @@ impl Session {
     }
 
     pub(super) fn is_live(&self, now: Timestamp) -> bool {
-        now.duration_since(self.seen) < IDLE_MAX && now.duration_since(self.since) < AGE_MAX
+        let idle = now.duration_since(self.seen);
+        idle < IDLE_MAX && idle > -CLOCK_SLACK && now.duration_since(self.since) < AGE_MAX
     }
 
     pub(super) fn wants_touch(&self, now: Timestamp) -> bool {

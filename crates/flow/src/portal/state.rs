@@ -1,69 +1,20 @@
-//! The state of one recipient's link and the pure rules of its journey.
+//! The state of one recipient's link: what is kept sealed, as versioned JSON,
+//! in the link's row, and what the delivery of its notice changes in it.
 //!
-//! Every bound of the portal stands here: what a code is worth and for how
-//! long, how often it may be asked for, how many tries a message has in its
-//! life. Time and entropy are handed in; a rule gives the next state and never
-//! changes the one it was asked about. The state is kept sealed, as versioned
-//! JSON, in the link's row.
+//! The rules for visitors are in `rules`.
 
 use std::fmt;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use mail::seam::random;
 use mail::{Address, Entropy, Level};
 use serde::{Deserialize, Serialize};
 
-use super::code::Code;
 use super::language::Language;
 use super::passphrase::Passphrase;
-use super::session::{Session, SessionToken};
-
-/// A code works for this long.
-pub const CODE_LIFE: SignedDuration = SignedDuration::from_mins(10);
-/// A code is void after this many wrong tries.
-pub const CODE_TRIES_MAX: u8 = 5;
-/// This many codes may be asked for within [`CODE_WINDOW`].
-pub const CODES_MAX: usize = 5;
-/// The window that [`CODES_MAX`] is counted in.
-pub const CODE_WINDOW: SignedDuration = SignedDuration::from_hours(1);
-/// This many wrong codes end a link.
-pub const WRONG_CODES_MAX: u8 = 20;
-/// This many wrong passphrases end a link.
-pub const WRONG_PASSPHRASES_MAX: u8 = 10;
-
-/// So many codes work at once: a scanner that pressed the button before the
-/// recipient did must not void the recipient's code, but each code that works
-/// makes guessing easier.
-const LIVE_CODES_MAX: usize = 3;
-const SESSIONS_MAX: usize = 4;
-const OPENED_KEPT: usize = 20;
-/// Clocks of two nodes differ a little; what was made further in the future
-/// than this was made before the clock was set back, and no longer counts.
-const CLOCK_SLACK: SignedDuration = SignedDuration::from_mins(2);
-/// "Ask the clinic to send it again" is told to the clinic at most this often.
-const ASK_EVERY: SignedDuration = SignedDuration::from_hours(24);
+use super::session::Session;
 
 const FORMAT: u8 = 1;
-
-/// Why a rule says no. Never shown as such: a visitor can't tell these apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Five codes were sent within the hour.
-    #[error("{CODES_MAX} codes were sent within the hour")]
-    TooManyCodes,
-    /// The wrong tries of this message's life are used up.
-    #[error("the tries of this message are used up")]
-    Locked,
-    /// No code works at present.
-    #[error("no code works at present")]
-    NoCode,
-    /// There is no such session, or it has ended.
-    #[error("no such session")]
-    NoSession,
-    /// The clinic has been asked lately.
-    #[error("the clinic has been asked within a day")]
-    AskedLately,
-}
 
 /// Why stored bytes are no state.
 #[derive(Debug, thiserror::Error)]
@@ -74,21 +25,6 @@ pub enum StateError {
     /// Not what this version writes.
     #[error("the link's state is damaged")]
     Damaged(#[from] serde_json::Error),
-}
-
-/// How far a visitor has come who gave a right code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// The message may be read.
-    Open,
-    /// The passphrase is asked next.
-    NeedsPassphrase,
-    /// A passphrase is needed and the sender gave none: only the sender can help.
-    LacksPassphrase,
-    /// Too many wrong passphrases.
-    Locked,
-    /// The link has expired.
-    Expired,
 }
 
 /// What a link is made from.
@@ -120,41 +56,39 @@ pub struct Notified {
 /// One recipient's link.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkState {
-    v: u8,
-    recipient: Address,
-    sender: Address,
-    language: Language,
-    created_at: Timestamp,
-    expires_at: Timestamp,
-    notified: Option<Notified>,
-    passphrase: Option<Passphrase>,
-    passphrase_required: bool,
-    salt: [u8; 16],
-    codes: Vec<IssuedCode>,
-    wrong_codes: u8,
-    wrong_passphrases: u8,
-    sessions: Vec<Session>,
-    opened: Vec<Timestamp>,
-    asked_again_at: Option<Timestamp>,
+    pub(super) v: u8,
+    pub(super) recipient: Address,
+    pub(super) sender: Address,
+    pub(super) language: Language,
+    pub(super) expires_at: Timestamp,
+    pub(super) notified: Option<Notified>,
+    pub(super) passphrase: Option<Passphrase>,
+    pub(super) passphrase_required: bool,
+    pub(super) salt: [u8; 16],
+    pub(super) codes: Vec<IssuedCode>,
+    pub(super) wrong_codes: u8,
+    pub(super) wrong_passphrases: u8,
+    pub(super) sessions: Vec<Session>,
+    pub(super) opened: Vec<Timestamp>,
+    pub(super) asked_again_at: Option<Timestamp>,
 }
 
 /// A code of the last hour; without a hash once it was used, void or displaced.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct IssuedCode {
-    at: Timestamp,
-    hash: Option<[u8; 32]>,
-    wrong_tries: u8,
+pub(super) struct IssuedCode {
+    pub(super) at: Timestamp,
+    pub(super) hash: Option<[u8; 32]>,
+    pub(super) wrong_tries: u8,
 }
 
 impl LinkState {
     /// The state of a link that was just made.
-    pub fn new(link: NewLink, now: Timestamp, entropy: &dyn Entropy) -> Self {
+    pub fn new(link: NewLink, entropy: &dyn Entropy) -> Self {
         Self {
             v: FORMAT,
             recipient: link.recipient,
             sender: link.sender,
             language: link.language,
-            created_at: now,
             expires_at: link.expires_at,
             notified: None,
             passphrase: link.passphrase,
@@ -272,168 +206,71 @@ impl LinkState {
     pub fn in_language(&self, language: Language) -> Self {
         Self { language, ..self.clone() }
     }
-
-    /// Makes a code. An expired link makes one too: only who proves the mailbox
-    /// is told that it expired.
-    pub fn request_code(&self, now: Timestamp, entropy: &dyn Entropy) -> Result<(Self, Code), Refusal> {
-        if self.is_locked() {
-            return Err(Refusal::Locked);
-        }
-        let mut next = self.clone();
-        next.codes.retain(|code| now.duration_since(code.at) < CODE_WINDOW);
-        if next.codes.len() >= CODES_MAX {
-            return Err(Refusal::TooManyCodes);
-        }
-        let code = Code::new(entropy);
-        next.codes.push(IssuedCode { at: now, hash: Some(code.hash(&next.salt)), wrong_tries: 0 });
-        let displaced = next.codes.len().saturating_sub(LIVE_CODES_MAX);
-        next.codes.iter_mut().take(displaced).for_each(|code| code.hash = None);
-        Ok((next, code))
-    }
-
-    /// Tries a code. A right one is used up, and `token` becomes a session; a
-    /// wrong one counts against every code that works, and against the link.
-    pub fn enter_code(
-        &self,
-        now: Timestamp,
-        code: &Code,
-        token: &SessionToken,
-    ) -> Result<(Self, Option<Stage>), Refusal> {
-        if self.is_locked() {
-            return Err(Refusal::Locked);
-        }
-        if !self.codes.iter().any(|issued| issued.is_live(now)) {
-            return Err(Refusal::NoCode);
-        }
-        let mut next = self.clone();
-        // Every code is compared, so that the time doesn't tell which one matched.
-        let matched = self.codes.iter().enumerate().fold(None, |matched, (at, issued)| {
-            let matches = issued.hash.is_some_and(|hash| code.matches(&self.salt, &hash));
-            if matches && issued.is_live(now) { Some(at) } else { matched }
-        });
-        let Some(issued) = matched.and_then(|at| next.codes.get_mut(at)) else {
-            next.count_wrong_code(now);
-            return Ok((next, None));
-        };
-        issued.hash = None;
-        next.begin_session(token, now);
-        let stage = next.stage_of(!next.passphrase_required, now);
-        Ok((next, Some(stage)))
-    }
-
-    /// Tries a passphrase that was compared beforehand (it takes long).
-    pub fn enter_passphrase(
-        &self,
-        now: Timestamp,
-        token: &SessionToken,
-        matches: bool,
-    ) -> Result<(Self, Stage), Refusal> {
-        match self.visit(now, token) {
-            None => return Err(Refusal::NoSession),
-            Some(Stage::NeedsPassphrase) => {}
-            Some(stage) => return Ok((self.clone(), stage)),
-        }
-        let mut next = self.clone();
-        if !matches {
-            next.wrong_passphrases = next.wrong_passphrases.saturating_add(1);
-            let stage = next.stage_of(false, now);
-            return Ok((next, stage));
-        }
-        for session in next.sessions.iter_mut().filter(|session| session.is_of(token)) {
-            session.open = true;
-            session.touch(now);
-        }
-        next.note_opened(now);
-        Ok((next, Stage::Open))
-    }
-
-    /// How far the holder of that token has come; `None` is nobody.
-    pub fn visit(&self, now: Timestamp, token: &SessionToken) -> Option<Stage> {
-        let session = self.sessions.iter().find(|session| session.is_of(token) && session.is_live(now))?;
-        Some(self.stage_of(session.open, now))
-    }
-
-    /// The state after a session was used, if that is worth writing down.
-    pub fn touched(&self, now: Timestamp, token: &SessionToken) -> Option<Self> {
-        let due = |session: &Session| session.is_of(token) && session.is_live(now) && session.wants_touch(now);
-        let at = self.sessions.iter().position(due)?;
-        let mut next = self.clone();
-        next.sessions.get_mut(at)?.touch(now);
-        Some(next)
-    }
-
-    /// Ends the session of that token.
-    pub fn leave(&self, token: &SessionToken) -> Self {
-        let mut next = self.clone();
-        next.sessions.retain(|session| !session.is_of(token));
-        next
-    }
-
-    /// The recipient asks the clinic to send the message again.
-    pub fn ask_again(&self, now: Timestamp) -> Result<Self, Refusal> {
-        if self.asked_again_at.is_some_and(|asked| now.duration_since(asked) < ASK_EVERY) {
-            return Err(Refusal::AskedLately);
-        }
-        Ok(Self { asked_again_at: Some(now), ..self.clone() })
-    }
-
-    /// Tries of the passphrase that are left.
-    pub fn passphrase_tries_left(&self) -> u8 {
-        WRONG_PASSPHRASES_MAX.saturating_sub(self.wrong_passphrases)
-    }
-
-    fn is_locked(&self) -> bool {
-        self.wrong_codes >= WRONG_CODES_MAX || self.passphrase_tries_left() == 0
-    }
-
-    fn stage_of(&self, open: bool, now: Timestamp) -> Stage {
-        match () {
-            () if now >= self.expires_at => Stage::Expired,
-            () if open => Stage::Open,
-            () if self.passphrase.is_none() => Stage::LacksPassphrase,
-            () if self.passphrase_tries_left() == 0 => Stage::Locked,
-            () => Stage::NeedsPassphrase,
-        }
-    }
-
-    fn count_wrong_code(&mut self, now: Timestamp) {
-        self.wrong_codes = self.wrong_codes.saturating_add(1);
-        for issued in self.codes.iter_mut().filter(|issued| issued.is_live(now)) {
-            issued.wrong_tries = issued.wrong_tries.saturating_add(1);
-            if issued.wrong_tries >= CODE_TRIES_MAX {
-                issued.hash = None;
-            }
-        }
-    }
-
-    fn begin_session(&mut self, token: &SessionToken, now: Timestamp) {
-        self.sessions.retain(|session| session.is_live(now));
-        let displaced = (self.sessions.len() + 1).saturating_sub(SESSIONS_MAX);
-        self.sessions.drain(..displaced);
-        let open = !self.passphrase_required;
-        self.sessions.push(Session::new(token, open, now));
-        if self.stage_of(open, now) == Stage::Open {
-            self.note_opened(now);
-        }
-    }
-
-    fn note_opened(&mut self, now: Timestamp) {
-        let displaced = (self.opened.len() + 1).saturating_sub(OPENED_KEPT);
-        self.opened.drain(..displaced);
-        self.opened.push(now);
-    }
-}
-
-impl IssuedCode {
-    fn is_live(&self, now: Timestamp) -> bool {
-        let age = now.duration_since(self.at);
-        self.hash.is_some() && age < CODE_LIFE && age > -CLOCK_SLACK
-    }
 }
 
 /// A state holds an address and hashes of secrets: nothing of it is debugged.
 impl fmt::Debug for LinkState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("LinkState(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Seeded, at, link, link_with};
+    use super::*;
+
+    #[test]
+    fn a_state_survives_its_bytes() {
+        let (state, _) = link_with("blue kettle").notice_delivered(Level::None, Level::None, at(1)).asked();
+        assert!(LinkState::from_bytes(&state.to_bytes()).unwrap() == state);
+    }
+
+    impl LinkState {
+        fn asked(&self) -> (Self, super::super::Code) {
+            self.request_code(at(2), &Seeded::new(5)).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_later_format_and_damage_are_told_apart() {
+        assert!(matches!(LinkState::from_bytes(br#"{"v":2,"new":true}"#), Err(StateError::Newer(2))));
+        assert!(matches!(LinkState::from_bytes(br#"{"v":1}"#), Err(StateError::Damaged(_))));
+        assert!(matches!(LinkState::from_bytes(b"\xff"), Err(StateError::Damaged(_))));
+    }
+
+    #[test]
+    fn a_weak_notice_makes_the_passphrase_required() {
+        let check = |proved, best, required| {
+            let state = link().notice_delivered(proved, best, at(0));
+            assert_eq!(state.passphrase_required(), required, "{proved} of {best}");
+            assert_eq!(state.lacks_passphrase(), required);
+            assert_eq!(state.notified(), Some(Notified { at: at(0), proved }));
+        };
+        check(Level::None, Level::None, true);
+        check(Level::None, Level::Verified, true);
+        check(Level::Encrypted, Level::None, false);
+        check(Level::Encrypted, Level::Verified, true);
+        check(Level::Verified, Level::Verified, false);
+        check(Level::Anchored, Level::Verified, false);
+    }
+
+    #[test]
+    fn a_code_needs_the_best_level_unless_a_passphrase_guards_the_message() {
+        let plain = link();
+        assert_eq!(plain.code_level(Level::None), Level::Encrypted);
+        assert_eq!(plain.code_level(Level::Verified), Level::Verified);
+        assert_eq!(plain.code_level(Level::Anchored), Level::Anchored);
+        assert_eq!(
+            plain.require_passphrase().code_level(Level::Verified),
+            Level::Verified,
+            "there is none to guard it"
+        );
+        assert_eq!(link_with("blue kettle").code_level(Level::Verified), Level::None);
+    }
+
+    #[test]
+    fn nothing_of_a_state_is_debugged() {
+        assert_eq!(format!("{:?}", link()), "LinkState(…)");
     }
 }
