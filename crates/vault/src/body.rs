@@ -139,3 +139,140 @@ fn nonce(chunk: u32, last: bool) -> Nonce {
     nonce[NONCE_LEN - 1] = u8::from(last);
     Nonce::assume_unique_for_key(nonce)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::message::MessageKey;
+    use crate::test_entropy::{Counted, message, message_key, vault};
+
+    fn seal(key: &MessageKey, entropy: &Counted, plain: &[u8], step: usize) -> Vec<u8> {
+        let (mut sealer, mut sealed) = (key.body_sealer(entropy), Vec::new());
+        plain.chunks(step.max(1)).for_each(|part| sealer.push(part, &mut sealed));
+        sealer.finish(&mut sealed);
+        sealed
+    }
+
+    fn plain(len: usize) -> Vec<u8> {
+        (0..len).map(|at| (at / 251 + at) as u8).collect()
+    }
+
+    fn refused(key: &MessageKey, sealed: Vec<u8>) -> bool {
+        matches!(key.open_body(&sealed), Err(VaultError::Forged | VaultError::Truncated))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn a_body_opens_however_it_arrived(len in 0usize..3 * CHUNK_BYTES, step in 1usize..2 * CHUNK_BYTES) {
+            let entropy = Counted::default();
+            let (key, plain) = (message_key(&entropy), plain(len));
+            let sealed = seal(&key, &entropy, &plain, step);
+            prop_assert_eq!(sealed.len() as u64, body_sealed_len(len as u64));
+            prop_assert_eq!(body_plain_len(sealed.len() as u64), Some(len as u64));
+            prop_assert!(key.open_body(&sealed).unwrap() == plain);
+        }
+
+        #[test]
+        fn a_flipped_bit_is_found(len in 0usize..2 * CHUNK_BYTES, at: prop::sample::Index, bit in 0u8..8) {
+            let entropy = Counted::default();
+            let key = message_key(&entropy);
+            let mut sealed = seal(&key, &entropy, &plain(len), CHUNK_BYTES);
+            let at = at.index(sealed.len());
+            sealed[at] ^= 1 << bit;
+            prop_assert!(key.open_body(&sealed).is_err());
+        }
+
+        #[test]
+        fn a_cut_or_extended_body_is_refused(len in 0usize..3 * CHUNK_BYTES, at: prop::sample::Index, more in 1usize..100) {
+            let entropy = Counted::default();
+            let key = message_key(&entropy);
+            let sealed = seal(&key, &entropy, &plain(len), CHUNK_BYTES);
+            prop_assert!(refused(&key, sealed[..at.index(sealed.len())].to_vec()));
+            prop_assert!(refused(&key, [sealed, vec![0; more]].concat()));
+        }
+    }
+
+    #[test]
+    fn lengths_at_the_borders_of_chunks_open() {
+        let entropy = Counted::default();
+        let key = message_key(&entropy);
+        for len in [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BYTES, 2 * CHUNK_BYTES + 1] {
+            let sealed = seal(&key, &entropy, &plain(len), 1000);
+            assert_eq!(sealed.len() as u64, body_sealed_len(len as u64), "{len}");
+            assert!(key.open_body(&sealed).unwrap() == plain(len), "{len}");
+        }
+    }
+
+    /// The chunks of a sealed body, its header apart.
+    fn chunks(sealed: &[u8]) -> (&[u8], Vec<&[u8]>) {
+        let (open, chunks) = sealed.split_at(OPEN_BYTES);
+        (open, chunks.chunks(SEALED_CHUNK_BYTES).collect())
+    }
+
+    #[test]
+    fn chunks_that_are_missing_moved_repeated_or_borrowed_are_refused() {
+        let entropy = Counted::default();
+        let key = message_key(&entropy);
+        // Every chunk is full, so that each could stand in each place.
+        let [one, two] = [0, 1].map(|_| seal(&key, &entropy, &plain(3 * CHUNK_BYTES), CHUNK_BYTES));
+        let (open, one) = chunks(&one);
+        let (_, two) = chunks(&two);
+        let build = |parts: &[&[u8]]| [&[open], parts].concat().concat();
+        assert!(key.open_body(&build(&one)).is_ok());
+        for parts in [
+            vec![one[0], one[1]],
+            vec![one[0]],
+            vec![one[1], one[2]],
+            vec![one[0], one[2]],
+            vec![one[1], one[0], one[2]],
+            vec![one[0], one[2], one[1]],
+            vec![one[0], one[1], one[1], one[2]],
+            vec![one[0], one[1], one[2], one[2]],
+            vec![one[0], two[1], one[2]],
+            vec![one[0], one[1], two[2]],
+            vec![],
+        ] {
+            assert!(refused(&key, build(&parts)), "{} chunks", parts.len());
+        }
+    }
+
+    #[test]
+    fn a_body_of_another_message_is_refused() {
+        let entropy = Counted::default();
+        let vault = vault(&entropy);
+        let (mine, _) = vault.new_message_key(message(1), &entropy);
+        let (other, _) = vault.new_message_key(message(2), &entropy);
+        let sealed = seal(&other, &entropy, b"of another", 100);
+        assert!(refused(&mine, sealed.clone()));
+        // Even with the id of the key written over.
+        let mut dressed = sealed;
+        let mine_sealed = seal(&mine, &entropy, b"mine", 100);
+        dressed[..6].copy_from_slice(&mine_sealed[..6]);
+        assert!(refused(&mine, dressed));
+    }
+
+    #[test]
+    fn two_sealings_of_one_body_share_no_bytes_of_key_or_text() {
+        let entropy = Counted::default();
+        let key = message_key(&entropy);
+        let [one, two] = [0, 1].map(|_| seal(&key, &entropy, &plain(200), 100));
+        assert_ne!(one[6..38], two[6..38], "each has its own salt");
+        assert_ne!(one[38..], two[38..]);
+        assert!(!one.windows(16).any(|window| plain(200).windows(16).any(|plain| plain == window)));
+    }
+
+    #[test]
+    fn lengths_that_no_body_has_are_told() {
+        let shortest = body_sealed_len(0);
+        assert_eq!(body_plain_len(shortest), Some(0));
+        assert_eq!(body_plain_len(shortest - 1), None);
+        assert_eq!(body_plain_len(0), None);
+        // A full chunk, then an empty one: the sealer never makes that.
+        assert_eq!(body_plain_len(body_sealed_len(CHUNK_BYTES as u64) + 16), None);
+        assert_eq!(body_plain_len(body_sealed_len(CHUNK_BYTES as u64) + 5), None);
+    }
+}

@@ -137,3 +137,85 @@ impl Holder<'_> {
 fn zero_nonce() -> Nonce {
     Nonce::assume_unique_for_key([0; NONCE_LEN])
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::test_entropy::{Counted, message, message_key, vault};
+
+    proptest! {
+        #[test]
+        fn what_is_sealed_opens(plain in prop::collection::vec(any::<u8>(), 0..500), aad in prop::collection::vec(any::<u8>(), 0..50)) {
+            let entropy = Counted::default();
+            let key = message_key(&entropy);
+            let sealed = key.seal(Label::Parcel, &aad, &plain, &entropy);
+            prop_assert_eq!(key.open(Label::Parcel, &aad, &sealed).unwrap(), plain);
+        }
+
+        #[test]
+        fn any_bytes_are_refused_without_harm(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let entropy = Counted::default();
+            prop_assert!(message_key(&entropy).open(Label::Parcel, b"", &bytes).is_err());
+            prop_assert!(message_key(&entropy).open_body(&bytes).is_err());
+            prop_assert!(vault(&entropy).open(Label::Secret, b"", &bytes).is_err());
+            prop_assert!(vault(&entropy).open_message_key(message(1), &bytes).is_err());
+        }
+    }
+
+    #[test]
+    fn every_flip_cut_and_extension_is_refused() {
+        let entropy = Counted::default();
+        let key = message_key(&entropy);
+        let sealed = key.seal(Label::Journal, b"row 7", b"what happened", &entropy);
+        for at in 0..sealed.len() {
+            let mut flipped = sealed.clone();
+            flipped[at] ^= 1;
+            assert!(key.open(Label::Journal, b"row 7", &flipped).is_err(), "byte {at}");
+            assert!(key.open(Label::Journal, b"row 7", &sealed[..at]).is_err(), "cut at {at}");
+        }
+        assert!(key.open(Label::Journal, b"row 7", &[&sealed[..], b"x"].concat()).is_err());
+    }
+
+    #[test]
+    fn a_value_opens_in_its_own_place_only() {
+        let entropy = Counted::default();
+        let vault = vault(&entropy);
+        let (mine, _) = vault.new_message_key(message(1), &entropy);
+        let (other, _) = vault.new_message_key(message(2), &entropy);
+        let sealed = mine.seal(Label::Parcel, b"parcel 1", b"text", &entropy);
+        assert!(mine.open(Label::Parcel, b"parcel 2", &sealed).is_err());
+        assert!(mine.open(Label::Link, b"parcel 1", &sealed).is_err());
+        assert!(other.open(Label::Parcel, b"parcel 1", &sealed).is_err());
+        assert!(vault.open(Label::Parcel, b"parcel 1", &sealed).is_err());
+        // Even with the other label or the other key's id written in.
+        let mut relabelled = sealed.clone();
+        relabelled[6] = Label::Link as u8;
+        assert!(mine.open(Label::Link, b"parcel 1", &relabelled).is_err());
+        let mut dressed = sealed;
+        dressed[..6].copy_from_slice(&other.seal(Label::Parcel, b"", b"", &entropy)[..6]);
+        assert!(other.open(Label::Parcel, b"parcel 1", &dressed).is_err());
+    }
+
+    #[test]
+    fn versions_and_algorithms_are_named() {
+        let entropy = Counted::default();
+        let key = message_key(&entropy);
+        let sealed = key.seal(Label::Link, b"", b"", &entropy);
+        assert_eq!(sealed[..2], [VERSION, Algorithm::Seal as u8]);
+        let newer = [&[2], &sealed[1..]].concat();
+        assert!(matches!(key.open(Label::Link, b"", &newer), Err(VaultError::Version { found: 2 })));
+        let body = [&[1, Algorithm::Body as u8], &sealed[2..]].concat();
+        assert!(matches!(key.open(Label::Link, b"", &body), Err(VaultError::Algorithm { found: 3 })));
+    }
+
+    #[test]
+    fn each_sealing_has_its_own_salt() {
+        let entropy = Counted::default();
+        let key = message_key(&entropy);
+        let [one, two] = [0, 1].map(|_| key.seal(Label::Link, b"", b"the same", &entropy));
+        assert_ne!(one[7..39], two[7..39]);
+        assert_ne!(one[39..], two[39..]);
+    }
+}

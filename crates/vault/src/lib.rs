@@ -25,6 +25,8 @@ mod org;
 mod root;
 mod root_file;
 mod secret;
+#[cfg(test)]
+mod test_entropy;
 mod wrap;
 
 pub use body::{BodySealer, CHUNK_BYTES, body_plain_len, body_sealed_len};

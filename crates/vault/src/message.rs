@@ -33,6 +33,11 @@ impl MessageKey {
         self.message
     }
 
+    /// The name of this key, as what it sealed holds it.
+    pub fn key_id(&self) -> KeyId {
+        self.id
+    }
+
     /// Seals a small value of this message. `aad` is authenticated and not
     /// stored: the caller's own binding, such as the parcel's id.
     pub fn seal(&self, label: Label, aad: &[u8], plain: &[u8], entropy: &dyn Entropy) -> Vec<u8> {

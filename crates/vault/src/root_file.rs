@@ -115,3 +115,139 @@ fn parent(path: &Path) -> &Path {
         None => path,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::process::Command;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::root::RootKey;
+    use crate::test_entropy::Counted;
+
+    struct Places {
+        dir: TempDir,
+        data: PathBuf,
+        key: PathBuf,
+    }
+
+    fn places() -> Places {
+        let dir = tempfile::tempdir().unwrap();
+        let (data, key) = (dir.path().join("data"), dir.path().join("root.key"));
+        fs::create_dir(&data).unwrap();
+        Places { dir, data, key }
+    }
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn a_key_is_written_once_and_read_again() {
+        let Places { dir: _dir, data, key } = places();
+        let made = RootKey::generate_file(&key, &data, &Counted::default()).unwrap();
+        assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(RootKey::read_file(&key, &data).unwrap().key_id(), made.key_id());
+        let text = fs::read_to_string(&key).unwrap();
+        assert!(text.starts_with("sealpost-root-key-v1 ") && text.len() == 65, "{} bytes", text.len());
+        let again = RootKey::generate_file(&key, &data, &Counted::default());
+        assert!(matches!(again, Err(VaultError::RootKeyExists { .. })));
+        assert_eq!(fs::read_to_string(&key).unwrap(), text);
+    }
+
+    #[test]
+    fn a_key_that_others_may_read_is_refused() {
+        let Places { dir: _dir, data, key } = places();
+        RootKey::generate_file(&key, &data, &Counted::default()).unwrap();
+        for mode in [0o640, 0o604, 0o620, 0o601, 0o666] {
+            set_mode(&key, mode);
+            let refused = RootKey::read_file(&key, &data);
+            assert!(matches!(refused, Err(VaultError::RootKeyExposed { mode: found, .. }) if found == mode));
+        }
+        set_mode(&key, 0o400);
+        assert!(RootKey::read_file(&key, &data).is_ok());
+    }
+
+    #[test]
+    fn a_key_in_the_data_directory_is_refused_whatever_leads_there() {
+        let Places { dir, data, key } = places();
+        RootKey::generate_file(&key, &data, &Counted::default()).unwrap();
+        let inside = data.join("root.key");
+        fs::copy(&key, &inside).unwrap();
+        symlink(&data, dir.path().join("alias")).unwrap();
+        symlink(&inside, dir.path().join("link.key")).unwrap();
+        symlink(&key, data.join("out.key")).unwrap();
+        let paths = [
+            inside.clone(),
+            dir.path().join("alias/root.key"),
+            dir.path().join("link.key"),
+            data.join("out.key"),
+            data.join("deeper/../root.key"),
+            data.join("new.key"),
+            dir.path().join("alias/new/deeper.key"),
+        ];
+        for path in &paths {
+            let _ = fs::create_dir(data.join("deeper"));
+            let read = RootKey::read_file(path, &data);
+            let written = RootKey::generate_file(path, &data, &Counted::default());
+            assert!(matches!(read, Err(VaultError::RootKeyInData { .. })), "{}", path.display());
+            assert!(matches!(written, Err(VaultError::RootKeyInData { .. })), "{}", path.display());
+        }
+        // The data directory is itself behind a link, or not made yet.
+        let aliased = RootKey::read_file(&inside, &dir.path().join("alias"));
+        assert!(matches!(aliased, Err(VaultError::RootKeyInData { .. })));
+        let later = dir.path().join("later");
+        let refused = RootKey::generate_file(&later.join("root.key"), &later, &Counted::default());
+        assert!(matches!(refused, Err(VaultError::RootKeyInData { .. })));
+        assert!(RootKey::read_file(&key, &later).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused() {
+        let Places { dir, data, key } = places();
+        let good = format!("{WORD} {}", "A".repeat(43));
+        for text in [
+            "",
+            "A",
+            &good[..good.len() - 1],
+            &format!("{good}A"),
+            &good.replace("v1", "v2"),
+            &good.replace(' ', "  "),
+            &format!("{good}\n{good}\n"),
+            &good.replace("AAAA", "AA=A"),
+            &"x".repeat(5000),
+        ] {
+            fs::write(&key, text).unwrap();
+            set_mode(&key, 0o600);
+            let refused = RootKey::read_file(&key, &data).map(|key| key.key_id());
+            assert!(matches!(refused, Err(VaultError::RootKeyForm { .. })), "{text}");
+        }
+        fs::write(&key, [0xff; 64]).unwrap();
+        assert!(matches!(RootKey::read_file(&key, &data), Err(VaultError::RootKeyForm { .. })));
+        let absent = RootKey::read_file(&dir.path().join("absent"), &data);
+        assert!(matches!(absent, Err(VaultError::RootKeyFile { .. })));
+        fs::write(&key, format!("{good}\r\n")).unwrap();
+        assert!(RootKey::read_file(&key, &data).is_ok());
+    }
+
+    /// Setting a variable of one's own process is unsafe with threads, so this
+    /// test runs itself in a child that has it.
+    #[test]
+    fn the_environment_gives_a_key_when_asked_by_name() {
+        const NAME: &str = "SEALPOST_TEST_ROOT_KEY";
+        let line = format!("{WORD} {}", "A".repeat(43));
+        if std::env::var_os(NAME).is_some() {
+            assert_eq!(RootKey::from_env(NAME).unwrap().key_id(), Secret::from_slice(&[0; 32]).unwrap().id());
+            return;
+        }
+        assert!(matches!(RootKey::from_env(NAME), Err(VaultError::EnvironmentMissing { .. })));
+        assert!(matches!(RootKey::from_env("PATH"), Err(VaultError::RootKeyForm { .. })));
+        let name = "root_file::tests::the_environment_gives_a_key_when_asked_by_name";
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        let output = child.args(["--exact", name]).env(NAME, line).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
+    }
+}
