@@ -119,6 +119,31 @@ impl Level {
             Level::Anchored => "anchored",
         }
     }
+
+    /// A number for the database: 0 to 3.
+    pub const fn rank(self) -> u8 {
+        self as u8
+    }
+
+    /// The level with that number; the weakest for a number that is none.
+    pub const fn from_rank(rank: u8) -> Level {
+        match rank {
+            1 => Level::Encrypted,
+            2 => Level::Verified,
+            3 => Level::Anchored,
+            _ => Level::None,
+        }
+    }
+
+    /// The need that this level meets exactly.
+    pub const fn need(self) -> Need {
+        match self {
+            Level::None => Need::None,
+            Level::Encrypted => Need::Encrypted,
+            Level::Verified => Need::Verified,
+            Level::Anchored => Need::Anchored,
+        }
+    }
 }
 
 impl fmt::Display for Level {

@@ -15,7 +15,7 @@ mod parcel;
 pub use choice::{Capabilities, Choice, choose};
 pub use dkim::{BadKey, DkimKey};
 pub use edits::Edits;
-pub use parcel::{BodyDigest, Content, Forged, Kind, NotTransit, Parcel, Stamp, TagKey};
+pub use parcel::{BodyDigest, Content, Forged, Grounds, Kind, NotTransit, Parcel, Stamp, TagKey};
 
 /// Base 64 with padding (RFC 4648 §4).
 fn base64(bytes: &[u8]) -> String {

@@ -77,6 +77,18 @@ pub enum Content {
     Template(String),
 }
 
+/// Why a copy is sealed as it is: what its receipt will cite.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grounds {
+    /// What policy needs for this copy; the parcel's own need is less where it
+    /// is only a notice.
+    pub need: Need,
+    /// The rules that count.
+    pub because: Vec<String>,
+    /// The hash under which the policy is kept.
+    pub policy_sha256: [u8; 32],
+}
+
 /// Where a parcel belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
@@ -111,51 +123,52 @@ struct Inner {
     recipients: Vec<Recipient>,
     method: Method,
     need: Need,
+    grounds: Grounds,
     content: Content,
 }
 
 impl Parcel {
     /// The stored original for recipients of one domain, over a connection
-    /// that proves what `need` asks.
+    /// that proves what policy needs.
     pub fn original(
         stamp: Stamp,
         recipients: Vec<Recipient>,
-        need: Need,
+        grounds: Grounds,
         body_sha256: BodyDigest,
         edits: Edits,
     ) -> Result<Self, NotTransit> {
+        let need = grounds.need;
         if need.transit().is_none() {
             return Err(NotTransit(need));
         }
         let content = Content::Original { body_sha256, edits };
-        Ok(Self { stamp, inner: Inner { kind: Kind::Content, recipients, method: Method::Tls, need, content } })
+        Ok(Self { stamp, inner: Inner { kind: Kind::Content, recipients, method: Method::Tls, need, grounds, content } })
     }
 
     /// A notice that something waits in the portal. It may cross in clear,
     /// since its template holds nothing of the message.
-    pub fn notice(stamp: Stamp, recipient: Recipient, template: String) -> Self {
-        Self::template(stamp, Kind::Notice, recipient, Method::Portal, Need::None, template)
+    pub fn notice(stamp: Stamp, recipient: Recipient, grounds: Grounds, template: String) -> Self {
+        Self::template(stamp, Kind::Notice, recipient, Need::None, grounds, template)
     }
 
     /// A one-time code for the portal, which needs `level` of its connection.
-    pub fn code(stamp: Stamp, recipient: Recipient, level: Level, template: String) -> Self {
-        let need = match level {
-            Level::None => Need::None,
-            Level::Encrypted => Need::Encrypted,
-            Level::Verified => Need::Verified,
-            Level::Anchored => Need::Anchored,
-        };
-        Self::template(stamp, Kind::Code, recipient, Method::Portal, need, template)
+    pub fn code(stamp: Stamp, recipient: Recipient, level: Level, grounds: Grounds, template: String) -> Self {
+        Self::template(stamp, Kind::Code, recipient, level.need(), grounds, template)
     }
 
     /// A word to the sender, without content; it needs `encrypted`.
     pub fn dsn(stamp: Stamp, recipient: Recipient, template: String) -> Self {
-        Self::template(stamp, Kind::Dsn, recipient, Method::Tls, Need::Encrypted, template)
+        let grounds = Grounds { need: Need::Encrypted, because: vec!["dsn".to_owned()], policy_sha256: [0; 32] };
+        Self::template(stamp, Kind::Dsn, recipient, Need::Encrypted, grounds, template)
     }
 
-    fn template(stamp: Stamp, kind: Kind, to: Recipient, method: Method, need: Need, text: String) -> Self {
-        let inner = Inner { kind, recipients: vec![to], method, need, content: Content::Template(text) };
-        Self { stamp, inner }
+    fn template(stamp: Stamp, kind: Kind, to: Recipient, need: Need, grounds: Grounds, text: String) -> Self {
+        let method = match kind {
+            Kind::Notice | Kind::Code => Method::Portal,
+            Kind::Content | Kind::Dsn => Method::Tls,
+        };
+        let content = Content::Template(text);
+        Self { stamp, inner: Inner { kind, recipients: vec![to], method, need, grounds, content } }
     }
 
     /// The same promise for some of its recipients under an id of its own, for
@@ -205,6 +218,11 @@ impl Parcel {
     /// What the connection must prove.
     pub const fn need(&self) -> Need {
         self.inner.need
+    }
+
+    /// Why it is sealed as it is.
+    pub const fn grounds(&self) -> &Grounds {
+        &self.inner.grounds
     }
 
     /// What goes over the wire.
@@ -285,9 +303,13 @@ mod tests {
         digest::digest(&digest::SHA256, bytes).as_ref().try_into().unwrap()
     }
 
+    fn grounds(need: Need) -> Grounds {
+        Grounds { need, because: vec!["default".into()], policy_sha256: [5; 32] }
+    }
+
     fn sample() -> Parcel {
         let to = vec![recipient("a@x.example"), recipient("b@x.example")];
-        Parcel::original(stamp(1, 2, 3), to, Need::Verified, digest_of(b"A: 1\r\n\r\nb"), Edits::default()).unwrap()
+        Parcel::original(stamp(1, 2, 3), to, grounds(Need::Verified), digest_of(b"A: 1\r\n\r\nb"), Edits::default()).unwrap()
     }
 
     #[test]
