@@ -267,6 +267,13 @@ events! {
         /// From where.
         peer: Option<IpAddr>,
     }
+    /// A right code was given, and a passphrase is asked next.
+    CodeAccepted = "code_accepted" {
+        /// The recipient.
+        recipient: Address,
+        /// From where.
+        peer: Option<IpAddr>,
+    }
     /// A wrong passphrase was given.
     PassphraseWrong = "passphrase_wrong" {
         /// The recipient.
