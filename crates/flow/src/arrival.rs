@@ -47,6 +47,10 @@ pub struct Arrival {
     pub passphrase: Option<Zeroizing<String>>,
     /// The addresses of From.
     pub from: Vec<Address>,
+    /// The subject, decoded.
+    pub subject: String,
+    /// The Message-ID field, as the sender wrote it or as it was added.
+    pub message_id: Option<String>,
 }
 
 /// What is known of the session that a header block came over.
@@ -104,6 +108,8 @@ pub fn read(raw: &[u8], session: &Session<'_>) -> Result<Arrival, HeaderRefused>
         instructions: Instructions::default(),
         passphrase: None,
         from: from_addresses(&fields)?,
+        subject: fields.iter().find(|field| field.is("Subject")).map(decoded).unwrap_or_default(),
+        message_id: None,
     };
     arrival.header.extend_from_slice(session.received.as_bytes());
     for field in &fields {
@@ -116,6 +122,7 @@ pub fn read(raw: &[u8], session: &Session<'_>) -> Result<Arrival, HeaderRefused>
         arrival.header.extend_from_slice(b"\r\n");
     }
     add_missing(&fields, session, &mut arrival.header);
+    arrival.message_id = header::first(&arrival.header, "Message-ID");
     Ok(arrival)
 }
 
@@ -236,10 +243,11 @@ mod tests {
 
     #[test]
     fn the_passphrase_is_read_and_never_stored() {
-        let arrival =
-            arrive("From: a@c.example\r\nX-Sealpost-Passphrase: blue\r\n heron\r\nX-Sealpost-Passphrase-Hint: the bird\r\n")
-                .ok()
-                .unwrap();
+        let arrival = arrive(
+            "From: a@c.example\r\nX-Sealpost-Passphrase: blue\r\n heron\r\nX-Sealpost-Passphrase-Hint: the bird\r\n",
+        )
+        .ok()
+        .unwrap();
         assert_eq!(arrival.passphrase.unwrap().as_str(), "blue heron");
         assert_eq!(arrival.instructions.hint.as_deref(), Some("the bird"));
         assert!(!String::from_utf8(arrival.header).unwrap().contains("heron"));
@@ -275,7 +283,10 @@ mod tests {
         check_refused("From: a@c.example\r\nFrom: b@c.example\r\n", HeaderRefused::ManyFrom);
         check_refused("From: a@c.example\r\nSubject: 1\r\nsubject: 2\r\n", HeaderRefused::ManySubjects);
         check_refused("From: a@c.example\r\nno field\r\n", HeaderRefused::NoField);
-        check_refused(&format!("From: a@c.example\r\nX-Sealpost-Stream: {}\r\n", "x".repeat(201)), HeaderRefused::Instruction);
+        check_refused(
+            &format!("From: a@c.example\r\nX-Sealpost-Stream: {}\r\n", "x".repeat(201)),
+            HeaderRefused::Instruction,
+        );
         check_refused(&format!("From: a@c.example\r\n{}", "Received: x\r\n".repeat(101)), HeaderRefused::Loop);
     }
 

@@ -1,6 +1,50 @@
 //! The journey of a message: accept, decide, seal, enqueue, deliver, record.
+//!
+//! | step | file |
+//! | --- | --- |
+//! | a client's bytes | [`listener`] |
+//! | accept | `accept` |
+//! | decide | `judge` |
+//! | seal, enqueue | `plan` |
+//! | deliver | `courier` |
+//! | record | `record` |
+//!
+//! What another step shares stands in `case` (one message at one moment) and in
+//! [`Journey`] (the seams). This crate never speaks HTTP, never holds SQL and
+//! never opens a socket but the listener's.
+//!
+//! **Invariant**: whoever reads 250 has a message that is durable, with its
+//! envelope, its body and its ledger entry, in one synced transaction.
 
+mod accept;
 pub mod arrival;
+mod case;
+mod courier;
+mod desk;
 mod dsn;
+mod enqueue;
+mod evidence;
+mod journey;
+mod judge;
 pub mod listener;
+mod manifest;
+mod organisation;
+mod plan;
 pub mod portal;
+mod portal_desk;
+mod receipts;
+mod record;
+mod reply;
+pub mod resume;
+mod settings;
+mod timeline;
+mod wire;
+
+pub use courier::Courier;
+pub use desk::SubmissionDesk;
+pub use journey::Journey;
+pub use manifest::Manifest;
+pub use organisation::{Organisation, Organisations, Profile};
+pub use portal_desk::LinkDesk;
+pub use settings::Settings;
+pub use timeline::{Timeline, TimelineError, timeline};

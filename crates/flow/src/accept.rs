@@ -1,0 +1,356 @@
+//! Accept: the one door in. A message is sealed as it arrives, judged, and
+//! made durable with its envelope, its parcels and its ledger entry in one
+//! synced transaction. Only then does anyone read 250.
+//!
+//! A message of up to [`JUDGED_AT_ONCE_MAX`] is judged while it is still in
+//! memory. A larger one is accepted first, and judged when its turn for memory
+//! comes ([`crate::resume`]).
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use identity::Submitter;
+use ledger::{ContentDigest, Digest, Door, Event, Salt};
+use mail::{Envelope, MessageId, Reply};
+use store::{Acceptance, BodyWriter, MessageState, SpooledBody, Write};
+use vault::{BodySealer, Label, MessageKey};
+
+use crate::arrival::{self, Arrival, HEADER_BYTES_MAX, HeaderRefused, Session};
+use crate::case::{Case, Changes};
+use crate::journey::Journey;
+use crate::judge::judge;
+use crate::listener::{Answer, Intake, Submission};
+use crate::manifest::Manifest;
+use crate::organisation::Organisation;
+use crate::plan::{Planned, plan};
+use crate::reply;
+
+/// The largest message that is judged before it is answered.
+pub const JUDGED_AT_ONCE_MAX: usize = 512 * 1024;
+
+/// A message on its way in.
+pub struct Arriving {
+    journey: Arc<Journey>,
+    organisation: Arc<Organisation>,
+    submission: Submission,
+    message: MessageId,
+    key: MessageKey,
+    wrapped_key: Vec<u8>,
+    body: Box<dyn BodyWriter>,
+    sealer: BodySealer,
+    digest: digest::Context,
+    salted: ContentDigest,
+    header: HeaderState,
+    clear: Clear,
+    bytes: u64,
+}
+
+/// The header block is kept until it is whole: it is edited before it is stored.
+enum HeaderState {
+    Reading(Vec<u8>),
+    Read(Box<Arrival>),
+}
+
+/// The clear content, kept while it is small enough to be judged at once.
+enum Clear {
+    Kept(Vec<u8>),
+    TooLarge,
+}
+
+impl Arriving {
+    /// Opens an intake for a message whose envelope is complete.
+    pub fn begin(journey: Arc<Journey>, organisation: Arc<Organisation>, submission: Submission) -> Self {
+        let entropy = journey.entropy.as_ref();
+        let message = MessageId::new(journey.clock.now(), entropy);
+        let (key, wrapped_key) = organisation.vault.new_message_key(message, entropy);
+        let salt = Salt::new(key.salt());
+        Self {
+            salted: ContentDigest::new(&salt),
+            body: journey.store.new_body(organisation.org, message),
+            sealer: key.body_sealer(entropy),
+            journey,
+            organisation,
+            submission,
+            message,
+            key,
+            wrapped_key,
+            digest: digest::Context::new(&digest::SHA256),
+            header: HeaderState::Reading(Vec::with_capacity(2048)),
+            clear: Clear::Kept(Vec::new()),
+            bytes: 0,
+        }
+    }
+
+    async fn take(&mut self, content: &[u8]) -> Result<(), Reply> {
+        match &mut self.header {
+            HeaderState::Read(_) => self.store_bytes(content).await,
+            HeaderState::Reading(header) => {
+                let searched = header.len().saturating_sub(3);
+                header.extend_from_slice(content);
+                match header_end(header, searched) {
+                    Some(end) => self.end_header(end).await,
+                    None if header.len() > HEADER_BYTES_MAX => Err(reply::header_refused(HeaderRefused::TooLarge)),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// Reads the header block, whose empty line begins at `end`, and stores it
+    /// with whatever of the body is there already.
+    async fn end_header(&mut self, end: usize) -> Result<(), Reply> {
+        let HeaderState::Reading(raw) = &mut self.header else {
+            return Ok(());
+        };
+        let raw = std::mem::take(raw);
+        let (header, rest) = raw.split_at(end.min(raw.len()));
+        let arrival = self.read_header(header)?;
+        self.store_bytes(&arrival.header).await?;
+        self.header = HeaderState::Read(Box::new(arrival));
+        match rest {
+            [] => self.store_bytes(b"\r\n").await,
+            rest => self.store_bytes(rest).await,
+        }
+    }
+
+    fn read_header(&self, header: &[u8]) -> Result<Arrival, Reply> {
+        let received =
+            received_field(&self.submission, self.message, &self.journey.settings.hostname, self.journey.clock.now());
+        let session = Session {
+            message: self.message,
+            received: &received,
+            now: self.journey.clock.now(),
+            hostname: &self.journey.settings.hostname,
+        };
+        let arrival = arrival::read(header, &session).map_err(reply::header_refused)?;
+        let sender = &self.submission.sender;
+        match arrival.from.iter().all(|author| sender.may_send_as(author)) {
+            true => Ok(arrival),
+            false => Err(reply::author_not_allowed()),
+        }
+    }
+
+    async fn store_bytes(&mut self, bytes: &[u8]) -> Result<(), Reply> {
+        self.digest.update(bytes);
+        self.salted.update(bytes);
+        self.bytes += bytes.len() as u64;
+        match &mut self.clear {
+            Clear::Kept(clear) if clear.len() + bytes.len() <= JUDGED_AT_ONCE_MAX => clear.extend_from_slice(bytes),
+            clear => *clear = Clear::TooLarge,
+        }
+        let mut sealed = Vec::new();
+        self.sealer.push(bytes, &mut sealed);
+        match sealed.is_empty() {
+            true => Ok(()),
+            false => self.body.push(sealed).await.map_err(|why| reply::not_stored(&why)),
+        }
+    }
+
+    async fn complete(mut self) -> Result<Reply, Reply> {
+        if let HeaderState::Reading(header) = &self.header {
+            self.end_header(header.len()).await?;
+        }
+        let HeaderState::Read(arrival) = std::mem::replace(&mut self.header, HeaderState::Reading(Vec::new())) else {
+            return Err(reply::try_again());
+        };
+        let mut last = Vec::new();
+        self.sealer.finish(&mut last);
+        self.body.push(last).await.map_err(|why| reply::not_stored(&why))?;
+        let body = self.body.finish().await.map_err(|why| reply::not_stored(&why))?;
+        let mut arrived = Arrived {
+            manifest: manifest(&self.submission, &arrival, self.digest.finish(), self.salted.finish()),
+            subject: arrival.subject,
+            journey: self.journey,
+            organisation: self.organisation,
+            submission: self.submission,
+            message: self.message,
+            key: self.key,
+            wrapped_key: self.wrapped_key,
+            clear: self.clear,
+            bytes: self.bytes,
+        };
+        if let Some(passphrase) = arrival.passphrase {
+            let hint = arrived.manifest.instructions.hint.clone();
+            arrived.manifest.passphrase = Some(arrived.journey.hash_passphrase(passphrase, hint).await?);
+        }
+        arrived.enter(body).await
+    }
+}
+
+/// A message that has arrived whole and is sealed, but not yet durable.
+struct Arrived {
+    journey: Arc<Journey>,
+    organisation: Arc<Organisation>,
+    submission: Submission,
+    manifest: Manifest,
+    message: MessageId,
+    key: MessageKey,
+    wrapped_key: Vec<u8>,
+    subject: String,
+    clear: Clear,
+    bytes: u64,
+}
+
+impl Arrived {
+    /// Makes it durable, with whatever was decided about it.
+    async fn enter(self, body: SpooledBody) -> Result<Reply, Reply> {
+        let now = self.journey.clock.now();
+        let case = Case {
+            journey: &self.journey,
+            organisation: &self.organisation,
+            manifest: &self.manifest,
+            message: self.message,
+            key: &self.key,
+            received_at: now,
+            now,
+        };
+        let mut changes = Changes::default();
+        changes.event(self.accepted());
+        let state = self.decide(&case, &mut changes)?;
+        changes.writes.insert(0, Write::Accept(Box::new(self.acceptance(&case, body, state))));
+        self.journey.commit(case.transition(changes)).await.map_err(|why| reply::not_stored(&why))?;
+        match state {
+            MessageState::Accepted => self.journey.undecided.notify_one(),
+            MessageState::Decided | MessageState::Held => self.journey.queued.notify_one(),
+            MessageState::Refused | MessageState::Erased => {}
+        }
+        Ok(reply::accepted(self.message))
+    }
+
+    /// Judges it now, or leaves it `Accepted` for when there is memory.
+    fn decide(&self, case: &Case<'_>, changes: &mut Changes) -> Result<MessageState, Reply> {
+        let Clear::Kept(stored) = &self.clear else {
+            return Ok(MessageState::Accepted);
+        };
+        let verdict = judge(&self.organisation, &self.manifest, stored);
+        match plan(case, &verdict, changes) {
+            Planned::Goes(state) => Ok(state),
+            Planned::RefusedForAll(rules) => Err(reply::refused_by_policy(&rules)),
+        }
+    }
+
+    fn acceptance(&self, case: &Case<'_>, body: SpooledBody, state: MessageState) -> Acceptance {
+        let entropy = self.journey.entropy.as_ref();
+        Acceptance {
+            message: self.message,
+            received_at: case.now,
+            state,
+            body,
+            wrapped_key: self.wrapped_key.clone(),
+            envelope: self.key.seal(Label::Envelope, &[], &self.manifest.to_bytes(), entropy),
+            dimensions: self.organisation.dimensions(&self.manifest, &self.subject, self.bytes),
+        }
+    }
+
+    fn accepted(&self) -> Event {
+        let door = match self.submission.sender.by {
+            Submitter::Credential(_) => Door::Smtp,
+            Submitter::Network(_) => Door::Network,
+        };
+        Event::Accepted {
+            door,
+            submitter: self.manifest.submitter.clone(),
+            peer: self.manifest.peer,
+            tls: self.manifest.tls.clone(),
+            sender: self.manifest.envelope.sender.clone(),
+            recipients: self.manifest.envelope.recipients.iter().map(|to| to.address.clone()).collect(),
+            body_bytes: self.bytes,
+        }
+    }
+}
+
+impl Intake for Arriving {
+    fn push<'a>(&'a mut self, content: &'a [u8]) -> Answer<'a, Result<(), Reply>> {
+        Box::pin(self.take(content))
+    }
+
+    fn finish(self: Box<Self>) -> Answer<'static, Reply> {
+        Box::pin(async move {
+            match self.complete().await {
+                Ok(reply) | Err(reply) => reply,
+            }
+        })
+    }
+}
+
+/// Where the empty line after the header block begins, looking from `from`.
+fn header_end(bytes: &[u8], from: usize) -> Option<usize> {
+    if bytes.starts_with(b"\r\n") {
+        return Some(0);
+    }
+    let tail = bytes.get(from..)?;
+    tail.windows(4).position(|window| window == b"\r\n\r\n").map(|at| from + at + 2)
+}
+
+fn manifest(submission: &Submission, arrival: &Arrival, digest: digest::Digest, content_sha256: Digest) -> Manifest {
+    let mut body_sha256 = [0; 32];
+    body_sha256.copy_from_slice(digest.as_ref());
+    Manifest {
+        version: 1,
+        envelope: submission.envelope.clone(),
+        submitter: submission.sender.principal().to_string(),
+        from: arrival.from.clone(),
+        message_id: arrival.message_id.clone(),
+        body_sha256,
+        content_sha256,
+        instructions: arrival.instructions.clone(),
+        passphrase: None,
+        peer: submission.peer,
+        helo: submission.helo.clone(),
+        tls: submission.tls.as_ref().map(|tls| (tls.version.to_owned(), tls.cipher.clone())),
+    }
+}
+
+/// The trace field of this hop (RFC 5321 §4.4). It names no recipient: a FOR
+/// clause would tell one recipient of another.
+fn received_field(submission: &Submission, message: MessageId, hostname: &str, now: jiff::Timestamp) -> String {
+    let tls = submission
+        .tls
+        .as_ref()
+        .map_or_else(String::new, |tls| format!("\r\n\t(version={} cipher={})", tls.version, tls.cipher));
+    let helo: String = submission.helo.chars().filter(|c| c.is_ascii_alphanumeric() || ".-:[]_".contains(*c)).collect();
+    format!(
+        "Received: from {helo} ([{}])\r\n\tby {hostname} with {}{tls}\r\n\tid {message}; {}\r\n",
+        submission.peer,
+        submission.with,
+        arrival::rfc5322_date(now)
+    )
+}
+
+impl Organisation {
+    /// What reports will split the message by.
+    fn dimensions(&self, manifest: &Manifest, subject: &str, body_bytes: u64) -> store::Dimensions {
+        let wanted = &manifest.instructions;
+        store::Dimensions {
+            stream: wanted.stream.clone().unwrap_or_else(|| self.profile.stream.clone()),
+            campaign: wanted.campaign.clone(),
+            tags: wanted.tags.clone(),
+            fields: wanted.fields.clone(),
+            subject_index: self.vault.subject_index(subject),
+            recipient_domains: self.domain_indexes(&manifest.envelope),
+            body_bytes,
+        }
+    }
+
+    fn domain_indexes(&self, envelope: &Envelope) -> Vec<[u8; 16]> {
+        let mut indexes: Vec<[u8; 16]> =
+            envelope.recipients.iter().map(|recipient| self.vault.domain_index(recipient.address.domain())).collect();
+        indexes.sort_unstable();
+        indexes.dedup();
+        indexes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_block_ends_at_its_empty_line() {
+        assert_eq!(header_end(b"\r\nbody", 0), Some(0));
+        assert_eq!(header_end(b"A: 1\r\n\r\nb", 0), Some(6));
+        assert_eq!(header_end(b"A: 1\r\n\r\nb", 4), Some(6));
+        assert_eq!(header_end(b"A: 1\r\n", 0), None);
+        assert_eq!(header_end(b"", 0), None);
+    }
+}

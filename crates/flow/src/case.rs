@@ -1,0 +1,192 @@
+//! A case: all that is at hand about one message at one moment, and the writes
+//! that several steps make of it: a parcel in the queue, a word to the sender,
+//! a copy in the portal, a row of the journal.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use ledger::{Event, Head, Record};
+use mail::{Address, MessageId, Method, ParcelId, Recipient};
+use seal::{Grounds, Parcel, Stamp};
+use store::{JournalNew, NewLink, Transition, Write};
+use vault::{Label, MessageKey};
+
+use crate::dsn::{Action, Report, Told};
+use crate::enqueue::enqueue;
+use crate::journey::Journey;
+use crate::manifest::Manifest;
+use crate::organisation::Organisation;
+use crate::portal::{self, Clinic, LinkId, LinkState, Mailbox, NoticeMail};
+
+/// All that is at hand about one message at one moment.
+#[derive(Clone, Copy)]
+pub(crate) struct Case<'a> {
+    pub journey: &'a Journey,
+    pub organisation: &'a Organisation,
+    pub manifest: &'a Manifest,
+    pub message: MessageId,
+    pub key: &'a MessageKey,
+    pub received_at: Timestamp,
+    pub now: Timestamp,
+}
+
+/// What one step changes, gathered until it is committed whole.
+#[derive(Default)]
+pub(crate) struct Changes {
+    pub writes: Vec<Write>,
+    pub record: Record,
+}
+
+impl Changes {
+    pub fn event(&mut self, event: Event) {
+        self.record.events.push(event);
+    }
+}
+
+impl Case<'_> {
+    pub fn stamp(&self) -> Stamp {
+        let parcel = ParcelId::new(self.now, self.journey.entropy.as_ref());
+        Stamp { org: self.organisation.org, message: self.message, parcel }
+    }
+
+    /// Queues a parcel, to be tried at once.
+    pub fn queue(&self, parcel: &Parcel, changes: &mut Changes) {
+        self.queue_at(parcel, self.now, self.now, changes);
+        changes.event(Event::Queued {
+            parcel: parcel.id(),
+            kind: parcel.kind().word().to_owned(),
+            recipients: parcel.recipients().iter().map(|recipient| recipient.address.clone()).collect(),
+        });
+    }
+
+    /// Queues a parcel that may have waited before.
+    pub fn queue_at(&self, parcel: &Parcel, created_at: Timestamp, due: Timestamp, changes: &mut Changes) {
+        let entropy = self.journey.entropy.as_ref();
+        changes.writes.push(enqueue(self.organisation, self.key, parcel, created_at, due, entropy));
+    }
+
+    /// Puts a recipient's copy into the portal: a link that only the notice
+    /// names, and the notice.
+    pub fn to_portal(&self, recipient: &Recipient, grounds: &Grounds, changes: &mut Changes) {
+        let entropy = self.journey.entropy.as_ref();
+        let link = LinkId::new(entropy);
+        let hash = self.organisation.vault.link_hash(link.as_bytes());
+        let expires_at = later(self.now, self.journey.settings.portal_life);
+        let from = self.speaker();
+        let state = LinkState::new(self.new_link(recipient, &from, expires_at), entropy);
+        changes.writes.push(Write::Link(NewLink {
+            hash,
+            message: self.message,
+            recipient: self.place_of(&recipient.address),
+            created_at: self.now,
+            expires_at,
+            sealed: self.seal_link(&hash, &state),
+        }));
+        let stamp = self.stamp();
+        let notice = NoticeMail {
+            clinic: &self.clinic(),
+            from: &from,
+            to: &recipient.address,
+            language: state.language(),
+            link,
+            origin: &self.organisation.profile.portal_url,
+            expires_at,
+            date: self.now,
+            message_id: &self.message_id(stamp),
+        };
+        let parcel = Parcel::notice(stamp, recipient.clone(), grounds.clone(), portal::notice::notice(&notice));
+        self.queue(&parcel, changes);
+    }
+
+    /// The bytes of a link's row.
+    pub fn seal_link(&self, hash: &[u8; 32], state: &LinkState) -> Vec<u8> {
+        self.key.seal(Label::Link, hash, &state.to_bytes(), self.journey.entropy.as_ref())
+    }
+
+    fn new_link(&self, recipient: &Recipient, from: &Mailbox, expires_at: Timestamp) -> portal::NewLink {
+        let wanted = self.manifest.instructions.language.as_deref().unwrap_or(&self.organisation.profile.language);
+        portal::NewLink {
+            recipient: recipient.address.clone(),
+            sender: from.address.clone(),
+            language: wanted.parse().unwrap_or_default(),
+            passphrase: self.manifest.passphrase.clone(),
+            passphrase_required: self.manifest.passphrase.is_some(),
+            expires_at,
+        }
+    }
+
+    /// Tells the sender what became of some recipients, if there is a sender.
+    pub fn tell(&self, action: Action, told: &[Told], changes: &mut Changes) {
+        let Some(sender) = self.manifest.envelope.sender.0.as_ref().filter(|_| !told.is_empty()) else {
+            return;
+        };
+        let stamp = self.stamp();
+        let profile = &self.organisation.profile;
+        let report = Report {
+            message: self.message,
+            message_id: self.manifest.message_id.as_deref(),
+            received_at: self.received_at,
+            envid: self.manifest.envelope.envid.as_deref(),
+            sender,
+            hostname: &self.journey.settings.hostname,
+            from: &format!("{} <{}>", mail::header::encoded(&profile.name), self.postmaster()),
+            action,
+            told,
+            now: self.now,
+            unique: &stamp.parcel.to_string().to_ascii_lowercase(),
+        };
+        self.queue(&Parcel::dsn(stamp, Recipient::new(sender.clone()), report.render()), changes);
+    }
+
+    /// The transition of these changes, with a sealed journal row of its record.
+    pub fn transition(&self, changes: Changes) -> Transition {
+        let journal = (!changes.record.events.is_empty()).then(|| self.journal(&changes.record));
+        Transition { org: self.organisation.org, writes: changes.writes, journal }
+    }
+
+    fn journal(&self, record: &Record) -> JournalNew {
+        let head = Head::new(self.organisation.org, Some(self.message), self.now, record.kinds());
+        let entropy = self.journey.entropy.as_ref();
+        let payload = self.key.seal(Label::Journal, &head.to_bytes(), &record.to_bytes(), entropy);
+        let at = head.at();
+        JournalNew { message: Some(self.message), at, entry: head.entry(payload).to_bytes() }
+    }
+
+    /// The mailbox that notices and codes come from: the author's address, so
+    /// that DKIM aligns with the domain that the recipient knows, under the
+    /// organisation's name.
+    pub fn speaker(&self) -> Mailbox {
+        let author = self.manifest.from.first().cloned();
+        Mailbox { name: self.organisation.profile.name.clone(), address: author.unwrap_or_else(|| self.postmaster()) }
+    }
+
+    pub fn clinic(&self) -> Clinic {
+        let profile = &self.organisation.profile;
+        Clinic { name: profile.name.clone(), phone: profile.phone.clone(), time_zone: profile.time_zone.clone() }
+    }
+
+    pub fn message_id(&self, stamp: Stamp) -> String {
+        format!("{}@{}", stamp.parcel.to_string().to_ascii_lowercase(), self.journey.settings.hostname)
+    }
+
+    /// The recipient's place in the envelope.
+    pub fn place_of(&self, address: &Address) -> u32 {
+        let place = self.manifest.envelope.recipients.iter().position(|recipient| recipient.address == *address);
+        place.and_then(|place| u32::try_from(place).ok()).unwrap_or(u32::MAX)
+    }
+
+    pub fn sealed_event(recipient: &Recipient, method: Method, because: &str) -> Event {
+        Event::Sealed { recipient: recipient.address.clone(), method, because: because.to_owned() }
+    }
+
+    fn postmaster(&self) -> Address {
+        let domain =
+            self.organisation.profile.domains.first().map_or(self.journey.settings.hostname.as_str(), |d| d.as_str());
+        Address::parse(&format!("postmaster@{domain}")).expect("a domain of the configuration makes an address")
+    }
+}
+
+/// `at` and then `by`; the end of time where there is no later.
+pub(crate) fn later(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,260 @@
+//! Deliver: the courier leases what is due, has it carried, and records what
+//! came of it. One task a parcel, so that no recipient waits for another.
+
+use std::sync::Arc;
+
+use ledger::EventKind;
+use mail::Level;
+use seal::{Content, Kind, Parcel};
+use store::{Leased, ParcelState, StoreError, Transition, Write};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use transport::{Delivery, Transport};
+use vault::{Label, MessageKey};
+
+use crate::case::{Case, later};
+use crate::enqueue::dequeue;
+use crate::journey::Journey;
+use crate::manifest::Manifest;
+use crate::organisation::Organisation;
+use crate::portal::LinkState;
+use crate::record::{Before, OpenLink, record};
+use crate::wire::OpenParcel;
+
+/// Carries parcels until it is stopped.
+pub struct Courier {
+    journey: Arc<Journey>,
+    transport: Arc<Transport>,
+}
+
+/// Why a parcel could not be carried at all. It stays in the queue.
+#[derive(Debug, thiserror::Error)]
+enum NotCarried {
+    #[error("the organisation is not served here")]
+    NotServed,
+    #[error(transparent)]
+    NotAParcel(#[from] crate::enqueue::NotAParcel),
+    #[error("the message's row does not open")]
+    Manifest,
+    #[error("the message's body does not open")]
+    Body(#[from] vault::VaultError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Courier {
+    /// A courier that has parcels carried by `transport`.
+    pub fn new(journey: Arc<Journey>, transport: Arc<Transport>) -> Arc<Self> {
+        Arc::new(Self { journey, transport })
+    }
+
+    /// Carries what is due until `stop` holds true; then what is under way is
+    /// carried to its end, and nothing more is begun.
+    pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        let mut under_way = JoinSet::new();
+        loop {
+            let room = self.journey.settings.deliveries_max.saturating_sub(under_way.len());
+            let leased = if room == 0 { Vec::new() } else { self.lease(room).await };
+            let is_full = !leased.is_empty() && leased.len() == room;
+            for parcel in leased {
+                under_way.spawn(self.clone().carry(parcel));
+            }
+            if is_full {
+                // As soon as one is done there may be another.
+                under_way.join_next().await;
+                continue;
+            }
+            let due = self.until_due().await;
+            tokio::select! {
+                _ = stop.wait_for(|stopped| *stopped) => break,
+                () = self.journey.queued.notified() => {}
+                Some(_) = under_way.join_next(), if room == 0 => {}
+                () = tokio::time::sleep(due) => {}
+            }
+            while under_way.try_join_next().is_some() {}
+        }
+        while under_way.join_next().await.is_some() {}
+    }
+
+    /// Carries everything that is due now, and what that makes due, to its end.
+    pub async fn run_until_idle(self: &Arc<Self>) {
+        loop {
+            let leased = self.lease(self.journey.settings.deliveries_max).await;
+            if leased.is_empty() {
+                return;
+            }
+            let mut under_way = JoinSet::new();
+            for parcel in leased {
+                under_way.spawn(self.clone().carry(parcel));
+            }
+            while under_way.join_next().await.is_some() {}
+        }
+    }
+
+    async fn lease(&self, limit: usize) -> Vec<Leased> {
+        let now = self.journey.clock.now();
+        let until = later(now, self.journey.settings.lease);
+        match self.journey.store.lease(&self.journey.settings.node, now, until, limit).await {
+            Ok(leased) => leased,
+            Err(error) => {
+                tracing::error!(%error, "nothing could be leased from the queue");
+                Vec::new()
+            }
+        }
+    }
+
+    /// How long nothing is due: at most a minute, since other nodes and the
+    /// clock itself may change that.
+    async fn until_due(&self) -> std::time::Duration {
+        const LONGEST: std::time::Duration = std::time::Duration::from_secs(60);
+        const SHORTEST: std::time::Duration = std::time::Duration::from_millis(20);
+        match self.journey.store.next_due().await {
+            Ok(Some(due)) => {
+                let wait = due.duration_since(self.journey.clock.now());
+                std::time::Duration::try_from(wait).unwrap_or_default().clamp(SHORTEST, LONGEST)
+            }
+            Ok(None) => LONGEST,
+            Err(_) => std::time::Duration::from_secs(1),
+        }
+    }
+
+    async fn carry(self: Arc<Self>, leased: Leased) {
+        if let Err(error) = self.try_carry(&leased).await {
+            tracing::error!(message = %leased.message, parcel = %leased.parcel, %error, "a parcel was not carried");
+            self.put_back(&leased, &error).await;
+        }
+    }
+
+    async fn try_carry(&self, leased: &Leased) -> Result<(), NotCarried> {
+        let organisation = self.journey.organisations.find(leased.org).ok_or(NotCarried::NotServed)?.clone();
+        let (key, parcel) = dequeue(&organisation, leased)?;
+        let manifest = key.open(Label::Envelope, &[], &leased.envelope)?;
+        let manifest = Manifest::from_bytes(&manifest).map_err(|_| NotCarried::Manifest)?;
+        let delivery = self.deliver(&organisation, &key, &manifest, leased, &parcel).await?;
+        self.record(&organisation, &key, &manifest, leased, &parcel, &delivery).await
+    }
+
+    async fn deliver(
+        &self,
+        organisation: &Organisation,
+        key: &MessageKey,
+        manifest: &Manifest,
+        leased: &Leased,
+        parcel: &Parcel,
+    ) -> Result<Delivery, NotCarried> {
+        let (stored, _memory) = match parcel.content() {
+            Content::Template(_) => (Vec::new(), None),
+            Content::Original { .. } => {
+                let memory = self.journey.memory(leased.body.len()).await;
+                let sealed = self.journey.store.read_body(leased.org, leased.message, &leased.body).await?;
+                (key.open_body_in_place(sealed)?, Some(memory))
+            }
+        };
+        let wire = OpenParcel {
+            parcel,
+            stored,
+            sender: manifest.envelope.sender.clone(),
+            envid: manifest.envelope.envid.clone(),
+            dkim: manifest.from.first().and_then(|author| organisation.dkim_for(author.domain())),
+            now: self.journey.clock.now(),
+        };
+        Ok(self.transport.deliver(parcel, &wire).await)
+    }
+
+    /// Writes what came of it; works it out anew when a recipient changed a
+    /// portal link in the meantime.
+    async fn record(
+        &self,
+        organisation: &Organisation,
+        key: &MessageKey,
+        manifest: &Manifest,
+        leased: &Leased,
+        parcel: &Parcel,
+        delivery: &Delivery,
+    ) -> Result<(), NotCarried> {
+        const TRIES: usize = 8;
+        let case = Case {
+            journey: &self.journey,
+            organisation,
+            manifest,
+            message: leased.message,
+            key,
+            received_at: leased.received_at,
+            now: self.journey.clock.now(),
+        };
+        let mut tried = 0;
+        loop {
+            let before = self.before(&case, parcel).await?;
+            let changes = record(&case, leased, parcel, delivery, &before);
+            let has_news = changes.record.events.iter().any(|event| event.kind() == EventKind::Queued);
+            match self.journey.commit(case.transition(changes)).await {
+                Err(StoreError::Conflict) if tried < TRIES => tried += 1,
+                Err(error) => return Err(error.into()),
+                Ok(()) => {
+                    if has_news {
+                        self.journey.queued.notify_one();
+                    }
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    async fn before(&self, case: &Case<'_>, parcel: &Parcel) -> Result<Before, NotCarried> {
+        let store = &self.journey.store;
+        let domain = parcel.recipients().first().map(|recipient| recipient.address.domain());
+        let best = match domain {
+            None => Level::None,
+            Some(domain) => {
+                let known = store.posture(parcel.org(), case.organisation.vault.domain_index(domain)).await?;
+                known.map_or(Level::None, |posture| Level::from_rank(posture.best))
+            }
+        };
+        let links = match parcel.kind() {
+            Kind::Notice | Kind::Code => open_links(case, store.links(parcel.org(), parcel.message()).await?),
+            Kind::Content | Kind::Dsn => Vec::new(),
+        };
+        Ok(Before { best, links, told_late: self.told_late(case, parcel).await? })
+    }
+
+    /// Asked only of a parcel that is late, which is rare.
+    async fn told_late(&self, case: &Case<'_>, parcel: &Parcel) -> Result<bool, NotCarried> {
+        let age = std::time::Duration::try_from(case.now.duration_since(case.received_at)).unwrap_or_default();
+        if parcel.kind() != Kind::Content || age < self.journey.settings.tell_late_after {
+            return Ok(false);
+        }
+        let rows = self.journey.store.journal(parcel.org(), parcel.message()).await?;
+        let told = rows.iter().filter_map(|row| ledger::Entry::from_bytes(&row.entry).ok());
+        let mut late = told.filter(|entry| {
+            let kinds = entry.head.kinds();
+            kinds.contains(&EventKind::Deferred) && kinds.contains(&EventKind::Queued)
+        });
+        Ok(late.next().is_some())
+    }
+
+    /// What can't be carried now is tried later; what never can be leaves the queue.
+    async fn put_back(&self, leased: &Leased, why: &NotCarried) {
+        let write = match why {
+            NotCarried::NotAParcel(_) | NotCarried::Manifest | NotCarried::Body(_) => {
+                Write::Finish { parcel: leased.parcel, state: ParcelState::Held }
+            }
+            NotCarried::NotServed | NotCarried::Store(_) => {
+                let due = later(self.journey.clock.now(), self.journey.settings.retry_min);
+                Write::Retry { parcel: leased.parcel, due }
+            }
+        };
+        let transition = Transition { org: leased.org, writes: vec![write], journal: None };
+        if let Err(error) = self.journey.commit(transition).await {
+            tracing::error!(parcel = %leased.parcel, %error, "a parcel waits for its lease to end");
+        }
+    }
+}
+
+fn open_links(case: &Case<'_>, rows: Vec<store::LinkRow>) -> Vec<OpenLink> {
+    let open = |row: store::LinkRow| {
+        let bytes = case.key.open(Label::Link, &row.hash, &row.sealed).ok()?;
+        let state = LinkState::from_bytes(&bytes).ok()?;
+        Some(OpenLink { hash: row.hash, version: row.version, recipient: state.recipient().clone(), state })
+    };
+    rows.into_iter().filter_map(open).collect()
+}

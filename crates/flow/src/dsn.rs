@@ -1,0 +1,248 @@
+//! Words to the sender about a message: delivery status notifications
+//! (RFC 3464) and notes about held mail. The one place for their text.
+//!
+//! They hold the message's id and recipients and nothing of its content:
+//! `RET=FULL` (RFC 3461 §4.3) changes nothing.
+
+use jiff::Timestamp;
+use mail::{Address, EnhancedCode, MessageId, Recipient, Reply};
+
+use crate::arrival::rfc5322_date;
+
+/// Policy keeps it back (RFC 3463 §3.8).
+pub const HELD: EnhancedCode = EnhancedCode(4, 7, 1);
+/// Policy refuses it.
+pub const REFUSED: EnhancedCode = EnhancedCode(5, 7, 1);
+/// It was tried for as long as it may be (RFC 3463 §3.5).
+pub const EXPIRED: EnhancedCode = EnhancedCode(5, 4, 7);
+/// It is late.
+pub const LATE: EnhancedCode = EnhancedCode(4, 4, 7);
+
+/// How a sender gives the passphrase that a message waits for.
+pub fn needs_passphrase(message: MessageId) -> String {
+    format!(
+        "The recipient's mail server does not protect mail well enough for a one-time code alone. Please agree a \
+         passphrase with the recipient by another way, such as a call, and send the message again with the header \
+         X-Sealpost-Passphrase, or ask your administrator to run: sealpost message passphrase {message}"
+    )
+}
+
+/// What became of a recipient, as RFC 3464 §2.3.3 names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// It can't be delivered and won't be tried again.
+    Failed,
+    /// It is late and still tried.
+    Delayed,
+    /// It was handed to the recipient's server.
+    Delivered,
+    /// It waits for the sender: nothing was sent.
+    Held,
+}
+
+impl Action {
+    /// RFC 3464 has no word for held mail; it is late.
+    const fn word(self) -> &'static str {
+        match self {
+            Action::Failed => "failed",
+            Action::Delayed | Action::Held => "delayed",
+            Action::Delivered => "delivered",
+        }
+    }
+
+    const fn subject(self) -> &'static str {
+        match self {
+            Action::Failed => "Not delivered: your message",
+            Action::Delayed => "Delayed: your message",
+            Action::Delivered => "Delivered: your message",
+            Action::Held => "Held, needs you: your message",
+        }
+    }
+
+    const fn sentence(self) -> &'static str {
+        match self {
+            Action::Failed => {
+                "Your message could not be delivered to the recipients below. It will not be tried again."
+            }
+            Action::Delayed => {
+                "Your message has not been delivered to the recipients below yet. It is still being tried; you need do nothing."
+            }
+            Action::Delivered => "Your message was handed to the mail servers of the recipients below.",
+            Action::Held => {
+                "Your message to the recipients below is held and has not been sent. Please read below what is needed."
+            }
+        }
+    }
+}
+
+/// One recipient and what became of its copy.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The recipient with the DSN parameters of its submission.
+    pub recipient: Recipient,
+    /// RFC 3463.
+    pub status: EnhancedCode,
+    /// Why, in a sentence for the sender.
+    pub because: String,
+    /// The remote server's name and reply, if it was one that decided.
+    pub remote: Option<(String, Reply)>,
+}
+
+/// A word to the sender about one message.
+#[derive(Clone, Debug)]
+pub struct Report<'a> {
+    /// The message that it is about.
+    pub message: MessageId,
+    /// The Message-ID field of that message.
+    pub message_id: Option<&'a str>,
+    /// When that message was accepted.
+    pub received_at: Timestamp,
+    /// ENVID of the submission.
+    pub envid: Option<&'a str>,
+    /// The sender, who gets this.
+    pub sender: &'a Address,
+    /// This server.
+    pub hostname: &'a str,
+    /// Who sends it, for the From field.
+    pub from: &'a str,
+    /// What became of the recipients below.
+    pub action: Action,
+    /// At least one.
+    pub told: &'a [Told],
+    /// The present time.
+    pub now: Timestamp,
+    /// A unique word for the Message-ID and the boundary.
+    pub unique: &'a str,
+}
+
+impl Report<'_> {
+    /// The report as a message with CRLF line ends, in seven bits wherever the
+    /// addresses are.
+    pub fn render(&self) -> String {
+        let Report { sender, hostname, from, unique, .. } = self;
+        let boundary = format!("report-{unique}");
+        let header = [
+            format!("From: {from}"),
+            format!("To: <{sender}>"),
+            format!("Subject: {} {}", self.action.subject(), self.message),
+            format!("Date: {}", rfc5322_date(self.now)),
+            format!("Message-ID: <{unique}@{hostname}>"),
+            "Auto-Submitted: auto-replied".to_owned(),
+            "MIME-Version: 1.0".to_owned(),
+            format!("Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"{boundary}\""),
+        ];
+        let parts = [
+            format!("Content-Type: text/plain; charset=utf-8\r\n\r\n{}", self.for_people()),
+            format!("Content-Type: message/delivery-status\r\n\r\n{}", self.for_machines()),
+            format!("Content-Type: text/rfc822-headers\r\n\r\n{}", self.original()),
+        ];
+        let body: String = parts.iter().map(|part| format!("--{boundary}\r\n{part}\r\n")).collect();
+        format!("{}\r\n\r\n{body}--{boundary}--\r\n", header.join("\r\n"))
+    }
+
+    fn for_people(&self) -> String {
+        let mut text = format!("{}\r\n\r\n", self.action.sentence());
+        for told in self.told {
+            text.push_str(&format!("  {}\r\n    {}\r\n", told.recipient.address, one_line(&told.because)));
+            if let Some((host, reply)) = &told.remote {
+                text.push_str(&format!("    {host} said: {}\r\n", one_line(&reply.to_string())));
+            }
+        }
+        text.push_str(&format!("\r\nMessage: {}\r\n", self.message));
+        text.push_str("This note holds nothing of what you wrote.\r\n");
+        text
+    }
+
+    fn for_machines(&self) -> String {
+        let mut text = format!("Reporting-MTA: dns; {}\r\n", self.hostname);
+        if let Some(envid) = self.envid {
+            text.push_str(&format!("Original-Envelope-Id: {}\r\n", xtext(envid)));
+        }
+        text.push_str(&format!("Arrival-Date: {}\r\n", rfc5322_date(self.received_at)));
+        for told in self.told {
+            text.push_str("\r\n");
+            if let Some(orcpt) = &told.recipient.orcpt {
+                text.push_str(&format!("Original-Recipient: {}\r\n", one_line(orcpt)));
+            }
+            text.push_str(&format!("Final-Recipient: rfc822; {}\r\n", told.recipient.address));
+            text.push_str(&format!("Action: {}\r\nStatus: {}\r\n", self.action.word(), told.status));
+            if let Some((host, reply)) = &told.remote {
+                text.push_str(&format!("Remote-MTA: dns; {}\r\n", one_line(host)));
+                text.push_str(&format!("Diagnostic-Code: smtp; {}\r\n", one_line(&reply.to_string())));
+            }
+        }
+        text
+    }
+
+    /// Only what ties the report to the message in the sender's mail program.
+    fn original(&self) -> String {
+        match self.message_id {
+            Some(id) => format!("Message-ID: {}\r\n", one_line(id)),
+            None => format!("X-Sealpost-Message: {}\r\n", self.message),
+        }
+    }
+}
+
+/// A remote server's words can't add a line or a field to ours. Letters beyond
+/// ASCII are masked so that the report crosses any server.
+fn one_line(text: &str) -> String {
+    const LINE_MAX: usize = 600;
+    let is_plain = |c: char| matches!(c, ' '..='~');
+    text.chars().map(|c| if is_plain(c) || c.is_alphanumeric() { c } else { ' ' }).take(LINE_MAX).collect()
+}
+
+/// RFC 3461 §4.
+fn xtext(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'!'..=b'~' if byte != b'+' && byte != b'=' => char::from(byte).to_string(),
+            _ => format!("+{byte:02X}"),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(action: Action, reply: &str) -> String {
+        let sender = Address::parse("nurse@clinic.example").unwrap();
+        let told = [Told {
+            recipient: Recipient::new(Address::parse("p@x.example").unwrap()),
+            status: EnhancedCode(5, 1, 1),
+            because: "The mailbox does not exist.".into(),
+            remote: Some(("mx.x.example".into(), Reply::new(550, EnhancedCode(5, 1, 1), reply))),
+        }];
+        Report {
+            message: MessageId::from_bytes([1; 16]),
+            message_id: Some("<1@clinic.example>"),
+            received_at: Timestamp::from_second(1_700_000_000).unwrap(),
+            envid: Some("a+b"),
+            sender: &sender,
+            hostname: "secure.clinic.example",
+            from: "Lakeside <postmaster@clinic.example>",
+            action,
+            told: &told,
+            now: Timestamp::from_second(1_700_000_100).unwrap(),
+            unique: "u1",
+        }
+        .render()
+    }
+
+    #[test]
+    fn another_library_reads_the_report() {
+        let text = report(Action::Failed, "no such user");
+        let message = mail_parser::MessageParser::new().parse(text.as_bytes()).unwrap();
+        assert_eq!(message.parts.len(), 4);
+        assert!(message.subject().unwrap().starts_with("Not delivered"));
+        assert!(text.contains("Final-Recipient: rfc822; p@x.example\r\nAction: failed\r\nStatus: 5.1.1\r\n"));
+        assert!(text.contains("Original-Envelope-Id: a+2Bb\r\n"));
+        assert!(text.contains("Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n"));
+    }
+
+    #[test]
+    fn a_reply_cannot_add_a_field() {
+        let text = report(Action::Delayed, "x\r\nStatus: 2.0.0\nBcc: evil@x.example");
+        assert!(!text.contains("\nStatus: 2.0.0") && !text.contains("\nBcc:"));
+    }
+}

@@ -1,0 +1,59 @@
+//! What transport found, in the words of the ledger and of the timeline.
+
+use ledger::{Digest, Event, Tls};
+use mail::ParcelId;
+use transport::{Attempt, Inability, TlsProof, Tried};
+
+/// The event of one address that was tried.
+pub(crate) fn attempted(parcel: ParcelId, attempt: &Attempt) -> Event {
+    let proof = attempt.proof.as_ref();
+    Event::Attempted {
+        parcel,
+        mx: attempt.mx.clone(),
+        ip: attempt.address.map(|address| address.ip()),
+        mx_lookup: proof.map(|proof| proof.mx_lookup),
+        level: proof.map(|proof| proof.level),
+        tls: proof.and_then(|proof| proof.tls.as_ref()).map(tls),
+        reply: None,
+        result: result(&attempt.result),
+    }
+}
+
+/// What TLS proved, for the ledger.
+pub(crate) fn tls(proof: &TlsProof) -> Tls {
+    Tls {
+        version: proof.version.clone(),
+        cipher: proof.cipher.clone(),
+        certificate_sha256: Digest(proof.certificate_sha256),
+        verified: proof.verified(),
+    }
+}
+
+/// Why no MX host could do what was needed, for people.
+pub(crate) fn why_unable(attempts: &[Attempt]) -> String {
+    let unable = attempts.iter().filter_map(|attempt| match &attempt.result {
+        Tried::Unable(inability) => Some(format!("{} {}", attempt.mx, words(inability))),
+        Tried::Sent | Tried::Failed(_) => None,
+    });
+    let mut listed: Vec<String> = unable.collect();
+    listed.dedup();
+    listed.join("; ")
+}
+
+fn result(tried: &Tried) -> String {
+    match tried {
+        Tried::Sent => "sent".to_owned(),
+        Tried::Unable(inability) => words(inability),
+        Tried::Failed(cause) => cause.outside(),
+    }
+}
+
+fn words(inability: &Inability) -> String {
+    match inability {
+        Inability::NotOffered => "does not offer STARTTLS".to_owned(),
+        Inability::Refused(_) => "offers STARTTLS and refuses it".to_owned(),
+        Inability::Handshake(why) => format!("can't agree on TLS 1.2 or 1.3 ({why})"),
+        Inability::Certificate(fault) => format!("has a certificate that does not verify ({fault})"),
+        Inability::NotBound => "is not itself bound to the domain".to_owned(),
+    }
+}

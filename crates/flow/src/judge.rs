@@ -1,0 +1,37 @@
+//! Decide: what is known of a message goes to `policy`, which judges it.
+//!
+//! The same function serves a message that is coming in, one that was accepted
+//! and waits, and the explanation of either.
+
+use mail::reading::{self, Limits};
+use mail::{Address, header};
+use policy::{Direction, Facts, SubjectAction, Verdict};
+use seal::Edits;
+
+use crate::manifest::Manifest;
+use crate::organisation::Organisation;
+
+/// Judges the stored bytes of a message for each of its recipients.
+pub fn judge(organisation: &Organisation, manifest: &Manifest, stored: &[u8]) -> Verdict {
+    let read = reading::read(stored, &Limits::default());
+    let facts = Facts {
+        direction: Direction::Outbound,
+        sender: manifest.envelope.sender.0.as_ref(),
+        header: header::split(stored).header,
+        reading: read.as_ref(),
+        body_bytes: stored.len() as u64,
+        organisation: &organisation.profile.name,
+    };
+    let recipients: Vec<Address> =
+        manifest.envelope.recipients.iter().map(|recipient| recipient.address.clone()).collect();
+    policy::decide(&organisation.policy, &facts, &recipients)
+}
+
+/// What changes in the copies that are sent.
+pub fn edits(verdict: &Verdict) -> Edits {
+    let subject = match &verdict.subject {
+        SubjectAction::Keep => None,
+        SubjectAction::Clean(subject) | SubjectAction::Replace(subject) => Some(header::encoded(subject)),
+    };
+    Edits { subject }
+}

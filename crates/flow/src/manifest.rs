@@ -1,0 +1,60 @@
+//! The sealed row of a message: its envelope and what else was known when it
+//! was accepted. It never changes.
+
+use std::net::IpAddr;
+
+use ledger::Digest;
+use mail::{Address, Envelope};
+use serde::{Deserialize, Serialize};
+
+use crate::arrival::Instructions;
+use crate::portal::Passphrase;
+
+/// What was known of a message when it was accepted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The format of this row: 1.
+    pub version: u8,
+    /// Who sends to whom.
+    pub envelope: Envelope,
+    /// Who handed it in, in the ledger's words.
+    pub submitter: String,
+    /// The addresses of From.
+    pub from: Vec<Address>,
+    /// The Message-ID field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<String>,
+    /// SHA-256 of the stored bytes.
+    pub body_sha256: [u8; 32],
+    /// The salted digest of the stored bytes, for receipts.
+    pub content_sha256: Digest,
+    /// What the `X-Sealpost-*` fields asked for.
+    pub instructions: Instructions,
+    /// The passphrase for the portal, as an argon2id hash with its hint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passphrase: Option<Passphrase>,
+    /// Where it came from.
+    pub peer: IpAddr,
+    /// What the client called itself.
+    pub helo: String,
+    /// TLS version and cipher of the submission.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<(String, String)>,
+}
+
+/// A row that can't be read as a manifest.
+#[derive(Debug, thiserror::Error)]
+#[error("a message's row is not of a known format")]
+pub struct UnknownFormat(#[from] serde_json::Error);
+
+impl Manifest {
+    /// The bytes to be sealed.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a manifest has nothing that JSON can't hold")
+    }
+
+    /// Reads what [`Manifest::to_bytes`] made.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, UnknownFormat> {
+        Ok(serde_json::from_slice(bytes)?)
+    }
+}

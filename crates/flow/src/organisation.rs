@@ -1,0 +1,82 @@
+//! An organisation as the journey sees it: its keys, its policy, its voice.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use ledger::SigningKey;
+use mail::{Domain, OrgId};
+use policy::Policy;
+use seal::{DkimKey, TagKey};
+use vault::OrgVault;
+
+/// What an organisation is called and how it speaks to patients and senders.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// The short name, in origins of checkpoints and in logs.
+    pub slug: String,
+    /// The name that people read.
+    pub name: String,
+    /// The phone number on notices and pages.
+    pub phone: String,
+    /// Where its clocks stand: patients read dates in this zone.
+    pub time_zone: TimeZone,
+    /// Where the portal is reached, without a final slash: `https://secure.clinic.example`.
+    pub portal_url: String,
+    /// The language of notices where the message names none.
+    pub language: String,
+    /// The domains that it sends from.
+    pub domains: Vec<Domain>,
+    /// The stream of messages that name none.
+    pub stream: String,
+}
+
+/// An organisation, ready to send.
+pub struct Organisation {
+    /// Its number in every row.
+    pub org: OrgId,
+    /// Its voice.
+    pub profile: Profile,
+    /// Its keys.
+    pub vault: Arc<OrgVault>,
+    /// The key of its parcels' tags.
+    pub tag_key: TagKey,
+    /// The key that signs its receipts and checkpoints.
+    pub signing_key: SigningKey,
+    /// Its effective policy.
+    pub policy: Policy,
+    /// The hash under which the policy is kept.
+    pub policy_hash: [u8; 32],
+    /// Its DKIM keys by domain.
+    pub dkim: HashMap<Domain, DkimKey>,
+}
+
+impl Organisation {
+    /// The key for an author at `domain`: the domain's own, or that of the
+    /// nearest parent, which aligns with it (RFC 7489 §3.1.1, relaxed).
+    pub fn dkim_for(&self, domain: &Domain) -> Option<&DkimKey> {
+        let parents = self.dkim.iter().filter(|(parent, _)| domain.is_within(parent));
+        parents.max_by_key(|(parent, _)| parent.as_str().len()).map(|(_, key)| key)
+    }
+}
+
+/// The organisations that this process serves.
+#[derive(Clone, Default)]
+pub struct Organisations(HashMap<OrgId, Arc<Organisation>>);
+
+impl Organisations {
+    /// All of them.
+    pub fn new(all: impl IntoIterator<Item = Organisation>) -> Self {
+        Self(all.into_iter().map(|organisation| (organisation.org, Arc::new(organisation))).collect())
+    }
+
+    /// The one with that number.
+    pub fn find(&self, org: OrgId) -> Option<&Arc<Organisation>> {
+        self.0.get(&org)
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Organisation>> {
+        self.0.values()
+    }
+}

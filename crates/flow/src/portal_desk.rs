@@ -1,0 +1,260 @@
+//! The portal's window to vault, store and queue.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use ledger::{Event, Record};
+use mail::reading::{self, Limits};
+use mail::{Level, Recipient};
+use seal::{Grounds, Kind, Parcel, Stamp};
+use store::{MessageRow, Store, StoreError, Transition, Write};
+use vault::{Label, MessageKey, VaultError};
+
+use crate::case::{Case, Changes};
+use crate::journey::Journey;
+use crate::manifest::{Manifest, UnknownFormat};
+use crate::organisation::Organisation;
+use crate::portal::{
+    self, Change, Code, CodeMail, Content, DeskError, Factor, Found, LinkId, LinkState, Pending, PortalDesk,
+    PortalEvent, Saved, StateError, Ticket,
+};
+use crate::receipts::{Fact, receipt};
+
+/// The portal's desk over the journey.
+pub struct LinkDesk(Arc<Journey>);
+
+/// Why the desk could not serve, before it is told to the portal.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    #[error(transparent)]
+    Manifest(#[from] UnknownFormat),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error("the link's message is not there")]
+    NoMessage,
+}
+
+impl From<Trouble> for DeskError {
+    fn from(trouble: Trouble) -> Self {
+        let is_passing = matches!(&trouble, Trouble::Store(error) if error.may_retry());
+        let cause: Box<dyn Error + Send + Sync> = Box::new(trouble);
+        if is_passing { DeskError::Unavailable(cause) } else { DeskError::Damaged(cause) }
+    }
+}
+
+/// A message's row, opened.
+struct Opened {
+    organisation: Arc<Organisation>,
+    row: MessageRow,
+    key: MessageKey,
+    manifest: Manifest,
+}
+
+impl Opened {
+    fn case<'a>(&'a self, journey: &'a Journey, now: Timestamp) -> Case<'a> {
+        Case {
+            journey,
+            organisation: &self.organisation,
+            manifest: &self.manifest,
+            message: self.row.message,
+            key: &self.key,
+            received_at: self.row.received_at,
+            now,
+        }
+    }
+}
+
+impl LinkDesk {
+    /// A desk over this journey.
+    pub fn new(journey: Arc<Journey>) -> Self {
+        Self(journey)
+    }
+
+    fn store(&self) -> &dyn Store {
+        self.0.store.as_ref()
+    }
+
+    /// `None` where the message was erased.
+    async fn open(&self, org: mail::OrgId, message: mail::MessageId) -> Result<Option<Opened>, Trouble> {
+        let organisation = self.0.organisations.find(org).ok_or(Trouble::NoMessage)?.clone();
+        let row = self.store().message(org, message).await?.ok_or(Trouble::NoMessage)?;
+        let Some(wrapped) = row.wrapped_key.as_deref() else {
+            return Ok(None);
+        };
+        let key = organisation.vault.open_message_key(message, wrapped)?;
+        let manifest = Manifest::from_bytes(&key.open(Label::Envelope, &[], &row.envelope)?)?;
+        Ok(Some(Opened { organisation, row, key, manifest }))
+    }
+
+    /// Every organisation is asked, whether one has answered or not, so that
+    /// the time does not tell which.
+    async fn find(&self, link: LinkId) -> Result<Option<Found>, Trouble> {
+        let mut found = None;
+        for organisation in self.0.organisations.iter() {
+            let hash = organisation.vault.link_hash(link.as_bytes());
+            if let Some(row) = self.store().link(organisation.org, hash).await? {
+                found = Some((organisation.org, row));
+            }
+        }
+        let Some((org, row)) = found else {
+            return Ok(None);
+        };
+        let Some(opened) = self.open(org, row.message).await? else {
+            return Ok(None);
+        };
+        let state = LinkState::from_bytes(&opened.key.open(Label::Link, &row.hash, &row.sealed)?)?;
+        let ticket = Ticket { org, message: row.message, recipient: row.recipient, hash: row.hash };
+        Ok(Some(Found { ticket, version: row.version, state }))
+    }
+
+    async fn save(&self, change: Change) -> Result<Saved, Trouble> {
+        let ticket = &change.ticket;
+        let opened = self.open(ticket.org, ticket.message).await?.ok_or(Trouble::NoMessage)?;
+        let case = opened.case(&self.0, change.at);
+        let mut changes = Changes::default();
+        changes.writes.push(Write::LinkState {
+            hash: ticket.hash,
+            expected_version: change.version,
+            sealed: case.seal_link(&ticket.hash, &change.state),
+            expires_at: change.state.expires_at(),
+        });
+        let sends_code = change.code.is_some();
+        if let Some(code) = &change.code {
+            self.queue_code(&case, &change.state, code, &mut changes).await?;
+        }
+        if let Some(event) = &change.event {
+            self.tell(&case, &change.state, event, &mut changes).await?;
+        }
+        match self.0.commit(case.transition(changes)).await {
+            Ok(()) => {
+                if sends_code {
+                    self.0.queued.notify_one();
+                }
+                Ok(Saved::Done)
+            }
+            Err(StoreError::Conflict) => Ok(Saved::Conflict),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn queue_code(
+        &self,
+        case: &Case<'_>,
+        state: &LinkState,
+        code: &Code,
+        changes: &mut Changes,
+    ) -> Result<(), Trouble> {
+        let domain = case.organisation.vault.domain_index(state.recipient().domain());
+        let posture = self.store().posture(case.organisation.org, domain).await?;
+        let best = posture.map_or(Level::None, |posture| Level::from_rank(posture.best));
+        let needs = state.code_level(best);
+        let stamp = case.stamp();
+        let mail = CodeMail {
+            clinic: &case.clinic(),
+            from: &case.speaker(),
+            to: state.recipient(),
+            language: state.language(),
+            code,
+            date: case.now,
+            message_id: &case.message_id(stamp),
+        };
+        let grounds = self.grounds(case, state).await?;
+        let recipient = Recipient::new(state.recipient().clone());
+        case.queue(&Parcel::code(stamp, recipient, needs, grounds, portal::notice::code(&mail)), changes);
+        changes.event(Event::CodeSent { recipient: state.recipient().clone(), needs });
+        Ok(())
+    }
+
+    /// Why this copy is in the portal: what its notice's parcel says.
+    async fn grounds(&self, case: &Case<'_>, state: &LinkState) -> Result<Grounds, Trouble> {
+        let rows = self.store().parcels(case.organisation.org, case.message).await?;
+        let notices = rows.iter().filter(|row| row.kind == Kind::Notice.number());
+        let parcels = notices.filter_map(|row| {
+            let bytes = case.key.open(Label::Parcel, row.parcel.as_bytes(), &row.sealed).ok()?;
+            let stamp = Stamp { org: case.organisation.org, message: case.message, parcel: row.parcel };
+            Parcel::from_bytes(&bytes, &case.organisation.tag_key, stamp).ok()
+        });
+        let is_own = |parcel: &Parcel| parcel.recipients().iter().any(|to| to.address == *state.recipient());
+        parcels.filter(is_own).last().map(|parcel| parcel.grounds().clone()).ok_or(Trouble::NoMessage)
+    }
+
+    async fn tell(
+        &self,
+        case: &Case<'_>,
+        state: &LinkState,
+        event: &PortalEvent,
+        changes: &mut Changes,
+    ) -> Result<(), Trouble> {
+        let recipient = state.recipient().clone();
+        match event {
+            // Told with the parcel that carries it.
+            PortalEvent::CodeSent => {}
+            PortalEvent::WrongCode => changes.event(Event::CodeWrong { recipient, peer: None }),
+            PortalEvent::WrongPassphrase => changes.event(Event::PassphraseWrong { recipient, peer: None }),
+            PortalEvent::CodeAccepted => {
+                changes.event(Event::CodeAccepted { recipient, peer: None });
+            }
+            PortalEvent::Opened(factors) => {
+                let grounds = self.grounds(case, state).await?;
+                changes.record.receipts.push(receipt(case, &recipient, &Fact::opened(&grounds)));
+                let met = factors.iter().map(|factor| factor_word(*factor).to_owned()).collect();
+                changes.event(Event::Opened { recipient, met, peer: None });
+            }
+            PortalEvent::AskedAgain => changes.event(Event::ResendAsked { recipient }),
+        }
+        Ok(())
+    }
+
+    /// As much sealing and a commit as a code takes, which mean nothing.
+    async fn rehearse(&self, at: Timestamp) -> Result<(), Trouble> {
+        let Some(organisation) = self.0.organisations.iter().next() else {
+            return Ok(());
+        };
+        let record = Record::default();
+        let entropy = self.0.entropy.as_ref();
+        let _ = organisation.vault.seal(Label::Journal, b"rehearsal", &record.to_bytes(), entropy);
+        let write = Write::Posture { domain: [0; 16], level: 0, at };
+        Ok(self.0.commit(Transition { org: organisation.org, writes: vec![write], journal: None }).await?)
+    }
+
+    async fn content(&self, ticket: &Ticket) -> Result<Option<Content>, Trouble> {
+        let Some(opened) = self.open(ticket.org, ticket.message).await? else {
+            return Ok(None);
+        };
+        let _memory = self.0.memory(opened.row.body.len()).await;
+        let sealed = self.store().read_body(ticket.org, ticket.message, &opened.row.body).await?;
+        let stored = opened.key.open_body_in_place(sealed)?;
+        let reading = reading::read(&stored, &Limits::default()).unwrap_or_default();
+        Ok(Some(Content { received_at: opened.row.received_at, reading }))
+    }
+}
+
+fn factor_word(factor: Factor) -> &'static str {
+    match factor {
+        Factor::MailedCode => "code",
+        Factor::Passphrase => "passphrase",
+    }
+}
+
+impl PortalDesk for LinkDesk {
+    fn find(&self, link: LinkId) -> Pending<'_, Result<Option<Found>, DeskError>> {
+        Box::pin(async move { Ok(self.find(link).await?) })
+    }
+
+    fn save(&self, change: Change) -> Pending<'_, Result<Saved, DeskError>> {
+        Box::pin(async move { Ok(self.save(change).await?) })
+    }
+
+    fn rehearse(&self, at: Timestamp) -> Pending<'_, Result<(), DeskError>> {
+        Box::pin(async move { Ok(self.rehearse(at).await?) })
+    }
+
+    fn content<'a>(&'a self, ticket: &'a Ticket) -> Pending<'a, Result<Option<Content>, DeskError>> {
+        Box::pin(async move { Ok(self.content(ticket).await?) })
+    }
+}

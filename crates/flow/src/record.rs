@@ -1,0 +1,408 @@
+//! Record: what came of a delivery becomes events, receipts, retries, reroutes
+//! and words to the sender, all in one transaction.
+//!
+//! One [`Fate`] of one recipient is one arm here; there is no wildcard.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use ledger::{Event, ReceiptKind, Status};
+use mail::{Address, EnhancedCode, Level, Method, Recipient, Reply};
+use seal::{Kind, Parcel};
+use store::{Leased, ParcelState, Write};
+use transport::{Attempt, Cause, Delivery, Fate, Proof, Tried};
+
+use crate::case::{Case, Changes, later};
+use crate::dsn::{self, Action, Told};
+use crate::evidence;
+use crate::portal::LinkState;
+use crate::receipts::{Fact, receipt};
+
+/// What is known beside the delivery itself.
+pub(crate) struct Before {
+    /// The best level that the recipients' domain has ever shown.
+    pub best: Level,
+    /// The recipients' portal links, opened, for a notice or a code.
+    pub links: Vec<OpenLink>,
+    /// Whether the sender was already told that a copy is late.
+    pub told_late: bool,
+}
+
+/// A portal link as it was read, to be changed if nobody else was first.
+pub(crate) struct OpenLink {
+    pub hash: [u8; 32],
+    pub version: i64,
+    pub recipient: Address,
+    pub state: LinkState,
+}
+
+/// Works out all that a delivery changes.
+pub(crate) fn record(
+    case: &Case<'_>,
+    leased: &Leased,
+    parcel: &Parcel,
+    delivery: &Delivery,
+    before: &Before,
+) -> Changes {
+    let mut recording = Recording {
+        case,
+        leased,
+        parcel,
+        delivery,
+        before,
+        changes: Changes::default(),
+        waiting: vec![],
+        told: vec![],
+    };
+    for attempt in &delivery.attempts {
+        recording.changes.event(evidence::attempted(parcel.id(), attempt));
+    }
+    for ((address, fate), recipient) in delivery.recipients.iter().zip(parcel.recipients()) {
+        debug_assert_eq!(address, &recipient.address);
+        recording.fate(recipient, fate);
+    }
+    recording.posture();
+    recording.finish();
+    recording.changes
+}
+
+struct Recording<'a> {
+    case: &'a Case<'a>,
+    leased: &'a Leased,
+    parcel: &'a Parcel,
+    delivery: &'a Delivery,
+    before: &'a Before,
+    changes: Changes,
+    waiting: Vec<&'a Recipient>,
+    told: Vec<(Action, Told)>,
+}
+
+impl<'a> Recording<'a> {
+    fn fate(&mut self, recipient: &'a Recipient, fate: &Fate) {
+        match fate {
+            Fate::Delivered { reply, proof } => self.delivered(recipient, reply, proof),
+            Fate::Deferred(cause) => self.deferred(recipient, cause),
+            Fate::Refused(cause) => self.refused(recipient, cause),
+            Fate::CannotMeet => self.cannot_meet(recipient),
+        }
+    }
+
+    fn delivered(&mut self, recipient: &Recipient, reply: &Reply, proof: &Proof) {
+        let (parcel, address) = (self.parcel.id(), recipient.address.clone());
+        self.receipt(recipient, Status::Delivered, Some(proof), Some(reply));
+        match self.parcel.kind() {
+            Kind::Content => {
+                self.changes.event(Event::Delivered { parcel, recipient: address, reply: reply.clone() });
+                if recipient.notify.success {
+                    let because = "The recipient's mail server has taken it.".to_owned();
+                    let status = reply.enhanced.unwrap_or(EnhancedCode(2, 0, 0));
+                    self.tell(Action::Delivered, recipient, status, because, Some((proof.mx.clone(), reply.clone())));
+                }
+            }
+            Kind::Notice => self.notified(recipient, proof.level),
+            Kind::Code => self.changes.event(Event::Delivered { parcel, recipient: address, reply: reply.clone() }),
+            Kind::Dsn => self.changes.event(Event::DsnSent { parcel, recipient: address, reply: reply.clone() }),
+        }
+    }
+
+    /// Where the notice crossed with less than a code would need, someone may
+    /// read the way to this mailbox: from now on a passphrase is required.
+    fn notified(&mut self, recipient: &Recipient, proved: Level) {
+        let now = self.case.now;
+        self.changes.event(Event::Notified { recipient: recipient.address.clone(), level: proved });
+        let Some(link) = self.link_of(recipient) else {
+            return;
+        };
+        let next = link.state.notice_delivered(proved, self.before.best, now);
+        if next.lacks_passphrase() {
+            self.passphrase_missing(recipient, "the notice crossed a connection that did not prove enough");
+        }
+        self.save_link(recipient, &next);
+    }
+
+    fn passphrase_missing(&mut self, recipient: &Recipient, because: &str) {
+        self.changes
+            .event(Event::PassphraseMissing { recipient: recipient.address.clone(), because: because.to_owned() });
+        self.changes.event(Event::Held { recipient: Some(recipient.address.clone()), because: because.to_owned() });
+        self.tell(Action::Held, recipient, dsn::HELD, dsn::needs_passphrase(self.case.message), None);
+    }
+
+    fn deferred(&mut self, recipient: &'a Recipient, cause: &Cause) {
+        let age = self.age();
+        let settings = &self.case.journey.settings;
+        let is_content = self.parcel.kind() == Kind::Content;
+        if age >= settings.expire_after || (self.parcel.kind() == Kind::Code && age >= CODE_WORTH) {
+            return self.expired(recipient, cause);
+        }
+        if is_content && age >= settings.reroute_after && tls_fails(cause) {
+            return self.reroute(recipient, "TLS has failed for as long as the configuration allows");
+        }
+        self.changes.event(Event::Deferred {
+            parcel: self.parcel.id(),
+            recipient: recipient.address.clone(),
+            because: cause.outside(),
+            reply: reply_of(cause),
+            until: self.due(),
+        });
+        if is_content && age >= settings.tell_late_after && recipient.notify.delay && !self.before.told_late {
+            self.tell(Action::Delayed, recipient, dsn::LATE, cause.outside(), None);
+        }
+        self.waiting.push(recipient);
+    }
+
+    fn expired(&mut self, recipient: &Recipient, cause: &Cause) {
+        let because = format!("It was tried for as long as it may be. At last: {}.", cause.outside());
+        self.changes.event(Event::Expired { recipient: Some(recipient.address.clone()), because: because.clone() });
+        self.never(recipient, dsn::EXPIRED, because, cause);
+    }
+
+    fn refused(&mut self, recipient: &Recipient, cause: &Cause) {
+        let needs_more = matches!(cause, Cause::NeedsSmtputf8);
+        if needs_more && self.parcel.kind() == Kind::Content && recipient.address.is_ascii() {
+            return self.reroute(recipient, "the recipient's server can't take a message of this form");
+        }
+        self.never(recipient, cause.enhanced(), cause.outside(), cause);
+    }
+
+    /// The copy, or the word about it, will never arrive.
+    fn never(&mut self, recipient: &Recipient, status: EnhancedCode, because: String, cause: &Cause) {
+        let (parcel, address) = (self.parcel.id(), recipient.address.clone());
+        match self.parcel.kind() {
+            Kind::Content | Kind::Notice => {
+                let status_of_copy = if status == dsn::EXPIRED { Status::Expired } else { Status::Refused };
+                self.receipt(recipient, status_of_copy, None, reply_of(cause).as_ref());
+                self.changes.event(Event::Bounced {
+                    parcel,
+                    recipient: address,
+                    because: because.clone(),
+                    reply: reply_of(cause),
+                });
+                if recipient.notify.failure {
+                    let remote = reply_of(cause).zip(self.last_host()).map(|(reply, host)| (host, reply));
+                    self.tell(Action::Failed, recipient, status, because, remote);
+                }
+            }
+            Kind::Code => self.changes.event(Event::CodeWithheld { recipient: address, because }),
+            Kind::Dsn => self.changes.event(Event::DsnFailed { parcel: Some(parcel), recipient: address, because }),
+        }
+    }
+
+    /// Every MX host was tried and none can do what the parcel needs.
+    fn cannot_meet(&mut self, recipient: &Recipient) {
+        let because = evidence::why_unable(&self.delivery.attempts);
+        match self.parcel.kind() {
+            Kind::Content => self.reroute(recipient, &because),
+            Kind::Code => self.code_withheld(recipient, because),
+            Kind::Notice => self.never(recipient, dsn::REFUSED, because, &Cause::Unavailable),
+            Kind::Dsn => self.changes.event(Event::DsnFailed {
+                parcel: Some(self.parcel.id()),
+                recipient: recipient.address.clone(),
+                because,
+            }),
+        }
+    }
+
+    fn reroute(&mut self, recipient: &Recipient, because: &str) {
+        self.changes.event(Event::Rerouted {
+            parcel: self.parcel.id(),
+            recipient: recipient.address.clone(),
+            from: self.parcel.method(),
+            to: Method::Portal,
+            because: because.to_owned(),
+        });
+        self.case.to_portal(recipient, self.parcel.grounds(), &mut self.changes);
+    }
+
+    /// The domain shows less than it once did: a code proves nothing there.
+    fn code_withheld(&mut self, recipient: &Recipient, because: String) {
+        self.changes.event(Event::CodeWithheld { recipient: recipient.address.clone(), because });
+        let Some(link) = self.link_of(recipient) else {
+            return;
+        };
+        let was_lacking = link.state.lacks_passphrase();
+        let next = link.state.require_passphrase();
+        if next.lacks_passphrase() && !was_lacking {
+            self.passphrase_missing(recipient, "the recipient's mail server no longer proves what a code needs");
+        }
+        self.save_link(recipient, &next);
+    }
+
+    /// A receipt of what became of a copy, or of the notice or code for it. A
+    /// word to the sender is nobody's copy.
+    fn receipt(&mut self, recipient: &Recipient, status: Status, proof: Option<&Proof>, reply: Option<&Reply>) {
+        let kind = match self.parcel.kind() {
+            Kind::Content => ReceiptKind::Content,
+            Kind::Notice => ReceiptKind::Notice,
+            Kind::Code => ReceiptKind::Code,
+            Kind::Dsn => return,
+        };
+        let fact = Fact {
+            grounds: self.parcel.grounds(),
+            decision: ledger::Verdict::Deliver,
+            method: self.parcel.method(),
+            kind,
+            status,
+            proof,
+            reply,
+        };
+        self.changes.record.receipts.push(receipt(self.case, &recipient.address, &fact));
+    }
+
+    fn link_of(&self, recipient: &Recipient) -> Option<&'a OpenLink> {
+        self.before.links.iter().find(|link| link.recipient == recipient.address)
+    }
+
+    fn save_link(&mut self, recipient: &Recipient, next: &LinkState) {
+        let Some(link) = self.link_of(recipient).filter(|link| link.state != *next) else {
+            return;
+        };
+        let sealed = self.case.seal_link(&link.hash, next);
+        self.changes.writes.push(Write::LinkState {
+            hash: link.hash,
+            expected_version: link.version,
+            sealed,
+            expires_at: next.expires_at(),
+        });
+    }
+
+    fn tell(
+        &mut self,
+        action: Action,
+        to: &Recipient,
+        status: EnhancedCode,
+        because: String,
+        remote: Option<(String, Reply)>,
+    ) {
+        self.told.push((action, Told { recipient: to.clone(), status, because, remote }));
+    }
+
+    /// What the domain's servers showed, good or bad.
+    fn posture(&mut self) {
+        let shown =
+            self.delivery.attempts.iter().filter_map(|attempt| attempt.proof.as_ref()).map(|proof| proof.level).max();
+        let domain = self.parcel.recipients().first().map(|recipient| recipient.address.domain());
+        if let (Some(level), Some(domain)) = (shown, domain) {
+            let domain = self.case.organisation.vault.domain_index(domain);
+            self.changes.writes.push(Write::Posture { domain, level: level.rank(), at: self.case.now });
+        }
+    }
+
+    fn finish(&mut self) {
+        for action in [Action::Failed, Action::Held, Action::Delayed, Action::Delivered] {
+            let told: Vec<Told> =
+                self.told.iter().filter(|(kind, _)| *kind == action).map(|(_, told)| told.clone()).collect();
+            self.case.tell(action, &told, &mut self.changes);
+        }
+        let parcel = self.parcel.id();
+        let all = self.parcel.recipients().len();
+        let write = match self.waiting.len() {
+            0 => Write::Finish { parcel, state: self.end_state() },
+            waiting if waiting == all => Write::Retry { parcel, due: self.due() },
+            _ => {
+                let stamp = self.case.stamp();
+                let rest =
+                    self.parcel.for_rest(stamp.parcel, |address| self.waiting.iter().any(|to| to.address == *address));
+                let (created_at, due) = (self.leased.created_at, self.due());
+                self.case.queue_at(&rest, created_at, due, &mut self.changes);
+                Write::Finish { parcel, state: ParcelState::Split }
+            }
+        };
+        self.changes.writes.insert(0, write);
+    }
+
+    fn end_state(&self) -> ParcelState {
+        let fates = || self.delivery.recipients.iter().map(|(_, fate)| fate);
+        if fates().any(|fate| matches!(fate, Fate::Delivered { .. })) {
+            ParcelState::Delivered
+        } else if fates().any(|fate| matches!(fate, Fate::CannotMeet)) && self.parcel.kind() == Kind::Content {
+            ParcelState::Rerouted
+        } else {
+            ParcelState::Refused
+        }
+    }
+
+    fn age(&self) -> Duration {
+        age(self.leased.created_at, self.case.now)
+    }
+
+    fn due(&self) -> Timestamp {
+        let settings = &self.case.journey.settings;
+        let wait = retry_after(self.age(), settings.retry_min, settings.retry_max, self.parcel.id().as_bytes()[15]);
+        let wait = if self.parcel.kind() == Kind::Code { wait.min(CODE_RETRY) } else { wait };
+        later(self.case.now, wait)
+    }
+
+    fn last_host(&self) -> Option<String> {
+        let replied = |attempt: &&Attempt| !matches!(attempt.result, Tried::Sent);
+        self.delivery
+            .attempts
+            .iter()
+            .rev()
+            .find(replied)
+            .or(self.delivery.attempts.last())
+            .map(|attempt| attempt.mx.clone())
+    }
+}
+
+/// A code that is older than it works is not sent any more.
+const CODE_WORTH: Duration = Duration::from_secs(600);
+/// Somebody waits for a code.
+const CODE_RETRY: Duration = Duration::from_secs(15);
+
+fn age(since: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(since)).unwrap_or_default()
+}
+
+/// Half as long again as it has waited so far, within bounds, spread by a
+/// fifth so that what failed together is not tried together.
+fn retry_after(age: Duration, min: Duration, max: Duration, spread: u8) -> Duration {
+    let wait = (age / 2).clamp(min, max);
+    wait.mul_f64(0.9 + f64::from(spread) / 255.0 * 0.2)
+}
+
+/// A failure of TLS that proves nothing by itself: 454, a handshake cut.
+fn tls_fails(cause: &Cause) -> bool {
+    match cause {
+        Cause::TlsFailed(_) => true,
+        Cause::Replied(stage, _) | Cause::TimedOut(stage) | Cause::Cut(stage) | Cause::Broken(stage, _) => {
+            *stage == transport::Stage::Tls
+        }
+        Cause::NoSuchDomain
+        | Cause::NullMx
+        | Cause::NoRoute
+        | Cause::Loop
+        | Cause::DnsFailed
+        | Cause::TooManyHosts
+        | Cause::Unreachable(_)
+        | Cause::ReplyLost
+        | Cause::NeedsSmtputf8
+        | Cause::TooLarge(_)
+        | Cause::OutOfTime
+        | Cause::Unavailable
+        | Cause::Unsendable => false,
+    }
+}
+
+fn reply_of(cause: &Cause) -> Option<Reply> {
+    match cause {
+        Cause::Replied(_, reply) => Some(reply.clone()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_grow_further_apart_within_bounds() {
+        let wait = |age_s: u64, spread| {
+            retry_after(Duration::from_secs(age_s), Duration::from_secs(60), Duration::from_secs(3600), spread)
+                .as_secs()
+        };
+        assert_eq!(wait(0, 0), 54);
+        assert_eq!(wait(0, 255), 66);
+        assert_eq!(wait(1_000, 127), 499);
+        assert_eq!(wait(1_000_000, 255), 3_960);
+    }
+}

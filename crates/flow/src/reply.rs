@@ -1,0 +1,64 @@
+//! What a client of the SMTP door reads about its message: the one place where
+//! the journey's outcomes become replies (RFC 5321 §4.2, RFC 3463).
+
+use mail::{EnhancedCode, MessageId, Reply};
+use store::StoreError;
+
+use crate::arrival::HeaderRefused;
+use crate::portal::PassphraseError;
+
+/// The message is durable.
+pub fn accepted(message: MessageId) -> Reply {
+    Reply::new(250, EnhancedCode(2, 6, 0), format!("accepted as {message}"))
+}
+
+/// Policy refuses it for every recipient.
+pub fn refused_by_policy(rules: &str) -> Reply {
+    Reply::new(550, EnhancedCode(5, 7, 1), format!("refused by policy: {rules}"))
+}
+
+/// The header block can't be taken.
+pub fn header_refused(why: HeaderRefused) -> Reply {
+    let status = match why {
+        HeaderRefused::NoFrom | HeaderRefused::ManyFrom | HeaderRefused::ManySubjects | HeaderRefused::NoField => {
+            EnhancedCode(5, 6, 0)
+        }
+        HeaderRefused::TooLarge | HeaderRefused::Instruction => EnhancedCode(5, 3, 4),
+        HeaderRefused::Loop => EnhancedCode(5, 4, 6),
+    };
+    Reply::new(554, status, why.to_string())
+}
+
+/// From names an author that the credential may not use.
+pub fn author_not_allowed() -> Reply {
+    Reply::new(550, EnhancedCode(5, 7, 1), "this credential may not send as the author in From")
+}
+
+/// The organisation of a credential is not served here any more.
+pub fn not_served() -> Reply {
+    Reply::new(550, EnhancedCode(5, 7, 1), "this organisation is not served here")
+}
+
+/// The store did not take it; the client may try again.
+pub fn not_stored(why: &StoreError) -> Reply {
+    let status = match why {
+        StoreError::DiskFull => EnhancedCode(4, 3, 1),
+        _ => EnhancedCode(4, 3, 0),
+    };
+    Reply::new(452, status, why.outside())
+}
+
+/// Judging it failed in a way that is ours.
+pub fn try_again() -> Reply {
+    Reply::new(451, EnhancedCode(4, 3, 0), "not taken just now, please try again")
+}
+
+/// The sender's passphrase can't be used.
+pub fn passphrase_refused(why: &PassphraseError) -> Reply {
+    match why {
+        PassphraseError::TooShort | PassphraseError::TooLong => {
+            Reply::new(550, EnhancedCode(5, 6, 0), format!("X-Sealpost-Passphrase: {why}"))
+        }
+        PassphraseError::Hash(_) => try_again(),
+    }
+}

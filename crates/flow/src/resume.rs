@@ -1,0 +1,132 @@
+//! Resume: what was accepted and not yet decided is decided, whether it was
+//! too large to be judged at once or a crash came between.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mail::{MessageId, OrgId};
+use policy::Verdict;
+use store::{MessageRow, MessageState, StoreError, Write};
+use tokio::sync::watch;
+use vault::{Label, VaultError};
+
+use crate::case::{Case, Changes};
+use crate::dsn::{self, Action, Told};
+use crate::journey::Journey;
+use crate::judge::judge;
+use crate::manifest::{Manifest, UnknownFormat};
+use crate::plan::{Planned, plan};
+
+/// How often it is looked for what nobody announced: another node may have died.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+const BATCH: usize = 100;
+
+/// Why a message could not be decided.
+#[derive(Debug, thiserror::Error)]
+enum NotDecided {
+    #[error("the message was erased")]
+    Erased,
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    #[error(transparent)]
+    Manifest(#[from] UnknownFormat),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Decides what was accepted undecided, until `stop` holds true.
+pub async fn run(journey: Arc<Journey>, mut stop: watch::Receiver<bool>) {
+    loop {
+        decide_all(&journey).await;
+        tokio::select! {
+            _ = stop.wait_for(|stopped| *stopped) => return,
+            () = journey.undecided.notified() => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+/// Decides everything that waits to be decided now.
+pub async fn decide_all(journey: &Journey) {
+    let organisations: Vec<OrgId> = journey.organisations.iter().map(|organisation| organisation.org).collect();
+    for org in organisations {
+        while decide_batch(journey, org).await {}
+    }
+}
+
+/// Decides some; gives whether there may be more that can be decided.
+async fn decide_batch(journey: &Journey, org: OrgId) -> bool {
+    let waiting = match journey.store.undecided(org, BATCH).await {
+        Ok(waiting) => waiting,
+        Err(error) => {
+            tracing::error!(%org, %error, "what waits to be decided can't be listed");
+            return false;
+        }
+    };
+    let mut decided = 0;
+    for message in &waiting {
+        match decide(journey, org, *message).await {
+            Ok(()) | Err(NotDecided::Store(StoreError::Conflict)) => decided += 1,
+            Err(error) => tracing::error!(%message, %error, "a message could not be decided"),
+        }
+    }
+    journey.queued.notify_one();
+    waiting.len() == BATCH && decided > 0
+}
+
+async fn decide(journey: &Journey, org: OrgId, message: MessageId) -> Result<(), NotDecided> {
+    let Some(row) = journey.store.message(org, message).await? else {
+        return Err(NotDecided::Erased);
+    };
+    let Some(organisation) = journey.organisations.find(org) else {
+        return Ok(());
+    };
+    let wrapped = row.wrapped_key.as_deref().ok_or(NotDecided::Erased)?;
+    let key = organisation.vault.open_message_key(message, wrapped)?;
+    let manifest = Manifest::from_bytes(&key.open(Label::Envelope, &[], &row.envelope)?)?;
+    let case = Case {
+        journey,
+        organisation,
+        manifest: &manifest,
+        message,
+        key: &key,
+        received_at: row.received_at,
+        now: journey.clock.now(),
+    };
+    let verdict = judge_stored(&case, &row).await?;
+    let mut changes = Changes::default();
+    let state = match plan(&case, &verdict, &mut changes) {
+        Planned::Goes(state) => state,
+        Planned::RefusedForAll(rules) => {
+            refuse(&case, &rules, &mut changes);
+            MessageState::Refused
+        }
+    };
+    changes.writes.insert(0, Write::Decided { message, state });
+    Ok(journey.commit(case.transition(changes)).await?)
+}
+
+async fn judge_stored(case: &Case<'_>, row: &MessageRow) -> Result<Verdict, NotDecided> {
+    let _memory = case.journey.memory(row.body.len()).await;
+    let sealed = case.journey.store.read_body(case.organisation.org, row.message, &row.body).await?;
+    let stored = case.key.open_body_in_place(sealed)?;
+    Ok(judge(case.organisation, case.manifest, &stored))
+}
+
+/// The door is closed behind the message: its sender is told instead.
+fn refuse(case: &Case<'_>, rules: &str, changes: &mut Changes) {
+    changes.event(ledger::Event::Refused { recipient: None, because: rules.to_owned() });
+    let told: Vec<Told> = case
+        .manifest
+        .envelope
+        .recipients
+        .iter()
+        .map(|recipient| Told {
+            recipient: recipient.clone(),
+            status: dsn::REFUSED,
+            because: format!("The rules of your organisation: {rules}."),
+            remote: None,
+        })
+        .collect();
+    case.tell(Action::Failed, &told, changes);
+}

@@ -1,0 +1,53 @@
+//! What an operator may set about the journey, with its defaults.
+
+use std::time::Duration;
+
+/// What an operator may set about the journey.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// This server's name: in trace fields, Message-IDs and DSNs.
+    pub hostname: String,
+    /// This node's name among those that share a database.
+    pub node: String,
+    /// How long a portal link shows its message.
+    pub portal_life: Duration,
+    /// Memory for judging and sending, in bytes.
+    pub memory_bytes_max: usize,
+    /// Passphrases hashed at a time.
+    pub hashing_max: usize,
+    /// Parcels delivered at a time.
+    pub deliveries_max: usize,
+    /// The first retry of a parcel comes after this.
+    pub retry_min: Duration,
+    /// Retries are never further apart than this.
+    pub retry_max: Duration,
+    /// After this a parcel that is still waiting bounces.
+    pub expire_after: Duration,
+    /// After this a parcel that is deferred because TLS fails takes the next method.
+    pub reroute_after: Duration,
+    /// After this the sender is told once that a copy is late.
+    pub tell_late_after: Duration,
+    /// How long a leased parcel is this node's.
+    pub lease: Duration,
+}
+
+impl Settings {
+    /// The defaults, under this name.
+    pub fn new(hostname: impl Into<String>) -> Self {
+        const HOUR: u64 = 3_600;
+        Self {
+            hostname: hostname.into(),
+            node: "local".into(),
+            portal_life: Duration::from_secs(30 * 24 * HOUR),
+            memory_bytes_max: 256 * 1024 * 1024,
+            hashing_max: 2,
+            deliveries_max: 200,
+            retry_min: Duration::from_secs(60),
+            retry_max: Duration::from_secs(HOUR),
+            expire_after: Duration::from_secs(5 * 24 * HOUR),
+            reroute_after: Duration::from_secs(4 * HOUR),
+            tell_late_after: Duration::from_secs(4 * HOUR),
+            lease: Duration::from_secs(HOUR),
+        }
+    }
+}

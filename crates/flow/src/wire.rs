@@ -1,0 +1,56 @@
+//! The last form of a message before the wire: opened, encoded as the peer can
+//! take it, then signed with DKIM. Nothing touches it after that.
+
+use jiff::Timestamp;
+use mail::{ReversePath, sevenbit};
+use seal::{DkimKey, Kind, Parcel};
+use transport::{PeerFeatures, Wire, WireError};
+
+/// A parcel with what is needed to put it on the wire.
+pub struct OpenParcel<'a> {
+    /// The parcel.
+    pub parcel: &'a Parcel,
+    /// The stored original; empty for a parcel that holds its own text.
+    pub stored: Vec<u8>,
+    /// The reverse path of the message.
+    pub sender: ReversePath,
+    /// ENVID of the message.
+    pub envid: Option<String>,
+    /// The key that signs for the author's domain.
+    pub dkim: Option<&'a DkimKey>,
+    /// The present time.
+    pub now: Timestamp,
+}
+
+impl Wire for OpenParcel<'_> {
+    fn sender(&self) -> ReversePath {
+        match self.parcel.kind() {
+            Kind::Content => self.sender.clone(),
+            // A word about a word would go round for ever (RFC 5321 §6.1).
+            Kind::Notice | Kind::Code | Kind::Dsn => ReversePath(None),
+        }
+    }
+
+    fn envid(&self) -> Option<String> {
+        self.envid.clone().filter(|_| self.parcel.kind() == Kind::Content)
+    }
+
+    fn bytes(&self, peer: PeerFeatures) -> Result<Vec<u8>, WireError> {
+        let opened = self.parcel.open(&self.stored).map_err(|_| WireError::Unsendable)?;
+        if !peer.smtputf8 && !mail::header::split(&opened).header.is_ascii() {
+            return Err(WireError::NeedsSmtputf8);
+        }
+        let encoded = match peer.eightbit {
+            true => opened,
+            false => sevenbit::encode(&opened).map_err(|_| WireError::NeedsSmtputf8)?,
+        };
+        let signed = match self.dkim {
+            Some(key) => [key.sign(&encoded, self.now).as_bytes(), &encoded].concat(),
+            None => encoded,
+        };
+        match peer.size_max {
+            Some(max) if signed.len() as u64 > max => Err(WireError::TooLarge),
+            _ => Ok(signed),
+        }
+    }
+}
