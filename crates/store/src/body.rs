@@ -1,8 +1,18 @@
 //! Sealed bodies on their way in and where they lie.
 //!
-//! Only sealed bytes pass here; a body is never clear in this crate.
+//! Only sealed bytes pass here; a body is never clear in this crate. A small
+//! one stays in memory until its message is committed, a large one is spooled
+//! as it arrives.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use mail::{MessageId, OrgId};
 
 use crate::Pending;
+
+/// What stays in memory until the commit; more than that is spooled.
+pub(crate) const IN_MEMORY_MAX: usize = 256 * 1024;
 
 /// Where a sealed body lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,17 +54,72 @@ pub trait BodyWriter: Send {
 /// A whole sealed body that no message refers to yet.
 #[derive(Debug)]
 pub struct SpooledBody {
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) content: Spooled,
+    pub(crate) place: BodyRef,
+    /// Kept for as long as the body lives: a commit is still to come.
+    pub(crate) _open: OpenBody,
+}
+
+/// Where a spooled body waits for its commit.
+#[derive(Debug)]
+pub(crate) enum Spooled {
+    Memory(Vec<u8>),
+    Elsewhere(Box<dyn Spool>),
+}
+
+/// A body that waits outside memory and is removed when dropped, unless kept.
+pub(crate) trait Spool: Send + std::fmt::Debug {
+    /// Its message is durable: it stays.
+    fn keep(&mut self);
 }
 
 impl SpooledBody {
     /// How many sealed bytes.
     pub fn len(&self) -> u64 {
-        self.bytes.len() as u64
+        self.place.length
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    pub(crate) fn in_memory(&self) -> usize {
+        match &self.content {
+            Spooled::Memory(bytes) => bytes.len(),
+            Spooled::Elsewhere(_) => 0,
+        }
+    }
+
+    pub(crate) fn keep(&mut self) {
+        if let Spooled::Elsewhere(spool) = &mut self.content {
+            spool.keep();
+        }
+    }
+}
+
+/// Counts the bodies that are arriving or wait for their commit.
+#[derive(Debug)]
+pub(crate) struct OpenBody(Arc<AtomicUsize>);
+
+impl OpenBody {
+    pub(crate) fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for OpenBody {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A checksum that covers whose body it is, so that a reference used for
+/// another organisation or message finds nothing.
+pub(crate) fn checksum_of(org: OrgId, message: MessageId) -> crc32fast::Hasher {
+    let mut checksum = crc32fast::Hasher::new();
+    checksum.update(&org.0.to_be_bytes());
+    checksum.update(message.as_bytes());
+    checksum
 }

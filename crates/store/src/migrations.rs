@@ -1,0 +1,26 @@
+//! The numbered, forward-only migrations, a list for each engine.
+
+/// One step of the schema.
+pub(crate) struct Migration {
+    /// The schema's version after it.
+    pub number: u32,
+    /// Its statements.
+    pub text: &'static str,
+}
+
+/// For SQLite.
+pub(crate) const SQLITE: &[Migration] =
+    &[Migration { number: 1, text: include_str!("../migrations/sqlite/0001-first.sql") }];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrations_are_numbered_without_a_gap() {
+        for list in [SQLITE] {
+            let numbers: Vec<u32> = list.iter().map(|migration| migration.number).collect();
+            assert_eq!(numbers, (1..=numbers.len() as u32).collect::<Vec<_>>());
+        }
+    }
+}

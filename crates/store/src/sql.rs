@@ -1,0 +1,141 @@
+//! The SQL that one text serves on both engines, a module for each noun.
+//!
+//! A [`Query`] is a text, its parameters, and how a row is read. Placeholders
+//! are `$1`, `$2`, … in the order of their first use, because SQLite numbers
+//! `$name` parameters that way. Every integer is a 64-bit one.
+
+use jiff::Timestamp;
+use mail::{MessageId, OrgId, ParcelId};
+
+use crate::StoreError;
+
+pub(crate) mod journal;
+pub(crate) mod message;
+pub(crate) mod org;
+pub(crate) mod parcel;
+pub(crate) mod portal;
+
+/// A question and how its answer is read.
+pub(crate) struct Query<T> {
+    pub sql: &'static str,
+    pub params: Vec<Param>,
+    pub read: fn(&dyn Columns) -> Result<T, StoreError>,
+}
+
+/// A parameter of a [`Query`].
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Param {
+    Int(i64),
+    Blob(Vec<u8>),
+    Text(String),
+    Ints(Vec<i64>),
+}
+
+impl From<OrgId> for Param {
+    fn from(org: OrgId) -> Self {
+        Self::Int(i64::from(org.0))
+    }
+}
+
+impl From<MessageId> for Param {
+    fn from(message: MessageId) -> Self {
+        Self::Blob(message.as_bytes().to_vec())
+    }
+}
+
+impl From<ParcelId> for Param {
+    fn from(parcel: ParcelId) -> Self {
+        Self::Blob(parcel.as_bytes().to_vec())
+    }
+}
+
+impl From<Timestamp> for Param {
+    fn from(at: Timestamp) -> Self {
+        Self::Int(at.as_microsecond())
+    }
+}
+
+impl From<i64> for Param {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<usize> for Param {
+    fn from(limit: usize) -> Self {
+        Self::Int(i64::try_from(limit).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<&str> for Param {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl<const N: usize> From<[u8; N]> for Param {
+    fn from(bytes: [u8; N]) -> Self {
+        Self::Blob(bytes.to_vec())
+    }
+}
+
+/// One row of an answer, whichever engine gave it.
+pub(crate) trait Columns {
+    fn maybe_int(&self, column: usize) -> Result<Option<i64>, StoreError>;
+    fn maybe_blob(&self, column: usize) -> Result<Option<Vec<u8>>, StoreError>;
+    fn maybe_text(&self, column: usize) -> Result<Option<String>, StoreError>;
+}
+
+impl dyn Columns + '_ {
+    pub(crate) fn int(&self, column: usize) -> Result<i64, StoreError> {
+        self.maybe_int(column)?.ok_or_else(|| odd(column))
+    }
+
+    /// An integer that another type takes whole.
+    pub(crate) fn number<T: TryFrom<i64>>(&self, column: usize) -> Result<T, StoreError> {
+        T::try_from(self.int(column)?).map_err(|_| odd(column))
+    }
+
+    pub(crate) fn blob(&self, column: usize) -> Result<Vec<u8>, StoreError> {
+        self.maybe_blob(column)?.ok_or_else(|| odd(column))
+    }
+
+    pub(crate) fn array<const N: usize>(&self, column: usize) -> Result<[u8; N], StoreError> {
+        self.blob(column)?.try_into().map_err(|_| odd(column))
+    }
+
+    pub(crate) fn text(&self, column: usize) -> Result<String, StoreError> {
+        self.maybe_text(column)?.ok_or_else(|| odd(column))
+    }
+
+    pub(crate) fn time(&self, column: usize) -> Result<Timestamp, StoreError> {
+        Timestamp::from_microsecond(self.int(column)?).map_err(|_| odd(column))
+    }
+
+    pub(crate) fn maybe_time(&self, column: usize) -> Result<Option<Timestamp>, StoreError> {
+        let Some(micros) = self.maybe_int(column)? else { return Ok(None) };
+        Timestamp::from_microsecond(micros).map(Some).map_err(|_| odd(column))
+    }
+
+    pub(crate) fn org(&self, column: usize) -> Result<OrgId, StoreError> {
+        self.number(column).map(OrgId)
+    }
+
+    pub(crate) fn message(&self, column: usize) -> Result<MessageId, StoreError> {
+        self.array(column).map(MessageId::from_bytes)
+    }
+
+    pub(crate) fn parcel(&self, column: usize) -> Result<ParcelId, StoreError> {
+        self.array(column).map(ParcelId::from_bytes)
+    }
+}
+
+/// The row of the health check.
+pub(crate) fn probe() -> Query<i64> {
+    Query { sql: "SELECT count FROM probe WHERE id = 1", params: vec![], read: |row| row.int(0) }
+}
+
+/// A value that this release never writes.
+pub(crate) fn odd(column: usize) -> StoreError {
+    StoreError::corrupt(format!("a row has an impossible value in column {column}"))
+}

@@ -1,0 +1,216 @@
+//! One change, as statements within the group's transaction.
+//!
+//! A guard that fails is [`StoreError::Conflict`]; what the change wrote until
+//! then is for the caller to roll back.
+
+use std::collections::HashMap;
+
+use mail::{MessageId, OrgId};
+use rusqlite::{Connection, OptionalExtension, Params, params};
+
+use super::fault;
+use super::keep;
+use crate::change::{Answer, Change};
+use crate::packed::{pack_domains, pack_fields, pack_tags};
+use crate::row::{MessageState, ParcelState};
+use crate::sql::parcel::Place;
+use crate::transition::{Acceptance, JournalNew, NewLink, NewParcel, Transition, Write};
+use crate::{StoreError, sql};
+
+const MESSAGE_ID: &str = "SELECT id FROM message WHERE org = $1 AND message = $2";
+const ACCEPT: &str = "INSERT INTO message (org, message, received_at, state, body_segment, body_offset, body_length, \
+     body_checksum, body_bytes, stream, campaign, subject_index, recipient_domains, tags, fields, envelope) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+const KEEP_KEY: &str = "INSERT INTO message_key (id, org, wrapped_key) VALUES ($1, $2, $3)";
+const DECIDED: &str = "UPDATE message SET state = $1 WHERE org = $2 AND message = $3 AND state IN (0, 2)";
+const KEEP_CONTENT: &str = "INSERT INTO parcel_content (org, sealed) VALUES ($1, $2)";
+const ENQUEUE: &str = "INSERT INTO parcel (parcel, org, message_id, content_id, kind, state, due, attempts, \
+     created_at) VALUES ($1, $2, $3, $4, $5, 0, $6, 0, $7)";
+const FINISH: &str = "UPDATE parcel SET state = $1 WHERE parcel = $2 AND org = $3 AND state = 0";
+const RETRY: &str = "UPDATE parcel SET due = $1, attempts = attempts + 1 WHERE parcel = $2 AND org = $3 AND state = 0";
+const LINK: &str = "INSERT INTO link (org, hash, message_id, recipient, version, created_at, expires_at, sealed) \
+     VALUES ($1, $2, $3, $4, 1, $5, $6, $7)";
+const LINK_STATE: &str = "UPDATE link SET sealed = $1, expires_at = $2, version = version + 1 \
+     WHERE org = $3 AND hash = $4 AND version = $5";
+/// In place, so that no copy of it stays in the page; see the migration.
+const ERASE_KEY: &str = "UPDATE message_key SET wrapped_key = zeroblob(length(wrapped_key)) WHERE id = $1 AND org = $2";
+const ERASED: &str = "UPDATE message SET state = 4 WHERE id = $1";
+const JOURNAL: &str = "INSERT INTO journal (org, message, at, entry) VALUES ($1, $2, $3, $4)";
+
+/// What is to be done outside the database once the group is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Waits { org: OrgId, place: Place },
+    Retried { place: Place },
+    Left { org: OrgId, parcel: mail::ParcelId },
+    Journaled { org: OrgId, id: i64 },
+    Sequenced { org: OrgId, id: i64 },
+    Erased,
+}
+
+/// The group's transaction.
+pub(crate) struct Group<'a> {
+    connection: &'a Connection,
+    pub(crate) effects: Vec<Effect>,
+    /// The inner ids of messages that this group has met.
+    ids: HashMap<(OrgId, MessageId), i64>,
+}
+
+impl<'a> Group<'a> {
+    pub(crate) fn new(connection: &'a Connection) -> Self {
+        Self { connection, effects: Vec::new(), ids: HashMap::new() }
+    }
+
+    /// Forgets what a change that was rolled back would have caused.
+    pub(crate) fn forget(&mut self, effects: usize) {
+        self.effects.truncate(effects);
+        self.ids.clear();
+    }
+
+    pub(crate) fn apply(&mut self, change: &Change) -> Result<Answer, StoreError> {
+        match change {
+            Change::Transition(transition) => self.transition(transition),
+            other => keep::apply(self, other),
+        }
+    }
+
+    fn transition(&mut self, transition: &Transition) -> Result<Answer, StoreError> {
+        let org = transition.org;
+        for write in &transition.writes {
+            self.write(org, write)?;
+        }
+        if let Some(journal) = &transition.journal {
+            self.journal(org, journal)?;
+        }
+        Ok(Answer::Done)
+    }
+
+    fn write(&mut self, org: OrgId, write: &Write) -> Result<(), StoreError> {
+        match write {
+            Write::Accept(acceptance) => self.accept(org, acceptance),
+            Write::Decided { message, state } => self.change(DECIDED, params![state.code(), org.0, message.as_bytes()]),
+            Write::Enqueue(parcel) => self.enqueue(org, parcel),
+            Write::Finish { parcel, state } => {
+                debug_assert_ne!(*state, ParcelState::Waiting, "a parcel that is finished doesn't wait");
+                self.change(FINISH, params![state.code(), parcel.as_bytes(), org.0])?;
+                self.effects.push(Effect::Left { org, parcel: *parcel });
+                Ok(())
+            }
+            Write::Retry { parcel, due } => {
+                let due = due.as_microsecond();
+                self.change(RETRY, params![due, parcel.as_bytes(), org.0])?;
+                self.effects.push(Effect::Retried { place: (due, i64::from(org.0), *parcel.as_bytes()) });
+                Ok(())
+            }
+            Write::Link(link) => self.link(org, link),
+            Write::LinkState { hash, expected_version, sealed, expires_at } => {
+                self.change(LINK_STATE, params![sealed, expires_at.as_microsecond(), org.0, hash, expected_version])
+            }
+            Write::Posture { domain, level, at } => {
+                self.change(sql::portal::SHOW_POSTURE, params![org.0, domain, level, at.as_microsecond()])
+            }
+            Write::EraseKey { message } => self.erase_key(org, *message),
+        }
+    }
+
+    fn accept(&mut self, org: OrgId, new: &Acceptance) -> Result<(), StoreError> {
+        let dimensions = &new.dimensions;
+        let place = &new.body.place;
+        let id = self.insert(
+            ACCEPT,
+            params![
+                org.0,
+                new.message.as_bytes(),
+                new.received_at.as_microsecond(),
+                new.state.code(),
+                signed(place.segment),
+                signed(place.offset),
+                signed(place.length),
+                place.checksum,
+                signed(dimensions.body_bytes),
+                dimensions.stream,
+                dimensions.campaign,
+                dimensions.subject_index,
+                pack_domains(&dimensions.recipient_domains),
+                pack_tags(&dimensions.tags),
+                pack_fields(&dimensions.fields),
+                new.envelope,
+            ],
+        )?;
+        debug_assert_ne!(new.state, MessageState::Erased, "a message begins with its key");
+        self.insert(KEEP_KEY, params![id, org.0, new.wrapped_key])?;
+        self.ids.insert((org, new.message), id);
+        Ok(())
+    }
+
+    fn enqueue(&mut self, org: OrgId, new: &NewParcel) -> Result<(), StoreError> {
+        let message_id = self.message_id(org, new.message)?;
+        let content_id = self.insert(KEEP_CONTENT, params![org.0, new.sealed])?;
+        let due = new.due.as_microsecond();
+        let created_at = new.created_at.as_microsecond();
+        self.change(ENQUEUE, params![new.parcel.as_bytes(), org.0, message_id, content_id, new.kind, due, created_at])?;
+        self.effects.push(Effect::Waits { org, place: (due, i64::from(org.0), *new.parcel.as_bytes()) });
+        Ok(())
+    }
+
+    fn link(&mut self, org: OrgId, new: &NewLink) -> Result<(), StoreError> {
+        let message_id = self.message_id(org, new.message)?;
+        let (created_at, expires_at) = (new.created_at.as_microsecond(), new.expires_at.as_microsecond());
+        self.change(LINK, params![org.0, new.hash, message_id, new.recipient, created_at, expires_at, new.sealed])
+    }
+
+    fn erase_key(&mut self, org: OrgId, message: MessageId) -> Result<(), StoreError> {
+        let id = self.message_id(org, message)?;
+        self.change(ERASE_KEY, params![id, org.0])?;
+        self.change(ERASED, params![id])?;
+        self.effects.push(Effect::Erased);
+        Ok(())
+    }
+
+    fn journal(&mut self, org: OrgId, new: &JournalNew) -> Result<(), StoreError> {
+        let message = new.message.as_ref().map(MessageId::as_bytes);
+        let id = self.insert(JOURNAL, params![org.0, message, new.at.as_microsecond(), new.entry])?;
+        self.effects.push(Effect::Journaled { org, id });
+        Ok(())
+    }
+
+    /// The inner id of a message of this organisation. Guard: it is there.
+    pub(super) fn message_id(&mut self, org: OrgId, message: MessageId) -> Result<i64, StoreError> {
+        if let Some(id) = self.ids.get(&(org, message)) {
+            return Ok(*id);
+        }
+        let id: Option<i64> = self
+            .connection
+            .prepare_cached(MESSAGE_ID)
+            .and_then(|mut found| found.query_row(params![org.0, message.as_bytes()], |row| row.get(0)).optional())
+            .map_err(|error| fault::sqlite("finding a message", error))?;
+        let id = id.ok_or(StoreError::Conflict)?;
+        self.ids.insert((org, message), id);
+        Ok(id)
+    }
+
+    /// Runs a statement that must change exactly one row: its guard.
+    pub(super) fn change(&self, text: &str, params: impl Params) -> Result<(), StoreError> {
+        if self.execute(text, params)? == 1 { Ok(()) } else { Err(StoreError::Conflict) }
+    }
+
+    /// Runs a statement and says how many rows it changed.
+    pub(super) fn execute(&self, text: &str, params: impl Params) -> Result<usize, StoreError> {
+        let changed = self.connection.prepare_cached(text).and_then(|mut statement| statement.execute(params));
+        changed.map_err(|error| fault::sqlite("writing the database", error))
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        self.connection
+    }
+
+    fn insert(&self, text: &str, params: impl Params) -> Result<i64, StoreError> {
+        let id = self.connection.prepare_cached(text).and_then(|mut statement| statement.insert(params));
+        id.map_err(|error| fault::sqlite("writing the database", error))
+    }
+}
+
+/// As the database keeps it; sizes and offsets never come near the limit.
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,139 @@
+//! What writer and readers share in memory: leases, the tail of the journal,
+//! the length of the queue.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use jiff::Timestamp;
+use mail::OrgId;
+
+use super::apply::Effect;
+use super::bodies::Bodies;
+use super::leases::Leases;
+use super::reader::Reader;
+use super::runner::locked;
+use crate::StoreError;
+use crate::row::Leased;
+
+/// Shared by the writer and all who read.
+pub(crate) struct Shared {
+    pub(crate) bodies: Bodies,
+    pub(crate) open_bodies: Arc<AtomicUsize>,
+    leases: Mutex<Leases>,
+    leased: AtomicUsize,
+    tail: Mutex<Tail>,
+    waiting: Mutex<HashMap<OrgId, u64>>,
+}
+
+/// Where each organisation's journal ends, so that asking for rows without a
+/// position costs nothing when there are none.
+#[derive(Default)]
+struct Tail {
+    /// The newest row that this process wrote.
+    newest: HashMap<OrgId, i64>,
+    /// All rows up to this one have a position.
+    settled: HashMap<OrgId, i64>,
+}
+
+impl Shared {
+    pub(crate) fn new(bodies: &Path, waiting: HashMap<OrgId, u64>) -> Self {
+        Self {
+            bodies: Bodies::new(bodies),
+            open_bodies: Arc::default(),
+            leases: Mutex::default(),
+            leased: AtomicUsize::new(0),
+            tail: Mutex::default(),
+            waiting: Mutex::new(waiting),
+        }
+    }
+
+    /// Bodies that are open and parcels that are leased: each will commit
+    /// something.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.open_bodies.load(Ordering::Relaxed).saturating_add(self.leased.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn lease(
+        &self,
+        reader: &Reader,
+        now: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Leased>, StoreError> {
+        // The lock is held across the read: a commit that puts a parcel back
+        // waits for it, so that no place is passed over.
+        let mut leases = locked(&self.leases);
+        let leased = leases.lease(reader, now, until, limit);
+        self.count(&leases);
+        leased
+    }
+
+    pub(crate) fn next_due(&self, reader: &Reader) -> Result<Option<Timestamp>, StoreError> {
+        locked(&self.leases).next_due(reader)
+    }
+
+    /// How many parcels of an organisation wait.
+    pub(crate) fn waiting(&self, org: OrgId) -> u64 {
+        locked(&self.waiting).get(&org).copied().unwrap_or(0)
+    }
+
+    /// From where rows without a position are to be looked for, unless there
+    /// are surely none.
+    pub(crate) fn unsettled(&self, org: OrgId) -> Option<i64> {
+        let tail = locked(&self.tail);
+        match (tail.settled.get(&org), tail.newest.get(&org)) {
+            (None, _) => Some(0),
+            (Some(settled), Some(newest)) if newest > settled => Some(*settled),
+            (Some(_), _) => None,
+        }
+    }
+
+    /// All rows of an organisation up to `id` have a position.
+    pub(crate) fn settle(&self, org: OrgId, id: i64) {
+        let mut tail = locked(&self.tail);
+        let settled = tail.settled.entry(org).or_insert(id);
+        *settled = id.max(*settled);
+    }
+
+    /// Follows a group that is durable.
+    pub(crate) fn follow(&self, effects: &[Effect]) {
+        if effects.is_empty() {
+            return;
+        }
+        let (mut leases, mut tail) = (locked(&self.leases), locked(&self.tail));
+        let mut waiting = locked(&self.waiting);
+        for effect in effects {
+            match *effect {
+                Effect::Waits { org, place } => {
+                    leases.waits(place);
+                    let count = waiting.entry(org).or_insert(0);
+                    *count = count.saturating_add(1);
+                }
+                Effect::Retried { place } => {
+                    leases.end(mail::ParcelId::from_bytes(place.2));
+                    leases.waits(place);
+                }
+                Effect::Left { org, parcel } => {
+                    leases.end(parcel);
+                    let count = waiting.entry(org).or_insert(0);
+                    *count = count.saturating_sub(1);
+                }
+                Effect::Journaled { org, id } => raise(&mut tail.newest, org, id),
+                Effect::Sequenced { org, id } => raise(&mut tail.settled, org, id),
+                Effect::Erased => {}
+            }
+        }
+        self.count(&leases);
+    }
+
+    fn count(&self, leases: &MutexGuard<'_, Leases>) {
+        self.leased.store(leases.count(), Ordering::Relaxed);
+    }
+}
+
+fn raise(ids: &mut HashMap<OrgId, i64>, org: OrgId, id: i64) {
+    let highest = ids.entry(org).or_insert(id);
+    *highest = id.max(*highest);
+}

@@ -1,0 +1,353 @@
+//! [`Store`] over the writer and the readers.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use jiff::Timestamp;
+use mail::{MessageId, OrgId};
+use tokio::sync::oneshot;
+
+use super::fault;
+use super::open;
+use super::queue::{Job, Outcome, Queue};
+use super::reader::Reader;
+use super::runner::{Runner, locked};
+use super::segments::Segments;
+use super::shared::Shared;
+use super::spool::BodySpool;
+use super::writer::Writer;
+use crate::change::{Answer, Change};
+use crate::row::{
+    CredentialRow, JournalRow, Leased, LinkRow, MessageRow, OrgRow, ParcelRow, PostureRow, QueueSummary, RunRow,
+};
+use crate::sql::{self, Query};
+use crate::{BodyRef, BodyWriter, Pending, SqliteOptions, Store, StoreError, Transition};
+
+/// How many threads take large bodies.
+const SPOOLERS: usize = 2;
+
+/// The embedded store.
+pub(crate) struct SqliteStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    writing: Writing,
+    readers: Runner<Reader>,
+    spoolers: Arc<Runner<()>>,
+    lock: Mutex<Option<File>>,
+}
+
+enum Writing {
+    Inline(Mutex<Option<Writer>>),
+    Thread { queue: Arc<Queue>, handle: Mutex<Option<JoinHandle<()>>> },
+}
+
+impl SqliteStore {
+    pub(crate) fn open(dir: &Path, options: &SqliteOptions) -> Result<Self, StoreError> {
+        let files = open::files(dir)?;
+        let connection = open::connection(&files.database)?;
+        open::remove_leftovers(&connection, &files.bodies)?;
+        let shared = Arc::new(Shared::new(&files.bodies, open::waiting(&connection)?));
+        let segments = Segments::open(&files.bodies, open::segment_to_go_on_in(&connection, &files.bodies)?)?;
+        let writer = Writer::new(connection, segments, Arc::clone(&shared))?;
+        let inner = Inner {
+            writing: Writing::begin(writer, options, &shared)?,
+            readers: readers(&files.database, options)?,
+            spoolers: Arc::new(spoolers(options)?),
+            shared,
+            lock: Mutex::new(Some(files.lock)),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Pending<'_, T> {
+        self.inner.readers.run(move |reader| work(reader))
+    }
+
+    fn all<T: Send + 'static>(&self, query: Query<T>) -> Pending<'_, Vec<T>> {
+        self.read(move |reader| reader.all(query))
+    }
+
+    fn one<T: Send + 'static>(&self, query: Query<T>) -> Pending<'_, Option<T>> {
+        self.read(move |reader| reader.one(query))
+    }
+
+    /// Makes one change and gives its answer.
+    async fn change(&self, change: Change) -> Result<Answer, StoreError> {
+        self.inner.writing.changes(vec![change]).await?.pop().ok_or(StoreError::Closed)?
+    }
+
+    fn done(&self, change: Change) -> Pending<'_, ()> {
+        Box::pin(async move { self.change(change).await.map(drop) })
+    }
+}
+
+impl Store for SqliteStore {
+    fn commit(&self, transitions: Vec<Transition>) -> Pending<'_, Vec<Result<(), StoreError>>> {
+        Box::pin(async move {
+            let changes = transitions.into_iter().map(Change::Transition).collect();
+            let outcomes = self.inner.writing.changes(changes).await?;
+            Ok(outcomes.into_iter().map(|outcome| outcome.map(drop)).collect())
+        })
+    }
+
+    fn new_body(&self, org: OrgId, message: MessageId) -> Box<dyn BodyWriter> {
+        Box::new(BodySpool::new(&self.inner.shared, &self.inner.spoolers, org, message))
+    }
+
+    fn read_body(&self, org: OrgId, message: MessageId, body: &BodyRef) -> Pending<'_, Vec<u8>> {
+        let (shared, body) = (Arc::clone(&self.inner.shared), body.clone());
+        self.read(move |_| shared.bodies.read(org, message, &body))
+    }
+
+    fn orgs(&self) -> Pending<'_, Vec<OrgRow>> {
+        self.all(sql::org::all())
+    }
+
+    fn ensure_org(&self, org: OrgRow) -> Pending<'_, OrgRow> {
+        Box::pin(async move {
+            let number = org.org;
+            self.change(Change::EnsureOrg(org)).await?;
+            self.one(sql::org::one(number)).await?.ok_or(StoreError::Conflict)
+        })
+    }
+
+    fn rewrap_org(&self, org: OrgId, wrapped_key: Vec<u8>) -> Pending<'_, ()> {
+        self.done(Change::RewrapOrg { org, wrapped_key })
+    }
+
+    fn secret(&self, org: OrgId, name: &str) -> Pending<'_, Option<Vec<u8>>> {
+        self.one(sql::org::secret(org, name))
+    }
+
+    fn put_secret(&self, org: OrgId, name: &str, sealed: Vec<u8>) -> Pending<'_, ()> {
+        self.done(Change::PutSecret { org, name: name.to_owned(), sealed })
+    }
+
+    fn credential(&self, org: OrgId, login: [u8; 32]) -> Pending<'_, Option<CredentialRow>> {
+        self.one(sql::org::credential(org, login))
+    }
+
+    fn put_credential(&self, org: OrgId, row: CredentialRow) -> Pending<'_, ()> {
+        self.done(Change::PutCredential { org, row })
+    }
+
+    fn keep_policy(&self, org: OrgId, hash: [u8; 32], text: &str) -> Pending<'_, ()> {
+        self.done(Change::KeepPolicy { org, hash, text: text.to_owned() })
+    }
+
+    fn policy(&self, org: OrgId, hash: [u8; 32]) -> Pending<'_, Option<String>> {
+        self.one(sql::org::policy(org, hash))
+    }
+
+    fn undecided(&self, org: OrgId, limit: usize) -> Pending<'_, Vec<MessageId>> {
+        self.all(sql::message::undecided(org, limit))
+    }
+
+    fn held(&self, org: OrgId, limit: usize) -> Pending<'_, Vec<MessageId>> {
+        self.all(sql::message::held(org, limit))
+    }
+
+    fn lease(&self, _node: &str, now: Timestamp, until: Timestamp, limit: usize) -> Pending<'_, Vec<Leased>> {
+        let shared = Arc::clone(&self.inner.shared);
+        self.read(move |reader| shared.lease(reader, now, until, limit))
+    }
+
+    fn next_due(&self) -> Pending<'_, Option<Timestamp>> {
+        let shared = Arc::clone(&self.inner.shared);
+        self.read(move |reader| shared.next_due(reader))
+    }
+
+    fn message(&self, org: OrgId, message: MessageId) -> Pending<'_, Option<MessageRow>> {
+        self.one(sql::message::one(org, message))
+    }
+
+    fn messages(&self, org: OrgId, before: Option<MessageId>, limit: usize) -> Pending<'_, Vec<MessageRow>> {
+        self.all(sql::message::newest(org, before, limit))
+    }
+
+    fn parcels(&self, org: OrgId, message: MessageId) -> Pending<'_, Vec<ParcelRow>> {
+        self.all(sql::parcel::of_message(org, message))
+    }
+
+    fn journal(&self, org: OrgId, message: MessageId) -> Pending<'_, Vec<JournalRow>> {
+        self.all(sql::journal::of_message(org, message))
+    }
+
+    fn link(&self, org: OrgId, hash: [u8; 32]) -> Pending<'_, Option<LinkRow>> {
+        self.one(sql::portal::link(org, hash))
+    }
+
+    fn links(&self, org: OrgId, message: MessageId) -> Pending<'_, Vec<LinkRow>> {
+        self.all(sql::portal::links(org, message))
+    }
+
+    fn posture(&self, org: OrgId, domain: [u8; 16]) -> Pending<'_, Option<PostureRow>> {
+        self.one(sql::portal::posture(org, domain))
+    }
+
+    fn queue(&self, org: OrgId) -> Pending<'_, QueueSummary> {
+        let shared = Arc::clone(&self.inner.shared);
+        self.read(move |reader| {
+            let waiting = shared.waiting(org);
+            let oldest_due = if waiting == 0 { None } else { reader.one(sql::parcel::oldest_due(org))?.flatten() };
+            let held = reader.one(sql::message::count_held(org))?.unwrap_or(0);
+            Ok(QueueSummary { waiting, oldest_due, held })
+        })
+    }
+
+    fn unsequenced(&self, org: OrgId, limit: usize) -> Pending<'_, Vec<JournalRow>> {
+        let shared = Arc::clone(&self.inner.shared);
+        self.read(move |reader| reader.unsequenced(&shared, org, limit))
+    }
+
+    fn append_run(&self, org: OrgId, run: RunRow) -> Pending<'_, ()> {
+        self.done(Change::AppendRun { org, run })
+    }
+
+    fn runs(&self, org: OrgId, from_position: u64, limit: usize) -> Pending<'_, Vec<RunRow>> {
+        self.read(move |reader| {
+            let holding = reader.one(sql::journal::run_holding(org, from_position))?;
+            let first = holding.filter(|run| run.size_after() > from_position);
+            let from = first.map_or(from_position, |run| run.first_position);
+            reader.all(sql::journal::runs_from(org, from, limit))
+        })
+    }
+
+    fn last_run(&self, org: OrgId) -> Pending<'_, Option<RunRow>> {
+        self.one(sql::journal::last_run(org))
+    }
+
+    fn journal_rows(&self, org: OrgId, ids: &[i64]) -> Pending<'_, Vec<Option<JournalRow>>> {
+        let ids = ids.to_vec();
+        self.read(move |reader| ids.into_iter().map(|id| reader.one(sql::journal::one(org, id))).collect())
+    }
+
+    fn run_of(&self, org: OrgId, journal: i64) -> Pending<'_, Option<RunRow>> {
+        self.read(move |reader| {
+            let about = reader.all(sql::journal::runs_about(org, journal))?;
+            Ok(about.into_iter().find(|run| run.journal_ids.contains(&journal)))
+        })
+    }
+
+    fn keys(&self, org: OrgId, after: Option<MessageId>, limit: usize) -> Pending<'_, Vec<(MessageId, Vec<u8>)>> {
+        self.all(sql::message::keys(org, after, limit))
+    }
+
+    fn rewrap_keys(&self, org: OrgId, keys: Vec<(MessageId, Vec<u8>, Vec<u8>)>) -> Pending<'_, usize> {
+        Box::pin(async move {
+            match self.change(Change::RewrapKeys { org, keys }).await? {
+                Answer::Count(count) => Ok(count),
+                Answer::Done => Ok(0),
+            }
+        })
+    }
+
+    fn ready(&self) -> Pending<'_, ()> {
+        Box::pin(async move {
+            self.change(Change::Probe).await?;
+            self.one(sql::probe()).await?.map(drop).ok_or_else(|| StoreError::corrupt("the row of the health check"))
+        })
+    }
+
+    fn close(&self) -> Pending<'_, ()> {
+        Box::pin(async move {
+            if matches!(self.inner.writing, Writing::Inline(_)) {
+                self.inner.close();
+                return Ok(());
+            }
+            let (inner, (done, closed)) = (Arc::clone(&self.inner), oneshot::channel());
+            let close = move || {
+                inner.close();
+                let _ = done.send(());
+            };
+            std::thread::Builder::new()
+                .name("store-close".into())
+                .spawn(close)
+                .map_err(|error| fault::file("starting a thread", error))?;
+            closed.await.map_err(|_| StoreError::Closed)
+        })
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.inner.close();
+    }
+}
+
+impl Inner {
+    /// Ends everything in order; the directory is free afterwards. Blocks.
+    /// Closing again finds nothing to do.
+    fn close(&self) {
+        self.spoolers.close();
+        self.readers.close();
+        self.writing.close();
+        drop(locked(&self.lock).take());
+    }
+}
+
+impl Writing {
+    fn begin(mut writer: Writer, options: &SqliteOptions, shared: &Arc<Shared>) -> Result<Self, StoreError> {
+        if options.inline {
+            return Ok(Self::Inline(Mutex::new(Some(writer))));
+        }
+        let queue = Arc::new(Queue::new(options.window, Arc::clone(shared)));
+        let own = Arc::clone(&queue);
+        let write = move || {
+            while let Some(jobs) = own.next() {
+                writer.run(jobs);
+            }
+            writer.finish();
+        };
+        let handle = std::thread::Builder::new().name("store-writer".into()).spawn(write);
+        let handle = handle.map_err(|error| fault::file("starting a thread", error))?;
+        Ok(Self::Thread { queue, handle: Mutex::new(Some(handle)) })
+    }
+
+    async fn changes(&self, changes: Vec<Change>) -> Outcome {
+        match self {
+            Self::Inline(writer) => locked(writer).as_mut().ok_or(StoreError::Closed)?.run_one(changes),
+            Self::Thread { queue, .. } => {
+                let (reply, outcome) = oneshot::channel();
+                queue.push(Job { changes, reply })?;
+                outcome.await.map_err(|_| StoreError::Closed)?
+            }
+        }
+    }
+
+    fn close(&self) {
+        match self {
+            Self::Inline(writer) => {
+                if let Some(writer) = locked(writer).take() {
+                    writer.finish();
+                }
+            }
+            Self::Thread { queue, handle } => {
+                queue.close();
+                if let Some(handle) = locked(handle).take() {
+                    let _ = handle.join();
+                }
+            }
+        }
+    }
+}
+
+fn readers(database: &Path, options: &SqliteOptions) -> Result<Runner<Reader>, StoreError> {
+    if options.inline {
+        return Ok(Runner::inline(Reader::open(database)?));
+    }
+    let readers: Result<Vec<_>, _> = (0..options.readers.max(1)).map(|_| Reader::open(database)).collect();
+    Runner::threads("store-reader", readers?)
+}
+
+fn spoolers(options: &SqliteOptions) -> Result<Runner<()>, StoreError> {
+    if options.inline { Ok(Runner::inline(())) } else { Runner::threads("store-spooler", vec![(); SPOOLERS]) }
+}

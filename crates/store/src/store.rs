@@ -1,0 +1,111 @@
+//! [`Store`]: the door to everything durable.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use jiff::Timestamp;
+use mail::{MessageId, OrgId};
+
+use crate::body::{BodyRef, BodyWriter};
+use crate::error::StoreError;
+use crate::row::{
+    CredentialRow, JournalRow, Leased, LinkRow, MessageRow, OrgRow, ParcelRow, PostureRow, QueueSummary, RunRow,
+};
+use crate::transition::Transition;
+
+/// What every call of the store gives: a future that may be sent to another
+/// thread.
+///
+/// Dropping it once it was polled doesn't take the work back.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// The durable side of the journey.
+pub trait Store: Send + Sync + 'static {
+    /// Makes all of `transitions` durable in one synced transaction, shared
+    /// with those of concurrent callers, and gives a result for each, in order.
+    /// One whose guard fails, fails alone with [`StoreError::Conflict`]; any
+    /// other failure is that of the whole call, and nothing was written.
+    fn commit(&self, transitions: Vec<Transition>) -> Pending<'_, Vec<Result<(), StoreError>>>;
+
+    /// Begins a body that is still arriving.
+    fn new_body(&self, org: OrgId, message: MessageId) -> Box<dyn BodyWriter>;
+    /// The sealed bytes of a body, whole.
+    fn read_body(&self, org: OrgId, message: MessageId, body: &BodyRef) -> Pending<'_, Vec<u8>>;
+
+    /// All organisations, by number.
+    fn orgs(&self) -> Pending<'_, Vec<OrgRow>>;
+    /// Makes the organisation if it isn't there, and gives what is stored.
+    /// [`StoreError::Conflict`] if another one has its slug.
+    fn ensure_org(&self, org: OrgRow) -> Pending<'_, OrgRow>;
+    /// Replaces the organisation's wrapped key.
+    fn rewrap_org(&self, org: OrgId, wrapped_key: Vec<u8>) -> Pending<'_, ()>;
+    /// A sealed secret by name.
+    fn secret(&self, org: OrgId, name: &str) -> Pending<'_, Option<Vec<u8>>>;
+    /// Keeps a sealed secret, unless one of that name is there (two nodes may
+    /// start at once: ask [`secret`](Store::secret) which one stayed).
+    fn put_secret(&self, org: OrgId, name: &str, sealed: Vec<u8>) -> Pending<'_, ()>;
+    /// A login, by the keyed index of its name.
+    fn credential(&self, org: OrgId, login: [u8; 32]) -> Pending<'_, Option<CredentialRow>>;
+    /// Makes or replaces a login.
+    fn put_credential(&self, org: OrgId, row: CredentialRow) -> Pending<'_, ()>;
+    /// Keeps the text of a policy under its hash; again changes nothing.
+    fn keep_policy(&self, org: OrgId, hash: [u8; 32], text: &str) -> Pending<'_, ()>;
+    /// The text of a policy by its hash.
+    fn policy(&self, org: OrgId, hash: [u8; 32]) -> Pending<'_, Option<String>>;
+
+    /// Messages accepted and not decided, oldest first.
+    fn undecided(&self, org: OrgId, limit: usize) -> Pending<'_, Vec<MessageId>>;
+    /// Messages held, oldest first.
+    fn held(&self, org: OrgId, limit: usize) -> Pending<'_, Vec<MessageId>>;
+    /// Leases up to `limit` parcels of all organisations that are due at `now`,
+    /// the longest due first. Nobody else gets them before `until`, unless a
+    /// [`Write::Finish`] or [`Write::Retry`] ends the lease.
+    fn lease(&self, node: &str, now: Timestamp, until: Timestamp, limit: usize) -> Pending<'_, Vec<Leased>>;
+    /// When the next lease may find something: the earliest due time of a
+    /// waiting parcel that nobody has leased, or the end of a lease.
+    fn next_due(&self) -> Pending<'_, Option<Timestamp>>;
+    /// A message.
+    fn message(&self, org: OrgId, message: MessageId) -> Pending<'_, Option<MessageRow>>;
+    /// Messages before `before`, newest first.
+    fn messages(&self, org: OrgId, before: Option<MessageId>, limit: usize) -> Pending<'_, Vec<MessageRow>>;
+    /// The parcels of a message, in the order of their ids.
+    fn parcels(&self, org: OrgId, message: MessageId) -> Pending<'_, Vec<ParcelRow>>;
+    /// The journal of a message, in order.
+    fn journal(&self, org: OrgId, message: MessageId) -> Pending<'_, Vec<JournalRow>>;
+    /// A portal link by the keyed hash of its id.
+    fn link(&self, org: OrgId, hash: [u8; 32]) -> Pending<'_, Option<LinkRow>>;
+    /// The portal links of a message.
+    fn links(&self, org: OrgId, message: MessageId) -> Pending<'_, Vec<LinkRow>>;
+    /// What a domain's mail hosts have shown.
+    fn posture(&self, org: OrgId, domain: [u8; 16]) -> Pending<'_, Option<PostureRow>>;
+    /// How the organisation's queue stands.
+    fn queue(&self, org: OrgId) -> Pending<'_, QueueSummary>;
+
+    /// Journal rows that have no position in the tree, in journal order.
+    fn unsequenced(&self, org: OrgId, limit: usize) -> Pending<'_, Vec<JournalRow>>;
+    /// Gives journal rows their positions. [`StoreError::Conflict`] if the run
+    /// doesn't begin at the tree's size, or one of its rows is not there or has
+    /// a position already.
+    fn append_run(&self, org: OrgId, run: RunRow) -> Pending<'_, ()>;
+    /// Runs from the one that holds `from_position`, in order.
+    fn runs(&self, org: OrgId, from_position: u64, limit: usize) -> Pending<'_, Vec<RunRow>>;
+    /// The newest run.
+    fn last_run(&self, org: OrgId) -> Pending<'_, Option<RunRow>>;
+    /// Journal rows by id, in the order of `ids`; nothing where there is none.
+    fn journal_rows(&self, org: OrgId, ids: &[i64]) -> Pending<'_, Vec<Option<JournalRow>>>;
+    /// The run that gave a journal row its position.
+    fn run_of(&self, org: OrgId, journal: i64) -> Pending<'_, Option<RunRow>>;
+
+    /// Wrapped message keys after `after`, in the order of message ids.
+    fn keys(&self, org: OrgId, after: Option<MessageId>, limit: usize) -> Pending<'_, Vec<(MessageId, Vec<u8>)>>;
+    /// Replaces wrapped keys, `(message, expected, new)`, all in one
+    /// transaction; leaves those that are no longer the expected. Gives how
+    /// many were replaced.
+    fn rewrap_keys(&self, org: OrgId, keys: Vec<(MessageId, Vec<u8>, Vec<u8>)>) -> Pending<'_, usize>;
+
+    /// A real round trip that writes, syncs and reads.
+    fn ready(&self) -> Pending<'_, ()>;
+    /// Finishes what was begun and gives the database back; later calls find
+    /// [`StoreError::Closed`].
+    fn close(&self) -> Pending<'_, ()>;
+}
