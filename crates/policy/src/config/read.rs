@@ -4,8 +4,8 @@ use mail::Need;
 use toml::{Table, Value};
 
 use super::rules;
-use super::table::{self, Keys, Mistake, Mistakes, PolicyError};
-use crate::detect::Detectors;
+use super::table::{self, Keys, Mistake, Mistakes, PolicyError, mistake};
+use crate::detect::{Detectors, Drugs, Labelled};
 use crate::finding::Detector;
 use crate::policy::{Policy, SubjectPolicy};
 
@@ -77,8 +77,42 @@ fn one_line(value: &Value) -> Result<String, String> {
 
 fn read_detectors(mut keys: Keys<'_>, mistakes: &mut Mistakes) -> Detectors {
     let off = keys.list("off", mistakes, detector).unwrap_or_default();
+    let mrn = keys.table("mrn", mistakes).and_then(|mrn| read_labelled(mrn, &Labelled::mrn(), mistakes));
+    let member_id = keys.table("member_id", mistakes);
+    let member_id = member_id.and_then(|id| read_labelled(id, &Labelled::member_id(), mistakes));
+    let drug = keys.table("drug", mistakes).map(|drug| read_drugs(drug, mistakes));
     keys.end(mistakes);
-    Detectors { off: off.into_iter().collect() }
+    Detectors {
+        off: off.into_iter().collect(),
+        mrn: mrn.unwrap_or_else(Labelled::mrn),
+        member_id: member_id.unwrap_or_else(Labelled::member_id),
+        drug: drug.unwrap_or_default(),
+    }
+}
+
+fn read_labelled(mut keys: Keys<'_>, default: &Labelled, mistakes: &mut Mistakes) -> Option<Labelled> {
+    let words = keys.list("words", mistakes, table::text).unwrap_or_else(|| default.words().to_vec());
+    let patterns = keys.list("patterns", mistakes, table::text);
+    let patterns = patterns.unwrap_or_else(|| default.patterns().map(str::to_owned).collect());
+    let path = keys.path("patterns");
+    keys.end(mistakes);
+    Labelled::new(words, &patterns).map_err(|error| mistake(mistakes, &path, error.to_string())).ok()
+}
+
+fn read_drugs(mut keys: Keys<'_>, mistakes: &mut Mistakes) -> Drugs {
+    let add = keys.list("add", mistakes, drug_name).unwrap_or_default();
+    let remove = keys.list("remove", mistakes, |value| {
+        let name = table::text(value)?;
+        if Drugs::knows(&name) { Ok(name) } else { Err(format!("\"{name}\" is not on the list that ships")) }
+    });
+    keys.end(mistakes);
+    Drugs::new(add, remove.unwrap_or_default())
+}
+
+/// A shorter name would be found in every text.
+fn drug_name(value: &Value) -> Result<String, String> {
+    let name = table::text(value)?;
+    if name.trim().chars().count() < 3 { Err("wants a name of at least 3 letters".to_owned()) } else { Ok(name) }
 }
 
 /// The word of a need.

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use toml::Value;
 
+use crate::detect::Detectors;
 use crate::policy::Policy;
 use crate::rule::{Act, Rule};
 
@@ -21,12 +22,24 @@ pub(crate) fn canonical(policy: &Policy) -> String {
     line(&mut out, "replacement", policy.subject.replacement.as_str().into());
     line(&mut out, "confidence", policy.subject.confidence.into());
     out.push_str("[policy.detectors]\n");
-    list(&mut out, "off", policy.detectors.off.iter().map(|detector| detector.word().into()));
+    write_detectors(&mut out, &policy.detectors);
     for rule in &policy.rules {
         out.push_str("[[policy.rule]]\n");
         write_rule(&mut out, rule);
     }
     out
+}
+
+fn write_detectors(out: &mut String, detectors: &Detectors) {
+    list(out, "off", detectors.off.iter().map(|detector| detector.word().into()));
+    for (name, labelled) in [("mrn", &detectors.mrn), ("member_id", &detectors.member_id)] {
+        let _ = writeln!(out, "[policy.detectors.{name}]");
+        list(out, "words", labelled.words().iter().map(|word| word.as_str().into()));
+        list(out, "patterns", labelled.patterns().map(Value::from));
+    }
+    out.push_str("[policy.detectors.drug]\n");
+    list(out, "add", detectors.drug.add.iter().map(|name| name.as_str().into()));
+    list(out, "remove", detectors.drug.remove.iter().map(|name| name.as_str().into()));
 }
 
 fn write_rule(out: &mut String, rule: &Rule) {

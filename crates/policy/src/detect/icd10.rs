@@ -1,0 +1,37 @@
+//! Diagnosis codes of ICD-10-CM beside words of diagnosis or health.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::candidate::{Candidate, alphanumerics};
+use super::pattern;
+use super::text::{Text, Word};
+use crate::finding::Detector;
+
+/// A letter, a digit, a digit or A or B, and up to four more after a dot
+/// (ICD-10-CM Official Guidelines, section I.A.2). U is only for U07 and U09.
+static CODE: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"(?-u)(?:[A-TV-Z][0-9][0-9AB]|U0[79])(?:\.[0-9A-TV-Z]{1,4})?"));
+
+/// Written alike and never a diagnosis: vitamins, visas, paper, haemoglobin.
+const OTHERWISE: [&str; 2] = ["H1B", "B12"];
+
+pub(super) fn find(text: &Text<'_>, out: &mut Vec<Candidate>) {
+    for found in CODE.find_iter(text.plain) {
+        let range = found.range();
+        if !text.stands_alone(&range) {
+            continue;
+        }
+        let is_diagnosis = text.near(Word::Diagnosis, &range, 80, 24);
+        let is_dotted = found.as_str().contains('.');
+        let is_otherwise = OTHERWISE.contains(&found.as_str()) || text.counts_other(Word::Diagnosis, &range);
+        let confidence = match (is_diagnosis, is_dotted) {
+            (true, true) => 0.95,
+            (true, false) if !is_otherwise => 0.75,
+            (false, true) if !is_otherwise && text.near(Word::Health, &range, 60, 40) => 0.7,
+            _ => continue,
+        };
+        out.push(Candidate::new(Detector::Icd10, range, confidence, alphanumerics(found.as_str())));
+    }
+}

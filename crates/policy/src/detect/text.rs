@@ -1,0 +1,426 @@
+//! A text to look through, with where its telling words stand.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
+
+/// What a word says of a number beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub(super) enum Word {
+    Ssn,
+    Npi,
+    Provider,
+    Mbi,
+    Dea,
+    Card,
+    Birth,
+    Diagnosis,
+    Health,
+    Dose,
+    Phone,
+    /// What counts things, not people: orders, parcels, invoices.
+    Other,
+}
+
+const WORDS: [(Word, &[&str]); 12] = [
+    (
+        Word::Ssn,
+        &[
+            "ssn",
+            "ssns",
+            "ssn's",
+            "ss#",
+            "ss #",
+            "ss no",
+            "s.s.n.",
+            "s.s.",
+            "social security",
+            "social-security",
+            "social sec",
+            "soc sec",
+            "soc. sec.",
+            "social number",
+            "social is",
+            "social:",
+            "social #",
+            "seguro social",
+        ],
+    ),
+    (Word::Npi, &["npi", "npis", "national provider"]),
+    (
+        Word::Provider,
+        &["provider", "physician", "prescriber", "rendering", "referring", "clinician", "dr", "doctor", "practitioner"],
+    ),
+    (Word::Mbi, &["mbi", "mbis", "medicare", "hicn", "beneficiary"]),
+    (Word::Dea, &["dea", "drug enforcement", "controlled substance"]),
+    (
+        Word::Card,
+        &[
+            "card",
+            "cards",
+            "visa",
+            "mastercard",
+            "amex",
+            "american express",
+            "discover",
+            "diners",
+            "jcb",
+            "credit",
+            "debit",
+            "cc",
+            "cc#",
+            "cvv",
+            "cvc",
+            "pan",
+            "expires",
+            "exp",
+            "tarjeta",
+        ],
+    ),
+    (
+        Word::Birth,
+        &[
+            "dob",
+            "d.o.b",
+            "d.o.b.",
+            "dobs",
+            "date of birth",
+            "dates of birth",
+            "birth date",
+            "birthdate",
+            "birth dt",
+            "birth_date",
+            "date_of_birth",
+            "birthday",
+            "born",
+            "born on",
+            "geb",
+            "fecha de nacimiento",
+            "f. de nac",
+            "nacido",
+            "nacida",
+            "nacimiento",
+        ],
+    ),
+    (
+        Word::Diagnosis,
+        &[
+            "icd",
+            "icd10",
+            "icd-10",
+            "icd-10-cm",
+            "icd 10",
+            "dx",
+            "ddx",
+            "diagnosis",
+            "diagnoses",
+            "diagnosed",
+            "diagnostic code",
+            "diagnosis code",
+            "diagnosis codes",
+            "billing code",
+            "dx code",
+            "diagnóstico",
+        ],
+    ),
+    (
+        Word::Health,
+        &[
+            "patient",
+            "patients",
+            "patient's",
+            "pt",
+            "condition",
+            "disease",
+            "disorder",
+            "treatment",
+            "therapy",
+            "symptom",
+            "symptoms",
+            "clinical",
+            "medical",
+            "encounter",
+            "chronic",
+            "acute",
+            "history of",
+            "hx",
+            "assessment",
+            "problem list",
+            "comorbid",
+            "claim",
+            "procedure",
+            "visit",
+            "hospital",
+            "physician",
+            "paciente",
+            "enfermedad",
+            "tratamiento",
+        ],
+    ),
+    (
+        Word::Dose,
+        &[
+            "mg",
+            "mcg",
+            "ml",
+            "tablet",
+            "tablets",
+            "tab",
+            "tabs",
+            "capsule",
+            "capsules",
+            "cap",
+            "caps",
+            "rx",
+            "prescription",
+            "prescriptions",
+            "prescribed",
+            "prescribe",
+            "refill",
+            "refills",
+            "dose",
+            "doses",
+            "dosage",
+            "dosing",
+            "taking",
+            "daily",
+            "bid",
+            "tid",
+            "qid",
+            "qhs",
+            "prn",
+            "pharmacy",
+            "medication",
+            "medications",
+            "medicine",
+            "meds",
+            "inhaler",
+            "injection",
+            "units",
+            "patient",
+            "twice a day",
+            "once a day",
+            "po",
+            "receta",
+            "medicamento",
+            "side effects",
+            "therapy",
+            "started on",
+            "allergic",
+        ],
+    ),
+    (
+        Word::Phone,
+        &[
+            "phone",
+            "phones",
+            "phone number",
+            "telephone",
+            "tel",
+            "tel.",
+            "mobile",
+            "cell",
+            "cellphone",
+            "call",
+            "call me",
+            "fax",
+            "text me",
+            "reach me",
+            "reached at",
+            "contact",
+            "ph",
+            "voicemail",
+            "home #",
+            "whatsapp",
+            "teléfono",
+            "telefono",
+            "celular",
+            "llame",
+        ],
+    ),
+    (
+        Word::Other,
+        &[
+            "order",
+            "orders",
+            "invoice",
+            "invoices",
+            "tracking",
+            "track",
+            "isbn",
+            "issn",
+            "ean",
+            "upc",
+            "gtin",
+            "sku",
+            "shipment",
+            "parcel",
+            "package",
+            "ups",
+            "usps",
+            "fedex",
+            "dhl",
+            "ticket",
+            "case",
+            "ref",
+            "reference",
+            "confirmation",
+            "conf",
+            "po number",
+            "po#",
+            "po #",
+            "purchase order",
+            "receipt",
+            "serial",
+            "imei",
+            "model",
+            "part",
+            "part no",
+            "part number",
+            "version",
+            "build",
+            "transaction",
+            "total",
+            "subtotal",
+            "amount",
+            "zip",
+            "timestamp",
+            "commit",
+            "revision",
+            "lot",
+            "batch",
+            "catalog",
+            "item",
+            "product",
+            "booking",
+            "flight",
+            "routing",
+            "iban",
+            "swift",
+            "doi",
+            "pmid",
+            "factura",
+            "pedido",
+        ],
+    ),
+];
+
+static FINDER: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    let words = WORDS.iter().flat_map(|(_, words)| words.iter());
+    AhoCorasickBuilder::new().ascii_case_insensitive(true).build(words).expect("the built-in words make an automaton")
+});
+
+/// The kind of each pattern of [`FINDER`].
+static KINDS: LazyLock<Vec<Word>> =
+    LazyLock::new(|| WORDS.iter().flat_map(|(word, words)| std::iter::repeat_n(*word, words.len())).collect());
+
+/// A text in its plain form with where its telling words stand.
+pub(super) struct Text<'a> {
+    pub plain: &'a str,
+    /// For each kind of word where it begins and ends, in order of the end.
+    words: Vec<Vec<(usize, usize)>>,
+}
+
+impl<'a> Text<'a> {
+    pub(super) fn new(plain: &'a str) -> Self {
+        let mut words = vec![Vec::new(); WORDS.len()];
+        for found in FINDER.find_overlapping_iter(plain) {
+            let kind = KINDS.get(found.pattern().as_usize()).map(|word| *word as usize);
+            let places = kind.and_then(|kind| words.get_mut(kind));
+            if let Some(places) = places.filter(|_| is_whole_word(plain, found.range())) {
+                places.push((found.start(), found.end()));
+            }
+        }
+        Self { plain, words }
+    }
+
+    /// Where words of a kind stand, in order of their ends.
+    pub(super) fn places(&self, word: Word) -> &[(usize, usize)] {
+        self.words.get(word as usize).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many bytes before `at` the last word of that kind ends.
+    pub(super) fn before(&self, word: Word, at: usize) -> Option<usize> {
+        let places = self.places(word);
+        let until = places.partition_point(|(_, end)| *end <= at);
+        until.checked_sub(1).and_then(|last| places.get(last)).map(|(_, end)| at - end)
+    }
+
+    /// How many bytes after `at` the next word of that kind begins.
+    pub(super) fn after(&self, word: Word, at: usize) -> Option<usize> {
+        let places = self.places(word);
+        // Words overlap only within a kind and by a few, so a short look suffices.
+        let from = places.partition_point(|(_, end)| *end <= at);
+        places.iter().skip(from).take(4).filter_map(|(start, _)| start.checked_sub(at)).min()
+    }
+
+    /// Whether a word of that kind stands within so many bytes before or after.
+    pub(super) fn near(&self, word: Word, range: &Range<usize>, before: usize, after: usize) -> bool {
+        self.before(word, range.start).is_some_and(|distance| distance <= before)
+            || self.after(word, range.end).is_some_and(|distance| distance <= after)
+    }
+
+    /// Whether the nearest word before says that this counts something else.
+    pub(super) fn counts_other(&self, word: Word, range: &Range<usize>) -> bool {
+        let other = self.before(Word::Other, range.start).filter(|distance| *distance <= 24);
+        let own = self.before(word, range.start).unwrap_or(usize::MAX);
+        other.is_some_and(|other| other < own)
+    }
+
+    /// Whether a number stands by itself: no part of a longer one, of a word,
+    /// of a decimal or of an amount of money.
+    pub(super) fn stands_alone(&self, range: &Range<usize>) -> bool {
+        let mut before = self.plain.get(..range.start).unwrap_or_default().chars().rev();
+        let mut after = self.plain.get(range.end..).unwrap_or_default().chars();
+        let left = match before.next() {
+            Some(c) if c.is_alphanumeric() || matches!(c, '$' | '€' | '£') => false,
+            Some('-' | '.' | '/') => !before.next().is_some_and(|c| c.is_ascii_digit()),
+            _ => true,
+        };
+        let right = match after.next() {
+            Some(c) if c.is_alphanumeric() => false,
+            Some('-' | '.' | '/') => !after.next().is_some_and(|c| c.is_ascii_digit()),
+            _ => true,
+        };
+        left && right
+    }
+
+    /// At most `len` bytes after `at`, cut between characters.
+    pub(super) fn window_after(&self, at: usize, len: usize) -> &'a str {
+        let end = self.plain.floor_char_boundary(at.saturating_add(len));
+        self.plain.get(at..end).unwrap_or_default()
+    }
+
+    /// At most `len` bytes before `at`, cut between characters, and where they begin.
+    pub(super) fn window_before(&self, at: usize, len: usize) -> (usize, &'a str) {
+        let start = self.plain.ceil_char_boundary(at.saturating_sub(len));
+        (start, self.plain.get(start..at).unwrap_or_default())
+    }
+}
+
+/// What may stand between a word and its number.
+const FILLERS: [&str; 44] = [
+    "is", "was", "are", "be", "no", "nr", "num", "number", "numbers", "id", "ids", "for", "of", "the", "this", "that",
+    "patient", "pt", "member", "on", "in", "at", "as", "his", "her", "their", "my", "your", "our", "s", "mm", "dd",
+    "yyyy", "yy", "mmm", "listed", "file", "code", "el", "la", "de", "del", "es", "número",
+];
+
+/// Whether a gap between a word and its number has only words that lead to the
+/// number: fillers and, as names do, what begins with a capital.
+pub(super) fn leads(gap: &str) -> bool {
+    let words = gap.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+    let is_led = |word: &str| word.starts_with(char::is_uppercase) || FILLERS.contains(&word);
+    words.into_iter().all(is_led)
+}
+
+/// Whether no letter or digit stands beside a word; its own punctuation parts it too.
+pub(super) fn is_whole_word(plain: &str, range: Range<usize>) -> bool {
+    let word = plain.get(range.clone()).unwrap_or_default();
+    let before = plain.get(..range.start).unwrap_or_default().chars().next_back();
+    let after = plain.get(range.end..).unwrap_or_default().chars().next();
+    let joins = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    let ends_open = word.ends_with(|c: char| !c.is_alphanumeric());
+    !joins(before) && (ends_open || !joins(after))
+}
