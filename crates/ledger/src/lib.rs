@@ -13,28 +13,42 @@
 //! vault: payloads come sealed. All but the sequencer and the audit, which read
 //! the store, is free of IO.
 
+mod audit;
+mod auditor;
 mod checkpoint;
 mod digest;
 mod entry;
 mod event;
+mod finding;
 mod jwk;
 mod jws;
 mod key;
+mod leaf;
 mod mask;
 mod merkle;
+mod outside;
 mod receipt;
 mod record;
+mod run;
+mod sequencer;
+
+pub use audit::audit;
 
 pub use checkpoint::{Checkpoint, NoteError, VerifierKey};
 pub use digest::{Digest, Salt};
 pub use entry::{Entry, EntryError, Head};
 pub use event::{Door, Event, EventKind, Tls, Verdict};
+pub use finding::{Finding, Report, Text};
 pub use jwk::{Jwk, JwkError};
 pub use jws::NotVerified;
 pub use key::SigningKey;
+pub use leaf::LeafError;
 pub use mask::masked_reply_text;
 pub use merkle::{
     Frontier, consistency_proof, inclusion_proof, leaf_hash, tree_root, verify_consistency, verify_inclusion,
 };
+pub use outside::{checkpoint_path, set_aside};
 pub use receipt::{ContentDigest, PeerReply, Receipt, ReceiptKind, Status, recipient_digest};
 pub use record::{Record, RecordError};
+pub use run::RunError;
+pub use sequencer::{Ledger, Sequencer, SequencerError};
