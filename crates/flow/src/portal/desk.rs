@@ -2,6 +2,7 @@
 //! the queue, behind one small trait.
 
 use std::error::Error;
+use std::net::IpAddr;
 use std::pin::Pin;
 
 use jiff::Timestamp;
@@ -83,6 +84,8 @@ pub struct Change {
     pub code: Option<Code>,
     /// What happened.
     pub event: Option<PortalEvent>,
+    /// The visitor's network address, where it is known.
+    pub peer: Option<IpAddr>,
     /// When.
     pub at: Timestamp,
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use aws_lc_rs::digest;
 use mail::Entropy;
 use mail::seam::random;
 
@@ -30,6 +31,12 @@ impl LinkId {
     /// The id with these bytes.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
+    }
+
+    /// A short name for the link's cookie that says nothing of the id.
+    pub fn tag(&self) -> String {
+        let hash = digest::digest(&digest::SHA256, &self.0);
+        hash.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The bytes to be hashed.

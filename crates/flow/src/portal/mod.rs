@@ -27,6 +27,6 @@ pub use link::{LinkId, LinkIdError};
 pub use notice::{Clinic, CodeMail, Mailbox, NoticeMail, link_url};
 pub use passphrase::{Passphrase, PassphraseError};
 pub use rules::{Refusal, Stage};
-pub use service::{Entry, PassphraseEntry, Portal, PortalError, Visit};
+pub use service::{Caller, Entry, PassphraseEntry, Portal, PortalError, Visit};
 pub use session::SessionToken;
 pub use state::{LinkState, NewLink, Notified, StateError};

@@ -5,6 +5,7 @@
 //! rules on a decoy, and a durable write that means nothing. What is told about
 //! a link is told only to who proved the mailbox.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -86,6 +87,15 @@ pub struct Visit {
     pub passphrase_tries_left: u8,
 }
 
+/// Who is asking: a link, and from where.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller {
+    /// The link that was opened.
+    pub link: LinkId,
+    /// The visitor's network address, where it is known; for the record.
+    pub peer: Option<IpAddr>,
+}
+
 /// The portal of all links.
 pub struct Portal {
     desk: Arc<dyn PortalDesk>,
@@ -105,17 +115,23 @@ impl Portal {
     /// Puts a code in the queue, if that may be. The answer is the same
     /// whether it did, may not, or there is no such link. A language that the
     /// visitor chose is the language of the code's mail.
-    pub async fn request_code(&self, link: LinkId, language: Option<Language>) -> Result<(), PortalError> {
+    pub async fn request_code(&self, caller: Caller, language: Option<Language>) -> Result<(), PortalError> {
         for _ in 0..CONFLICTS_MAX {
             let now = self.clock.now();
-            let found = self.desk.find(link).await?;
+            let found = self.desk.find(caller.link).await?;
             let state = found.as_ref().map_or(&self.decoy, |found| &found.state);
             let step = state.request_code(now, self.entropy.as_ref());
             let (Some(found), Ok((state, code))) = (found, step) else {
                 return Ok(self.desk.rehearse(now).await?);
             };
             let state = language.map_or_else(|| state.clone(), |language| state.in_language(language));
-            if self.saved(found, state, Some(code), Some(PortalEvent::CodeSent), now).await? {
+            if self
+                .saved(
+                    found,
+                    Step { state, code: Some(code), event: Some(PortalEvent::CodeSent), peer: caller.peer, at: now },
+                )
+                .await?
+            {
                 return Ok(());
             }
         }
@@ -123,12 +139,12 @@ impl Portal {
     }
 
     /// Tries a code; a right one begins a session.
-    pub async fn enter_code(&self, link: LinkId, typed: &str) -> Result<Entry, PortalError> {
+    pub async fn enter_code(&self, caller: Caller, typed: &str) -> Result<Entry, PortalError> {
         let Some(code) = Code::read(typed) else { return Ok(Entry::Wrong) };
         let token = SessionToken::new(self.entropy.as_ref());
         for _ in 0..CONFLICTS_MAX {
             let now = self.clock.now();
-            let Some(found) = self.desk.find(link).await? else {
+            let Some(found) = self.desk.find(caller.link).await? else {
                 self.rehearse_entry(&code, &token, now).await?;
                 return Ok(Entry::Wrong);
             };
@@ -141,7 +157,7 @@ impl Portal {
                 Some(Stage::Open) => PortalEvent::Opened(vec![Factor::MailedCode]),
                 Some(_) => PortalEvent::CodeAccepted,
             };
-            if self.saved(found, state, None, Some(event), now).await? {
+            if self.saved(found, Step { state, code: None, event: Some(event), peer: caller.peer, at: now }).await? {
                 return Ok(stage.map_or(Entry::Wrong, |stage| Entry::Right(token, stage)));
             }
         }
@@ -151,11 +167,11 @@ impl Portal {
     /// Tries a passphrase for the holder of a session.
     pub async fn enter_passphrase(
         &self,
-        link: LinkId,
+        caller: Caller,
         token: &SessionToken,
         typed: &str,
     ) -> Result<PassphraseEntry, PortalError> {
-        let Some(found) = self.desk.find(link).await? else { return Ok(PassphraseEntry::NoSession) };
+        let Some(found) = self.desk.find(caller.link).await? else { return Ok(PassphraseEntry::NoSession) };
         match found.state.visit(self.clock.now(), token) {
             None => return Ok(PassphraseEntry::NoSession),
             Some(Stage::NeedsPassphrase) => {}
@@ -164,7 +180,7 @@ impl Portal {
         let matches = self.passphrase_matches(&found.state, typed).await?;
         for _ in 0..CONFLICTS_MAX {
             let now = self.clock.now();
-            let Some(found) = self.desk.find(link).await? else { return Ok(PassphraseEntry::NoSession) };
+            let Some(found) = self.desk.find(caller.link).await? else { return Ok(PassphraseEntry::NoSession) };
             let Ok((state, stage)) = found.state.enter_passphrase(now, token, matches) else {
                 return Ok(PassphraseEntry::NoSession);
             };
@@ -176,7 +192,7 @@ impl Portal {
                 Stage::Open => PortalEvent::Opened(vec![Factor::MailedCode, Factor::Passphrase]),
                 _ => PortalEvent::WrongPassphrase,
             };
-            if self.saved(found, state, None, Some(event), now).await? {
+            if self.saved(found, Step { state, code: None, event: Some(event), peer: caller.peer, at: now }).await? {
                 let right = stage == Stage::Open;
                 return Ok(if right { PassphraseEntry::Now(stage) } else { PassphraseEntry::Wrong(stage) });
             }
@@ -186,15 +202,21 @@ impl Portal {
 
     /// Asks the clinic to send the message again; once a day reaches it.
     /// The answer is the same whether it does, or there is no such link.
-    pub async fn ask_again(&self, link: LinkId) -> Result<(), PortalError> {
+    pub async fn ask_again(&self, caller: Caller) -> Result<(), PortalError> {
         for _ in 0..CONFLICTS_MAX {
             let now = self.clock.now();
-            let found = self.desk.find(link).await?;
+            let found = self.desk.find(caller.link).await?;
             let state = found.as_ref().map_or(&self.decoy, |found| &found.state);
             let (Some(found), Ok(state)) = (found.as_ref(), state.ask_again(now)) else {
                 return Ok(self.desk.rehearse(now).await?);
             };
-            if self.saved(found.clone(), state, None, Some(PortalEvent::AskedAgain), now).await? {
+            if self
+                .saved(
+                    found.clone(),
+                    Step { state, code: None, event: Some(PortalEvent::AskedAgain), peer: caller.peer, at: now },
+                )
+                .await?
+            {
                 return Ok(());
             }
         }
@@ -223,7 +245,7 @@ impl Portal {
         };
         if let Some(state) = found.state.touched(now, token) {
             // Whoever was first has touched the session, or ended it: either is fine.
-            self.saved(found, state, None, None, now).await?;
+            self.saved(found, Step::quiet(state, now)).await?;
         }
         Ok(Some((visit, content)))
     }
@@ -234,22 +256,16 @@ impl Portal {
             let now = self.clock.now();
             let Some(found) = self.desk.find(link).await? else { return Ok(()) };
             let state = found.state.leave(token);
-            if state == found.state || self.saved(found, state, None, None, now).await? {
+            if state == found.state || self.saved(found, Step::quiet(state, now)).await? {
                 return Ok(());
             }
         }
         Err(PortalError::Contended)
     }
 
-    async fn saved(
-        &self,
-        found: Found,
-        state: LinkState,
-        code: Option<Code>,
-        event: Option<PortalEvent>,
-        at: Timestamp,
-    ) -> Result<bool, PortalError> {
-        let change = Change { ticket: found.ticket, version: found.version, state, code, event, at };
+    async fn saved(&self, found: Found, step: Step) -> Result<bool, PortalError> {
+        let Step { state, code, event, peer, at } = step;
+        let change = Change { ticket: found.ticket, version: found.version, state, code, event, peer, at };
         Ok(self.desk.save(change).await? == Saved::Done)
     }
 
@@ -266,6 +282,22 @@ impl Portal {
         let typed = typed.to_owned();
         let _permit = self.hashing.acquire().await.map_err(|_| PortalError::Stopping)?;
         tokio::task::spawn_blocking(move || passphrase.matches(&typed)).await.map_err(|_| PortalError::Stopping)
+    }
+}
+
+/// A step that the rules allowed.
+struct Step {
+    state: LinkState,
+    code: Option<Code>,
+    event: Option<PortalEvent>,
+    peer: Option<IpAddr>,
+    at: Timestamp,
+}
+
+impl Step {
+    /// One that nobody needs to hear of.
+    fn quiet(state: LinkState, at: Timestamp) -> Self {
+        Self { state, code: None, event: None, peer: None, at }
     }
 }
 
@@ -302,6 +334,8 @@ mod tests {
     use super::super::testing::{FakeDesk, Seeded, SetClock, link, link_with};
     use super::*;
 
+    const HERE: Caller = Caller { link: KNOWN, peer: None };
+    const ELSEWHERE: Caller = Caller { link: UNKNOWN, peer: None };
     const KNOWN: LinkId = LinkId::from_bytes([1; 16]);
     const UNKNOWN: LinkId = LinkId::from_bytes([2; 16]);
 
@@ -313,8 +347,8 @@ mod tests {
     }
 
     async fn entered(desk: &FakeDesk, portal: &Portal) -> (SessionToken, Stage) {
-        portal.request_code(KNOWN, None).await.unwrap();
-        match portal.enter_code(KNOWN, desk.last_code().digits()).await.unwrap() {
+        portal.request_code(HERE, None).await.unwrap();
+        match portal.enter_code(HERE, desk.last_code().digits()).await.unwrap() {
             Entry::Right(token, stage) => (token, stage),
             Entry::Wrong => panic!("the code is right"),
         }
@@ -342,11 +376,11 @@ mod tests {
         assert_eq!(stage, Stage::NeedsPassphrase);
         let (visit, content) = portal.read(KNOWN, &token).await.unwrap().unwrap();
         assert_eq!((visit.hint.as_deref(), content.is_none()), (Some("in the kitchen"), true));
-        let wrong = portal.enter_passphrase(KNOWN, &token, "red kettle").await.unwrap();
+        let wrong = portal.enter_passphrase(HERE, &token, "red kettle").await.unwrap();
         assert_eq!(wrong, PassphraseEntry::Wrong(Stage::NeedsPassphrase));
-        let right = portal.enter_passphrase(KNOWN, &token, " Blue  kettle").await.unwrap();
+        let right = portal.enter_passphrase(HERE, &token, " Blue  kettle").await.unwrap();
         assert_eq!(right, PassphraseEntry::Now(Stage::Open));
-        let again = portal.enter_passphrase(KNOWN, &token, "anything").await.unwrap();
+        let again = portal.enter_passphrase(HERE, &token, "anything").await.unwrap();
         assert_eq!(again, PassphraseEntry::Now(Stage::Open));
         assert_eq!(
             desk.events()[1..],
@@ -361,11 +395,11 @@ mod tests {
     #[tokio::test]
     async fn a_link_that_does_not_exist_answers_like_one_that_does() {
         let (desk, _, portal) = portal(link());
-        portal.request_code(UNKNOWN, None).await.unwrap();
-        portal.ask_again(UNKNOWN).await.unwrap();
-        assert!(matches!(portal.enter_code(UNKNOWN, "123456").await, Ok(Entry::Wrong)));
+        portal.request_code(ELSEWHERE, None).await.unwrap();
+        portal.ask_again(ELSEWHERE).await.unwrap();
+        assert!(matches!(portal.enter_code(ELSEWHERE, "123456").await, Ok(Entry::Wrong)));
         assert_eq!(desk.rehearsals.load(Relaxed), 3, "each is a durable write");
-        assert!(matches!(portal.enter_code(KNOWN, "123456").await, Ok(Entry::Wrong)));
+        assert!(matches!(portal.enter_code(HERE, "123456").await, Ok(Entry::Wrong)));
         assert_eq!(desk.rehearsals.load(Relaxed), 4, "so is a code that nothing is changed by");
         assert!(desk.changes.lock().unwrap().is_empty());
     }
@@ -374,8 +408,8 @@ mod tests {
     async fn refusals_are_not_told() {
         let (desk, _, portal) = portal(link());
         for _ in 0..7 {
-            portal.request_code(KNOWN, None).await.unwrap();
-            portal.ask_again(KNOWN).await.unwrap();
+            portal.request_code(HERE, None).await.unwrap();
+            portal.ask_again(HERE).await.unwrap();
         }
         assert_eq!(desk.events().iter().filter(|event| **event == PortalEvent::CodeSent).count(), 5);
         assert_eq!(desk.events().iter().filter(|event| **event == PortalEvent::AskedAgain).count(), 1);
@@ -387,29 +421,29 @@ mod tests {
         desk.conflicts.store(3, Relaxed);
         let (token, _) = entered(&desk, &portal).await;
         desk.conflicts.store(3, Relaxed);
-        portal.enter_passphrase(KNOWN, &token, "red kettle").await.unwrap();
+        portal.enter_passphrase(HERE, &token, "red kettle").await.unwrap();
         assert_eq!(desk.state(KNOWN).passphrase_tries_left(), 9, "one try is one try");
         desk.conflicts.store(usize::MAX, Relaxed);
-        assert!(matches!(portal.request_code(KNOWN, None).await, Err(PortalError::Contended)));
+        assert!(matches!(portal.request_code(HERE, None).await, Err(PortalError::Contended)));
     }
 
     #[tokio::test]
     async fn the_language_that_a_visitor_chose_is_that_of_the_code() {
         let (desk, _, portal) = portal(link());
-        portal.request_code(KNOWN, Some(Language::Es)).await.unwrap();
+        portal.request_code(HERE, Some(Language::Es)).await.unwrap();
         assert_eq!(desk.changes.lock().unwrap()[0].state.language(), Language::Es);
-        portal.request_code(KNOWN, None).await.unwrap();
+        portal.request_code(HERE, None).await.unwrap();
         assert_eq!(desk.state(KNOWN).language(), Language::Es);
     }
 
     #[tokio::test]
     async fn what_can_be_no_code_costs_no_try() {
         let (desk, _, portal) = portal(link());
-        portal.request_code(KNOWN, None).await.unwrap();
+        portal.request_code(HERE, None).await.unwrap();
         for _ in 0..30 {
-            assert!(matches!(portal.enter_code(KNOWN, "12345").await, Ok(Entry::Wrong)));
+            assert!(matches!(portal.enter_code(HERE, "12345").await, Ok(Entry::Wrong)));
         }
-        let right = portal.enter_code(KNOWN, desk.last_code().digits()).await.unwrap();
+        let right = portal.enter_code(HERE, desk.last_code().digits()).await.unwrap();
         assert!(matches!(right, Entry::Right(..)));
     }
 }
