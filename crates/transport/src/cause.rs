@@ -114,13 +114,91 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// The enhanced status code (RFC 3463, RFC 7505) for DSNs and events.
-    pub fn enhanced(&self) -> EnhancedCode {
-        EnhancedCode(4, 0, 0)
+    /// Whether trying again later may help.
+    pub fn may_retry(&self) -> bool {
+        match self {
+            Cause::NoSuchDomain
+            | Cause::NullMx
+            | Cause::NoRoute
+            | Cause::Loop
+            | Cause::NeedsSmtputf8
+            | Cause::TooLarge(_)
+            | Cause::Unsendable => false,
+            Cause::Replied(_, reply) => !reply.is_permanent(),
+            Cause::DnsFailed
+            | Cause::TooManyHosts
+            | Cause::Unreachable(_)
+            | Cause::TimedOut(_)
+            | Cause::Cut(_)
+            | Cause::Broken(_, _)
+            | Cause::TlsFailed(_)
+            | Cause::ReplyLost
+            | Cause::OutOfTime
+            | Cause::Unavailable => true,
+        }
     }
 
-    /// What an outsider may read: no addresses, no text of our machine.
+    /// The enhanced status code (RFC 3463, RFC 7505) for DSNs and events.
+    pub fn enhanced(&self) -> EnhancedCode {
+        match self {
+            Cause::NoSuchDomain => EnhancedCode(5, 1, 2),
+            Cause::NullMx => EnhancedCode(5, 1, 10),
+            Cause::NoRoute => EnhancedCode(5, 4, 4),
+            Cause::Loop => EnhancedCode(5, 4, 6),
+            Cause::DnsFailed => EnhancedCode(4, 4, 3),
+            Cause::TooManyHosts => EnhancedCode(4, 4, 4),
+            Cause::Unreachable(_) => EnhancedCode(4, 4, 1),
+            Cause::TimedOut(_) | Cause::Cut(_) | Cause::ReplyLost => EnhancedCode(4, 4, 2),
+            Cause::Broken(_, _) => EnhancedCode(4, 5, 0),
+            Cause::TlsFailed(_) => EnhancedCode(4, 7, 5),
+            Cause::Replied(_, reply) => {
+                let class = if reply.is_permanent() { 5 } else { 4 };
+                reply.enhanced.unwrap_or(EnhancedCode(class, 0, 0))
+            }
+            Cause::NeedsSmtputf8 => EnhancedCode(5, 6, 7),
+            Cause::TooLarge(_) => EnhancedCode(5, 3, 4),
+            Cause::OutOfTime => EnhancedCode(4, 4, 7),
+            Cause::Unavailable => EnhancedCode(4, 3, 0),
+            Cause::Unsendable => EnhancedCode(5, 6, 0),
+        }
+    }
+
+    /// What an outsider may read, without text of the peer and without facts
+    /// of this machine.
     pub fn outside(&self) -> String {
-        self.to_string()
+        match self {
+            Cause::Replied(stage, reply) => format!("the receiving server answered {} {}", reply.code, stage.at()),
+            Cause::Unreachable(_) => "the receiving server could not be reached".to_owned(),
+            Cause::TimedOut(stage) => format!("the receiving server did not answer in time {}", stage.at()),
+            Cause::Cut(stage) => format!("the connection ended {}", stage.at()),
+            Cause::Broken(stage, _) => format!("the receiving server broke the protocol {}", stage.at()),
+            Cause::TlsFailed(_) => "TLS with the receiving server failed".to_owned(),
+            Cause::Unavailable | Cause::OutOfTime => "delivery was put off here".to_owned(),
+            Cause::Unsendable => "the message can't be sent in this form".to_owned(),
+            Cause::NoSuchDomain
+            | Cause::NullMx
+            | Cause::NoRoute
+            | Cause::Loop
+            | Cause::DnsFailed
+            | Cause::TooManyHosts
+            | Cause::ReplyLost
+            | Cause::NeedsSmtputf8
+            | Cause::TooLarge(_) => self.to_string(),
+        }
+    }
+}
+
+impl Stage {
+    const fn at(self) -> &'static str {
+        match self {
+            Stage::Connect => "while connecting",
+            Stage::Greeting => "at the greeting",
+            Stage::Hello => "to EHLO",
+            Stage::Tls => "to STARTTLS",
+            Stage::Sender => "to MAIL FROM",
+            Stage::Recipient => "to RCPT TO",
+            Stage::Content => "to DATA",
+            Stage::End => "to the content",
+        }
     }
 }

@@ -14,17 +14,25 @@
 //! (STARTTLS), RFC 2920, RFC 3030, RFC 6152, RFC 6531, RFC 1870, RFC 3461.
 
 mod cause;
+mod channel;
 mod config;
 mod delivery;
+mod dialogue;
 mod network;
+mod open;
+mod pool;
 mod proof;
 mod resolver;
+mod run;
+mod tls;
 mod transport;
 
 pub use cause::{Cause, Inability, Stage};
+pub use channel::{Channel, Cleared, NotMet, SendOutcome, Shortfall, Unsent, send};
 pub use config::{Limits, Route, RouteError, RouteHost, Timeouts, TransportConfig};
 pub use delivery::{Attempt, Delivery, Fate, PeerFeatures, Tried, Wire, WireError};
 pub use network::{Network, Pending, Stream, TokioNetwork};
 pub use proof::{Fault, Judgement, Proof, TlsProof};
-pub use resolver::{Exchange, Exchanges, ResolveError, Resolver};
+pub use resolver::{Exchange, Exchanges, HickoryResolver, ResolveError, Resolver, ResolverError};
+pub use tls::{Anchors, AnchorsError};
 pub use transport::Transport;

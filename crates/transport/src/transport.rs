@@ -1,40 +1,335 @@
-//! Delivery of a parcel: the hosts in order, one fate for each recipient.
+//! Delivery of a parcel: the hosts of a domain in order, all their addresses,
+//! and one fate for each recipient.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use mail::{Clock, Entropy};
+use mail::{Clock, Domain, Entropy, Level, MxLookup};
+use rustls_pki_types::ServerName;
 use seal::Parcel;
+use smtp::client::{Step, Verdict};
+use tokio::time::{Instant, timeout_at};
 
 use crate::cause::Cause;
-use crate::config::TransportConfig;
-use crate::delivery::{Delivery, Fate, Wire};
+use crate::channel::{self, Channel, NotMet, Shortfall, Unsent};
+use crate::config::{Route, RouteHost, TransportConfig};
+use crate::delivery::{Attempt, Delivery, Fate, Tried, Wire};
 use crate::network::Network;
-use crate::resolver::Resolver;
+use crate::open::{OpenError, Opener, Target};
+use crate::pool::{Key, Pool};
+use crate::proof::Proof;
+use crate::resolver::{ResolveError, Resolver, is_public, order};
+use crate::run::{Again, Run, tried};
+use crate::tls::{Anchors, Tls};
 
 /// What delivers parcels.
 pub struct Transport {
-    _config: TransportConfig,
-    _network: Arc<dyn Network>,
-    _resolver: Arc<dyn Resolver>,
-    _clock: Arc<dyn Clock>,
-    _entropy: Arc<dyn Entropy>,
+    config: TransportConfig,
+    network: Arc<dyn Network>,
+    resolver: Arc<dyn Resolver>,
+    entropy: Arc<dyn Entropy>,
+    tls: Tls,
+    pool: Pool,
+}
+
+/// A host to try, before its addresses are known.
+struct Host {
+    name: ServerName<'static>,
+    place: Place,
+    port: u16,
+    lookup: MxLookup,
+}
+
+enum Place {
+    Address(IpAddr),
+    Name(Domain),
+}
+
+/// The hosts of a domain, and whether there are more than may be tried.
+struct Hosts {
+    hosts: Vec<Host>,
+    is_cut: bool,
+}
+
+/// One parcel on its way.
+#[derive(Clone, Copy)]
+struct Job<'a> {
+    parcel: &'a Parcel,
+    wire: &'a dyn Wire,
+    until: Instant,
+}
+
+/// Where to go on after an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Onward {
+    NextAddress,
+    NextHost,
 }
 
 impl Transport {
     /// A transport over these seams.
     pub fn new(
         config: TransportConfig,
+        anchors: Anchors,
         network: Arc<dyn Network>,
         resolver: Arc<dyn Resolver>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        Self { _config: config, _network: network, _resolver: resolver, _clock: clock, _entropy: entropy }
+        let pool = Pool::new(config.limits, &config.timeouts);
+        Self { config, network, resolver, entropy, tls: Tls::new(anchors, clock), pool }
+    }
+
+    /// Takes other anchors: for what is judged from now on, and no connection
+    /// that was judged by the old ones is used again.
+    pub fn set_anchors(&self, anchors: Anchors) {
+        self.tls.set_anchors(anchors);
+    }
+
+    /// Takes leave on every idle connection and keeps none from now on.
+    pub async fn close(&self) {
+        self.pool.close().await;
     }
 
     /// Delivers a parcel to its recipients, who share a domain.
-    pub async fn deliver(&self, parcel: &Parcel, _wire: &dyn Wire) -> Delivery {
-        let fate = |recipient: &mail::Recipient| (recipient.address.clone(), Fate::Deferred(Cause::Unavailable));
-        Delivery { recipients: parcel.recipients().iter().map(fate).collect(), attempts: Vec::new() }
+    ///
+    /// Never fails as a whole: each recipient has a fate. It takes as long as
+    /// the hosts make it take, within [`Timeouts`](crate::Timeouts); dropping
+    /// the future cuts the dialogue where it is.
+    pub async fn deliver(&self, parcel: &Parcel, wire: &dyn Wire) -> Delivery {
+        let mut run = Run::new(parcel);
+        let job = Job { parcel, wire, until: Instant::now() + self.config.timeouts.whole };
+        match self.hosts(parcel).await {
+            Ok(hosts) => self.try_hosts(&mut run, job, hosts).await,
+            Err(cause) => run.failed(&cause),
+        }
+        run.finish()
     }
+
+    async fn try_hosts(&self, run: &mut Run, job: Job<'_>, hosts: Hosts) {
+        for host in hosts.hosts {
+            if run.is_done() {
+                return;
+            }
+            self.try_host(run, job, &host).await;
+        }
+        if hosts.is_cut {
+            run.failed(&Cause::TooManyHosts);
+        }
+    }
+
+    async fn try_host(&self, run: &mut Run, job: Job<'_>, host: &Host) {
+        let addresses = match self.addresses(host).await {
+            Ok(addresses) => addresses,
+            Err(cause) => {
+                run.failed(&cause);
+                let mx = host.name.to_str().into_owned();
+                return run.note(Attempt { mx, address: None, proof: None, result: Tried::Failed(cause) });
+            }
+        };
+        for address in addresses.iter().take(self.config.limits.addresses_max) {
+            let address = SocketAddr::new(*address, host.port);
+            let target = Target { name: host.name.clone(), address, lookup: host.lookup };
+            if Instant::now() >= job.until {
+                return run.failed(&Cause::OutOfTime);
+            }
+            if self.try_target(run, job, &target).await == Onward::NextHost {
+                return;
+            }
+        }
+        if addresses.len() > self.config.limits.addresses_max {
+            run.failed(&Cause::TooManyHosts);
+        }
+    }
+
+    /// One address, on an idle connection if there is one. An idle connection
+    /// may have ended meanwhile: then nothing was said of the parcel, and a
+    /// new connection is tried at once.
+    async fn try_target(&self, run: &mut Run, job: Job<'_>, target: &Target) -> Onward {
+        let Ok(Some(_place)) = timeout_at(job.until, self.pool.place(&target.mx())).await else {
+            run.failed(&Cause::OutOfTime);
+            return Onward::NextHost;
+        };
+        let key = Key { target: target.clone(), anchors: self.tls.generation() };
+        let level = channel::needed(job.parcel).unwrap_or(Level::Anchored);
+        if let Some(channel) = self.pool.take(&key, level).await
+            && let Some(onward) = self.transact(run, job, &key, channel, true).await
+        {
+            return onward;
+        }
+        match self.open(target, level).await {
+            Ok(channel) => self.transact(run, job, &key, channel, false).await.unwrap_or(Onward::NextHost),
+            Err(shortfall) => {
+                note_shortfall(run, target, None, shortfall);
+                Onward::NextAddress
+            }
+        }
+    }
+
+    /// Opens a channel. Where TLS fails and the parcel needs none, a second
+    /// connection goes without; whoever needs TLS never gets there.
+    async fn open(&self, target: &Target, level: Level) -> Result<Channel, Shortfall> {
+        let opener = Opener {
+            network: &*self.network,
+            tls: &self.tls,
+            helo: &self.config.helo,
+            timeouts: &self.config.timeouts,
+        };
+        let again = match opener.open(target, None).await {
+            Ok(channel) => return Ok(channel),
+            Err(OpenError::Tls(shortfall)) if level == Level::None => opener.open(target, Some(shortfall)).await,
+            Err(error) => Err(error),
+        };
+        again.map_err(|error| match error {
+            OpenError::Tls(shortfall) => shortfall,
+            OpenError::Failed(cause) => Shortfall::NotNow(cause),
+        })
+    }
+
+    /// As many transactions on a channel as its recipients take. None if the
+    /// channel was idle before and turned out to be dead.
+    async fn transact(
+        &self,
+        run: &mut Run,
+        job: Job<'_>,
+        key: &Key,
+        mut channel: Channel,
+        was_idle: bool,
+    ) -> Option<Onward> {
+        let mut queue = run.open();
+        let mut onward = Onward::NextAddress;
+        while !queue.is_empty() && channel.is_usable() {
+            let rest = queue.split_off(queue.len().min(self.config.limits.recipients_max.max(1)));
+            let proof = channel.proof.clone();
+            let cleared = match channel.clear(job.parcel) {
+                Ok(cleared) => cleared,
+                Err(NotMet { why, .. }) => {
+                    note_shortfall(run, &key.target, Some(proof), why);
+                    break;
+                }
+            };
+            let sent = match channel::send(cleared, &queue, job.wire).await {
+                Ok(sent) => sent,
+                Err(unsent) => {
+                    onward = note_unsent(run, &key.target, proof, unsent);
+                    break;
+                }
+            };
+            if was_idle && is_stale(&sent.report.verdicts) {
+                return None;
+            }
+            onward = Onward::NextHost;
+            let broken = sent.broken.as_ref();
+            let result = tried(&sent.report.verdicts, broken);
+            let progress = result == Tried::Sent;
+            note(run, &key.target, Some(proof.clone()), result);
+            let verdicts = queue.into_iter().zip(sent.report.verdicts);
+            let taken = verdicts.map(|(index, verdict)| (index, run.take(index, verdict, broken, &proof)));
+            // "Too many" means the next transaction, as long as each takes some.
+            let again = taken.filter(|(_, again)| *again == Again::SameSession && progress).map(|(index, _)| index);
+            queue = again.collect();
+            queue.extend(rest);
+        }
+        self.pool.put(key.clone(), channel);
+        Some(onward)
+    }
+
+    async fn hosts(&self, parcel: &Parcel) -> Result<Hosts, Cause> {
+        let Some(first) = parcel.recipients().first() else { return Ok(Hosts { hosts: Vec::new(), is_cut: false }) };
+        let domain = first.address.domain();
+        if let Some(route) = self.config.routes.iter().find(|route| route.domain == *domain) {
+            return Ok(Hosts { hosts: vec![pinned(route)], is_cut: false });
+        }
+        let found = self.resolver.exchanges(domain).await.map_err(domain_cause)?;
+        let own: Vec<Domain> = self.config.own_names.iter().chain([&self.config.helo]).cloned().collect();
+        let order = order(found.hosts, &own, self.config.limits.hosts_max, &*self.entropy);
+        if order.hosts.is_empty() {
+            return Err(Cause::Loop);
+        }
+        let host = |name: Domain| {
+            let tls_name = ServerName::try_from(name.as_str().to_owned()).ok()?;
+            Some(Host { name: tls_name, place: Place::Name(name), port: self.config.mx_port, lookup: found.lookup })
+        };
+        Ok(Hosts { hosts: order.hosts.into_iter().filter_map(host).collect(), is_cut: order.is_cut })
+    }
+
+    async fn addresses(&self, host: &Host) -> Result<Vec<IpAddr>, Cause> {
+        let name = match &host.place {
+            Place::Address(address) => return Ok(vec![*address]),
+            Place::Name(name) => name,
+        };
+        let mut addresses = self.resolver.addresses(name).await.map_err(|error| match error {
+            ResolveError::Failed => Cause::DnsFailed,
+            ResolveError::NoSuchName | ResolveError::NoAddress | ResolveError::NullMx => Cause::NoRoute,
+        })?;
+        // Where a route leads is the operator's choice; where an MX leads is a stranger's.
+        if host.lookup != MxLookup::Pinned && !self.config.allow_private {
+            addresses.retain(|address| is_public(*address));
+        }
+        if addresses.is_empty() { Err(Cause::NoRoute) } else { Ok(addresses) }
+    }
+}
+
+fn pinned(route: &Route) -> Host {
+    let place = match &route.host {
+        RouteHost::Address(address) => Place::Address(*address),
+        RouteHost::Name(name) => Place::Name(name.clone()),
+    };
+    Host { name: route.tls_name.clone(), place, port: route.port, lookup: MxLookup::Pinned }
+}
+
+fn domain_cause(error: ResolveError) -> Cause {
+    match error {
+        ResolveError::NoSuchName => Cause::NoSuchDomain,
+        ResolveError::NoAddress => Cause::NoRoute,
+        ResolveError::NullMx => Cause::NullMx,
+        ResolveError::Failed => Cause::DnsFailed,
+    }
+}
+
+fn note(run: &mut Run, target: &Target, proof: Option<Proof>, result: Tried) {
+    run.note(Attempt { mx: target.mx(), address: Some(target.address), proof, result });
+}
+
+fn note_shortfall(run: &mut Run, target: &Target, proof: Option<Proof>, why: Shortfall) {
+    let result = match why {
+        Shortfall::Unable(inability) => {
+            run.unable(&inability);
+            Tried::Unable(inability)
+        }
+        Shortfall::NotNow(cause) => {
+            run.failed(&cause);
+            Tried::Failed(cause)
+        }
+    };
+    note(run, target, proof, result);
+}
+
+fn note_unsent(run: &mut Run, target: &Target, proof: Proof, unsent: Unsent) -> Onward {
+    let cause = match unsent {
+        Unsent::Peer(cause) => {
+            run.failed(&cause);
+            cause
+        }
+        Unsent::Message(cause) => {
+            run.settle(&match cause.may_retry() {
+                true => Fate::Deferred(cause.clone()),
+                false => Fate::Refused(cause.clone()),
+            });
+            cause
+        }
+    };
+    note(run, target, Some(proof), Tried::Failed(cause));
+    Onward::NextHost
+}
+
+/// Whether an idle connection had ended before the peer heard of the parcel:
+/// no content was sent, and nothing but goodbye was said.
+fn is_stale(verdicts: &[Verdict]) -> bool {
+    verdicts.iter().all(|verdict| match verdict {
+        Verdict::Accepted(_) | Verdict::Unanswered(Step::End) => false,
+        Verdict::Refused(Step::Mail, reply) => reply.code == 421,
+        Verdict::Refused(_, _) => false,
+        Verdict::Unanswered(_) => true,
+    })
 }

@@ -54,4 +54,9 @@ pub trait Exchange {
 
     /// What it waits for, for the bounds on time of RFC 5321 §4.5.3.2.
     fn awaits(&self) -> Step;
+
+    /// How many replies are due: when it falls, the server made progress.
+    fn replies_due(&self) -> usize {
+        1
+    }
 }

@@ -290,6 +290,10 @@ impl Exchange for Sending {
             Some(Asked::End) => Step::End,
         }
     }
+
+    fn replies_due(&self) -> usize {
+        self.asked.len()
+    }
 }
 
 #[cfg(test)]

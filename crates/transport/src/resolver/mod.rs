@@ -1,10 +1,16 @@
 //! The seam to the DNS: which hosts take a domain's mail, and where they are.
 
+mod hickory;
+mod order;
+
 use std::net::IpAddr;
 
 use mail::{Domain, MxLookup};
 
 use crate::network::Pending;
+
+pub use hickory::{HickoryResolver, ResolverError};
+pub(crate) use order::{is_public, order};
 
 /// The hosts that take a domain's mail (RFC 5321 §5.1), in no order.
 #[derive(Clone, Debug, PartialEq, Eq)]

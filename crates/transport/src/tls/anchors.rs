@@ -1,0 +1,81 @@
+//! The anchors that a peer's certificate chain must lead to.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, TrustAnchor};
+
+/// Why a file holds no anchors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AnchorsError {
+    /// It is no PEM.
+    #[error("the file of anchors is no PEM")]
+    Pem,
+    /// It holds no certificate.
+    #[error("the file of anchors holds no certificate")]
+    Empty,
+    /// One of its certificates can't be an anchor.
+    #[error("certificate {0} of the file of anchors can't be used")]
+    Certificate(usize),
+}
+
+/// The anchors that a peer's certificate chain must lead to.
+#[derive(Clone)]
+pub struct Anchors(Arc<[TrustAnchor<'static>]>);
+
+impl Anchors {
+    /// The public authorities of the Mozilla programme.
+    pub fn public() -> Self {
+        Self(webpki_roots::TLS_SERVER_ROOTS.into())
+    }
+
+    /// The certificates of a PEM text, and nothing else.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, AnchorsError> {
+        let mut anchors = Vec::new();
+        for (index, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
+            let certificate = certificate.map_err(|_| AnchorsError::Pem)?;
+            let anchor = webpki::anchor_from_trusted_cert(&certificate);
+            anchors.push(anchor.map_err(|_| AnchorsError::Certificate(index + 1))?.to_owned());
+        }
+        if anchors.is_empty() {
+            return Err(AnchorsError::Empty);
+        }
+        Ok(Self(anchors.into()))
+    }
+
+    /// Both sets together.
+    pub fn and(&self, other: &Anchors) -> Self {
+        Self(self.0.iter().chain(other.0.iter()).cloned().collect())
+    }
+
+    pub(super) fn all(&self) -> &[TrustAnchor<'static>] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Anchors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Anchors({})", self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_holds_no_anchor_is_refused() {
+        assert_eq!(Anchors::from_pem(b"").unwrap_err(), AnchorsError::Empty);
+        assert_eq!(Anchors::from_pem(b"hello").unwrap_err(), AnchorsError::Empty);
+        let junk = b"-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n";
+        assert_eq!(Anchors::from_pem(junk).unwrap_err(), AnchorsError::Certificate(1));
+        let cut = b"-----BEGIN CERTIFICATE-----\naGVsbG8=\n";
+        assert_eq!(Anchors::from_pem(cut).unwrap_err(), AnchorsError::Pem);
+    }
+
+    #[test]
+    fn public_anchors_are_there() {
+        assert!(Anchors::public().all().len() > 50);
+    }
+}

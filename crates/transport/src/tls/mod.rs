@@ -1,0 +1,172 @@
+//! TLS towards an MX host: one handshake, then a judgement of what was shown.
+//!
+//! The handshake itself accepts any certificate whose key signed it, so that
+//! an unverified certificate is kept as evidence and the level `encrypted` can
+//! be had; chain and name are judged right after, before anything is sent.
+//!
+//! TLS 1.2 and 1.3 with AEAD suites and ECDHE only (SP 800-52r2), by aws-lc-rs
+//! named explicitly. Sessions are not resumed: a resumed one could claim only
+//! what the first handshake proved, under the anchors of that time.
+
+mod anchors;
+mod inability;
+mod judge;
+
+use std::io;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+use mail::Clock;
+use rustls::client::Resumption;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs as provider};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, SupportedCipherSuite};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::TlsConnector;
+
+use crate::network::Stream;
+use crate::proof::TlsProof;
+
+pub use anchors::{Anchors, AnchorsError};
+pub(crate) use inability::Verdict;
+
+/// AEAD with ephemeral key exchange, strongest first.
+const SUITES: &[SupportedCipherSuite] = &[
+    provider::cipher_suite::TLS13_AES_256_GCM_SHA384,
+    provider::cipher_suite::TLS13_AES_128_GCM_SHA256,
+    provider::cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
+    provider::cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+    provider::cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+    provider::cipher_suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+    provider::cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+    provider::cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+    provider::cipher_suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+];
+
+/// Why there is no TLS.
+#[derive(Debug)]
+pub(crate) struct HandshakeError {
+    /// What that proves.
+    pub(crate) verdict: Verdict,
+    /// What it was, in words without outside text.
+    pub(crate) what: String,
+}
+
+/// The client's side of TLS.
+pub(crate) struct Tls {
+    connector: TlsConnector,
+    anchors: RwLock<(u64, Anchors)>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Tls {
+    /// TLS with these anchors.
+    pub(crate) fn new(anchors: Anchors, clock: Arc<dyn Clock>) -> Self {
+        Self { connector: TlsConnector::from(Arc::new(config())), anchors: RwLock::new((0, anchors)), clock }
+    }
+
+    /// Takes other anchors for what is judged from now on.
+    pub(crate) fn set_anchors(&self, anchors: Anchors) {
+        let mut held = self.anchors.write().unwrap_or_else(PoisonError::into_inner);
+        *held = (held.0.wrapping_add(1), anchors);
+    }
+
+    /// A number that changes with the anchors: what was judged under others is
+    /// not taken for what would be judged now.
+    pub(crate) fn generation(&self) -> u64 {
+        self.anchors.read().unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Shakes hands over a connection. The caller bounds the time.
+    pub(crate) async fn handshake(
+        &self,
+        stream: Box<dyn Stream>,
+        name: &ServerName<'static>,
+    ) -> Result<(Box<dyn Stream>, TlsProof), HandshakeError> {
+        let stream = self.connector.connect(name.clone(), stream).await.map_err(|error| failure(&error))?;
+        let proof = self.proof(stream.get_ref().1, name).ok_or_else(|| HandshakeError {
+            verdict: Verdict::Unable,
+            what: "the peer showed no certificate".to_owned(),
+        })?;
+        Ok((Box::new(stream), proof))
+    }
+
+    fn proof(&self, connection: &ClientConnection, name: &ServerName<'_>) -> Option<TlsProof> {
+        let chain = connection.peer_certificates()?;
+        let leaf = chain.first()?;
+        let anchors = self.anchors.read().unwrap_or_else(PoisonError::into_inner).1.clone();
+        Some(TlsProof {
+            version: connection.protocol_version()?.as_str()?.replace("TLSv1_", "TLSv1."),
+            // The registered names of the suites of TLS 1.3 say TLS alone.
+            cipher: connection.negotiated_cipher_suite()?.suite().as_str()?.replace("TLS13_", "TLS_"),
+            certificate_sha256: digest::digest(&digest::SHA256, leaf).as_ref().try_into().ok()?,
+            judgement: judge::judge(chain, name, &anchors, self.now()),
+        })
+    }
+
+    fn now(&self) -> UnixTime {
+        let seconds = u64::try_from(self.clock.now().as_second()).unwrap_or(0);
+        UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+    }
+}
+
+fn config() -> ClientConfig {
+    let provider = CryptoProvider { cipher_suites: SUITES.to_vec(), ..provider::default_provider() };
+    let verifier = AnyCertificate(provider.signature_verification_algorithms);
+    let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .expect("the suites serve both versions")
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    config.resumption = Resumption::disabled();
+    config
+}
+
+fn failure(error: &io::Error) -> HandshakeError {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(error) => HandshakeError { verdict: inability::verdict(error), what: error.to_string() },
+        None => HandshakeError { verdict: Verdict::Defer, what: error.kind().to_string() },
+    }
+}
+
+/// Takes any certificate whose key signed the handshake. What it is worth is
+/// judged afterwards, and nothing is sent before.
+#[derive(Debug)]
+struct AnyCertificate(WebPkiSupportedAlgorithms);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(message, certificate, signature, &self.0)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, &self.0)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_schemes()
+    }
+}
