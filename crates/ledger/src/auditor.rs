@@ -18,9 +18,9 @@ use crate::leaf::{LeafError, leaf_of};
 use crate::merkle::{Frontier, leaf_hash};
 use crate::run::{RunTree, signed_head};
 
-/// A row commits a little after the time it bears; on several nodes a younger
-/// one may get its position first. One that is this much older than a run and
-/// not in it was left out.
+/// On several nodes a row may be numbered, and committed only after a higher
+/// number has got its position. One that is this much older than the last run,
+/// and not in it, was left out.
 const LEFT_OUT_AFTER: SignedDuration = SignedDuration::from_mins(5);
 /// A wholly foreign database would give a finding for each row.
 const FINDINGS_MAX: usize = 1000;
@@ -58,6 +58,8 @@ pub(crate) struct Auditor<'a> {
     /// Where the next run is to begin.
     next_position: u64,
     last_run_at: Option<Timestamp>,
+    /// The highest journal row that has a position.
+    last_journal: Option<i64>,
     report: Report,
 }
 
@@ -67,7 +69,15 @@ impl<'a> Auditor<'a> {
         let frontier = Frontier::new();
         let report = Report::new(frontier.root());
         let earlier = earlier.iter().filter(|earlier| !is_head(&frontier, earlier)).collect();
-        Self { verifier, earlier, frontier: Some(frontier), next_position: 0, last_run_at: None, report }
+        Self {
+            verifier,
+            earlier,
+            frontier: Some(frontier),
+            next_position: 0,
+            last_run_at: None,
+            last_journal: None,
+            report,
+        }
     }
 
     /// Where the next run is to begin.
@@ -91,6 +101,7 @@ impl<'a> Auditor<'a> {
         self.compare(run.first_position, seen, &leaves);
         self.report.runs += 1;
         self.last_run_at = self.last_run_at.max(Some(run.at));
+        self.last_journal = self.last_journal.max(run.journal_ids.iter().max().copied());
         self.next_position = run.size_after();
     }
 
@@ -168,7 +179,9 @@ impl<'a> Auditor<'a> {
     pub(crate) fn waiting(&mut self, rows: &[JournalRow]) {
         self.report.waiting = rows.len() as u64;
         let Some(last_run_at) = self.last_run_at else { return };
-        for row in rows.iter().filter(|row| last_run_at.duration_since(row.at) > LEFT_OUT_AFTER) {
+        let was_passed =
+            |row: &&JournalRow| Some(row.id) < self.last_journal && last_run_at.duration_since(row.at) > LEFT_OUT_AFTER;
+        for row in rows.iter().filter(was_passed).collect::<Vec<_>>() {
             self.found(Finding::LeftOut { journal: row.id, message: row.message, at: row.at });
         }
     }
@@ -197,3 +210,7 @@ impl<'a> Auditor<'a> {
 fn is_head(frontier: &Frontier, checkpoint: &Checkpoint) -> bool {
     frontier.size() == checkpoint.size && frontier.root() == checkpoint.root
 }
+
+#[cfg(test)]
+#[path = "auditor_tests.rs"]
+mod tests;

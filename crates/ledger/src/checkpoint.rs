@@ -236,3 +236,145 @@ impl FromStr for VerifierKey {
         if is_whole && hash == expected { Ok(verifier) } else { Err(NoteError::Key) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::fixture::{ORIGIN, key};
+
+    /// The example of Go's `note` package, the first implementation of the form.
+    const GO_KEY: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+    const GO_NOTE: &str = "If you think cryptography is the answer to your problem,\n\
+        then you don't know what your problem is.\n\
+        \n\
+        — PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
+
+    fn checkpoint() -> Checkpoint {
+        Checkpoint { origin: ORIGIN.to_owned(), size: 1042, root: Digest::of(&[b"a tree"]) }
+    }
+
+    #[test]
+    fn a_note_of_another_implementation_verifies() {
+        let verifier: VerifierKey = GO_KEY.parse().unwrap();
+        let (text, signatures) = split(GO_NOTE).unwrap();
+        assert_eq!(verifier.check(text, signatures), Ok(()));
+        assert_eq!(verifier.to_string(), GO_KEY);
+        assert!(matches!(Checkpoint::verify(GO_NOTE, &verifier), Err(NoteError::Checkpoint(_))));
+    }
+
+    #[test]
+    fn the_key_of_a_public_log_is_read() {
+        let text = "sum.golang.org+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8";
+        let verifier: VerifierKey = text.parse().unwrap();
+        assert_eq!((verifier.name(), verifier.to_string().as_str()), ("sum.golang.org", text));
+    }
+
+    #[test]
+    fn a_checkpoint_has_its_form_and_verifies() {
+        let note = checkpoint().sign(&key(1));
+        let lines: Vec<&str> = note.split('\n').collect();
+        assert_eq!(lines[..2], [ORIGIN, "1042"]);
+        assert_eq!(lines[3], "");
+        assert!(lines[4].starts_with(&format!("— {ORIGIN} ")) && lines[5].is_empty() && lines.len() == 6);
+        let verifier: VerifierKey = key(1).verifier(ORIGIN).to_string().parse().unwrap();
+        assert_eq!(Checkpoint::verify(&note, &verifier), Ok(checkpoint()));
+    }
+
+    #[test]
+    fn signatures_of_witnesses_are_allowed_and_ours_is_required() {
+        let ours = key(1).verifier(ORIGIN);
+        let note = checkpoint().sign(&key(1));
+        let (_, line) = note.split_once("\n\n").unwrap();
+        let witness = format!("— witness.example {}\n", STANDARD.encode([9; 80]));
+        assert!(Checkpoint::verify(&format!("{note}{witness}"), &ours).is_ok());
+        assert!(Checkpoint::verify(&note.replace(line, &format!("{witness}{line}")), &ours).is_ok());
+        let unsigned = Checkpoint::verify(&note.replace(line, &witness), &ours);
+        assert_eq!(unsigned, Err(NoteError::Unsigned(ORIGIN.to_owned())));
+        // A bad signature of ours beside a good one is still a bad one.
+        let (_, encoded) = line.trim_end().rsplit_once(' ').unwrap();
+        let mut signature = STANDARD.decode(encoded).unwrap();
+        *signature.last_mut().unwrap() ^= 1;
+        let bad = format!("— {ORIGIN} {}\n", STANDARD.encode(signature));
+        let refused = Checkpoint::verify(&format!("{note}{bad}"), &ours);
+        assert_eq!(refused, Err(NoteError::Signature(ORIGIN.to_owned())));
+    }
+
+    #[test]
+    fn another_tree_or_another_key_is_refused() {
+        let note = checkpoint().sign(&key(1));
+        let other = Checkpoint { origin: "sealpost.example/org/hillside".to_owned(), ..checkpoint() };
+        assert!(matches!(Checkpoint::verify(&note, &key(2).verifier(ORIGIN)), Err(NoteError::Unsigned(_))));
+        assert!(matches!(
+            Checkpoint::verify(&other.sign(&key(1)), &key(1).verifier(ORIGIN)),
+            Err(NoteError::Unsigned(_))
+        ));
+        // A key that signs for one name does not vouch for another's origin.
+        let text = other.to_string();
+        let verifier = key(1).verifier(ORIGIN);
+        let signature = [&verifier.hash()[..], &key(1).sign(text.as_bytes())].concat();
+        let forged = format!("{text}\n— {ORIGIN} {}\n", STANDARD.encode(signature));
+        assert!(matches!(Checkpoint::verify(&forged, &verifier), Err(NoteError::Origin { .. })));
+    }
+
+    #[test]
+    fn other_forms_of_the_same_head_are_refused() {
+        let root = STANDARD.encode([7; 32]);
+        assert!(format!("{ORIGIN}\n10\n{root}\n").parse::<Checkpoint>().is_ok());
+        for text in [
+            "",
+            "\n",
+            &format!("{ORIGIN}\n10\n{root}"),
+            &format!("{ORIGIN}\n10\n{root}\n\n"),
+            &format!("{ORIGIN}\n10\n{root}\nextension\n"),
+            &format!("{ORIGIN}\n010\n{root}\n"),
+            &format!("{ORIGIN}\n+10\n{root}\n"),
+            &format!("{ORIGIN}\n-1\n{root}\n"),
+            &format!("{ORIGIN}\n18446744073709551616\n{root}\n"),
+            &format!("{ORIGIN}\n10\n{}\n", root.trim_end_matches('=')),
+            &format!("{ORIGIN}\n10\n{}\n", STANDARD.encode([7; 31])),
+            &format!("\n10\n{root}\n"),
+            &format!("two words\n10\n{root}\n"),
+            &format!("a+b\n10\n{root}\n"),
+            &format!("{ORIGIN}\r\n10\n{root}\n"),
+        ] {
+            assert!(text.parse::<Checkpoint>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_copied_key_with_a_mistake_is_refused() {
+        let text = key(1).verifier(ORIGIN).to_string();
+        assert!(text.parse::<VerifierKey>().is_ok());
+        for bad in [
+            text.replacen("sealpost", "sealpots", 1),
+            text.replace("+A", "+B"),
+            text.to_uppercase(),
+            text.trim_end_matches('=')[..text.len() - 4].to_owned(),
+            text.replacen('+', " ", 1),
+            format!(" {text}"),
+            String::new(),
+        ] {
+            assert_eq!(bad.parse::<VerifierKey>(), Err(NoteError::Key), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_flip_of_a_checkpoint_is_refused(at: prop::sample::Index, bit in 0u8..7) {
+            let mut note = checkpoint().sign(&key(1)).into_bytes();
+            let at = at.index(note.len());
+            note[at] ^= 1 << bit;
+            let refused = String::from_utf8(note).map(|note| Checkpoint::verify(&note, &key(1).verifier(ORIGIN)));
+            prop_assert!(!matches!(refused, Ok(Ok(_))));
+        }
+
+        #[test]
+        fn any_text_is_read_without_harm(text in "(?s).{0,200}", note in "[a—\n +1=]{0,60}") {
+            prop_assert!(Checkpoint::verify(&text, &key(1).verifier(ORIGIN)).is_err());
+            prop_assert!(Checkpoint::verify(&note, &key(1).verifier(ORIGIN)).is_err());
+            prop_assert!(text.parse::<VerifierKey>().is_err() && note.parse::<VerifierKey>().is_err());
+        }
+    }
+}

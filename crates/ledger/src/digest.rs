@@ -133,3 +133,26 @@ fn hex_digit(digit: u8) -> Result<u8, NotHex> {
         _ => Err(NotHex),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_has_one_text() {
+        let digest = Digest::of(&[b"a", b"bc"]);
+        let text = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(digest.to_string(), text, "FIPS 180-4, the digest of abc");
+        assert_eq!(text.parse(), Ok(digest));
+        for bad in [&text[1..], &text.to_uppercase(), &format!("{text}0"), &text.replace('b', "g"), ""] {
+            assert_eq!(bad.parse::<Digest>(), Err(NotHex), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_salt_is_read_from_its_file_and_not_printed() {
+        let salt: Salt = format!("{}\n", "0f".repeat(32)).parse().unwrap();
+        assert_eq!(salt.bytes(), &[0x0f; 32]);
+        assert_eq!(format!("{salt:?}"), "Salt");
+    }
+}

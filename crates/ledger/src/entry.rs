@@ -174,3 +174,75 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::fixture::{ORG, at, message};
+
+    fn kinds() -> impl Strategy<Value = Vec<EventKind>> {
+        prop::collection::vec(prop::sample::select(EventKind::ALL), 0..6)
+    }
+
+    proptest! {
+        #[test]
+        fn an_entry_is_read_as_it_was_written(about in any::<Option<u64>>(), seconds in 0i64..1_000_000, kinds in kinds(), payload in prop::collection::vec(any::<u8>(), 0..100)) {
+            let entry = Head::new(ORG, about.map(message), at(seconds), kinds).entry(payload);
+            let bytes = entry.to_bytes();
+            prop_assert!(bytes.starts_with(&entry.head.to_bytes()));
+            prop_assert_eq!(Entry::from_bytes(&bytes), Ok(entry));
+        }
+
+        #[test]
+        fn whatever_is_read_has_that_one_form(bytes in prop::collection::vec(any::<u8>(), 0..80), rest in prop::collection::vec(0u8..3, 0..80)) {
+            for bytes in [&bytes, &[vec![VERSION, 0, 0, 0], rest].concat()] {
+                if let Ok(entry) = Entry::from_bytes(bytes) {
+                    prop_assert_eq!(&entry.to_bytes(), bytes);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_cut_or_extended_entry_is_refused() {
+        let bytes = Head::new(ORG, Some(message(1)), at(0), vec![EventKind::Opened]).entry(vec![1, 2, 3]).to_bytes();
+        for at in 0..bytes.len() {
+            assert!(Entry::from_bytes(&bytes[..at]).is_err(), "cut at {at}");
+        }
+        assert_eq!(Entry::from_bytes(&[&bytes[..], &[0]].concat()), Err(EntryError::Malformed));
+    }
+
+    #[test]
+    fn newer_versions_and_unknown_kinds_are_named() {
+        let mut bytes = Head::new(ORG, None, at(0), vec![EventKind::Opened]).entry(vec![]).to_bytes();
+        let at = bytes.windows(6).position(|window| window == b"opened").unwrap();
+        bytes[at..at + 6].copy_from_slice(b"vanish");
+        assert_eq!(Entry::from_bytes(&bytes), Err(EntryError::Kind("vanish".to_owned())));
+        bytes[0] = 2;
+        assert_eq!(Entry::from_bytes(&bytes), Err(EntryError::Version(2)));
+    }
+
+    /// The form is for ever: what was hashed must be read by every later version.
+    #[test]
+    fn the_bytes_of_version_1_stay() {
+        let entry = Head::new(OrgId(7), Some(message(1)), at(0), vec![EventKind::Queued]).entry(vec![0xab, 0xcd]);
+        let hex: String = entry.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(
+            hex,
+            concat!(
+                "01",
+                "00000007",
+                "01",
+                "00000000000070000000000000000001",
+                "00060a24181e4000",
+                "0001",
+                "06",
+                "717565756564",
+                "00000002",
+                "abcd"
+            )
+        );
+    }
+}

@@ -122,3 +122,53 @@ impl Jwk {
         URL_SAFE_NO_PAD.encode(self.public)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::SigningKey;
+
+    /// The key of RFC 8037 appendix A.
+    const D: &str = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
+    const X: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+
+    fn rfc_8037_key() -> SigningKey {
+        SigningKey::from_seed(&URL_SAFE_NO_PAD.decode(D).unwrap().try_into().unwrap())
+    }
+
+    #[test]
+    fn key_thumbprint_and_signature_are_those_of_rfc_8037() {
+        let key = rfc_8037_key();
+        assert_eq!(key.jwk().x(), X);
+        assert_eq!(key.jwk().kid(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+        let signed = b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
+        let signature = "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+        assert_eq!(URL_SAFE_NO_PAD.encode(key.sign(signed)), signature);
+        assert!(key.jwk().verify(signed, &URL_SAFE_NO_PAD.decode(signature).unwrap()));
+    }
+
+    #[test]
+    fn a_key_is_written_and_read_again() {
+        let key = rfc_8037_key();
+        assert_eq!(&Jwk::from_json(&key.jwk().to_json()).unwrap(), key.jwk());
+        let bare = format!(r#"{{"x":"{}","crv":"Ed25519","kty":"OKP","key_ops":["verify"]}}"#, key.jwk().x());
+        assert_eq!(&Jwk::from_json(&bare).unwrap(), key.jwk());
+        assert_eq!(format!("{key:?}"), format!("SigningKey({})", key.jwk().kid()));
+    }
+
+    #[test]
+    fn what_is_no_public_ed25519_key_is_refused() {
+        let good = rfc_8037_key().jwk().to_json();
+        let refused = |json: &str| Jwk::from_json(json).unwrap_err();
+        assert!(matches!(refused("{}"), JwkError::Malformed(_)));
+        assert!(matches!(refused("[]"), JwkError::Malformed(_)));
+        assert!(matches!(refused(&good.replace("OKP", "EC")), JwkError::Kind { .. }));
+        assert!(matches!(refused(&good.replace("Ed25519", "X25519")), JwkError::Kind { .. }));
+        assert!(matches!(refused(&good.replace("\"x\":\"11", "\"x\":\"1")), JwkError::Point));
+        assert!(matches!(refused(&good.replace("\"x\":\"11", "\"x\":\"12")), JwkError::Kid));
+        assert!(matches!(refused(&good.replace("\"sig\"", "\"enc\"")), JwkError::Use));
+        assert!(matches!(refused(&good.replace("\"EdDSA\"", "\"none\"")), JwkError::Use));
+        let private = good.replace("\"kty\"", &format!("\"d\":\"{D}\",\"kty\""));
+        assert!(matches!(refused(&private), JwkError::Private));
+    }
+}

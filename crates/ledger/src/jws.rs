@@ -130,3 +130,170 @@ fn encoded(part: &impl Serialize) -> String {
 fn decoded(part: &str) -> Result<Vec<u8>, NotVerified> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| NotVerified::Form)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::digest::Salt;
+    use crate::fixture::{key, receipt, recipient, salt};
+
+    fn verify(jws: &str) -> Result<Receipt, NotVerified> {
+        Receipt::verify(jws, key(1).jwk())
+    }
+
+    /// Signs any header and payload with the right key.
+    fn sign(header: &str, payload: &str) -> String {
+        let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
+        let signature = URL_SAFE_NO_PAD.encode(key(1).sign(signed.as_bytes()));
+        format!("{signed}.{signature}")
+    }
+
+    fn part(jws: &str, number: usize) -> String {
+        String::from_utf8(URL_SAFE_NO_PAD.decode(jws.split('.').nth(number).unwrap()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_receipt_verifies_with_its_key_and_is_what_was_signed() {
+        let jws = receipt().sign(&key(1));
+        assert_eq!(verify(&jws).unwrap(), receipt());
+        assert_eq!(verify(&format!(" {jws}\n")).unwrap(), receipt());
+        assert!(matches!(Receipt::verify(&jws, key(2).jwk()), Err(NotVerified::Key { .. })));
+    }
+
+    #[test]
+    fn the_form_is_the_documented_one() {
+        let jws = receipt().sign(&key(1));
+        let kid = key(1).jwk().kid();
+        assert_eq!(part(&jws, 0), format!(r#"{{"alg":"EdDSA","kid":"{kid}","typ":"sealpost-receipt+jwt"}}"#));
+        let payload: Value = serde_json::from_str(&part(&jws, 1)).unwrap();
+        let receipt = receipt();
+        let expected = serde_json::json!({
+            "v": 1,
+            "message": receipt.message.to_string(),
+            "organisation": "lakeside",
+            "recipient_sha256": receipt.recipient_sha256.to_string(),
+            "content_sha256": receipt.content_sha256.to_string(),
+            "policy_sha256": receipt.policy_sha256.to_string(),
+            "decision": "deliver",
+            "because": ["default"],
+            "need": "verified",
+            "proved": "verified",
+            "method": "tls",
+            "kind": "content",
+            "status": "delivered",
+            "tls": {
+                "version": "TLSv1.3",
+                "cipher": "TLS13_AES_256_GCM_SHA384",
+                "certificate_sha256": receipt.tls.unwrap().certificate_sha256.to_string(),
+                "verified": "chain and name mx.example.com",
+            },
+            "mx_lookup": "insecure",
+            "mx": "mx.example.com",
+            "mx_address": "192.0.2.25",
+            "reply": {"code": 250, "enhanced": "2.0.0", "text": "<***> Ok: queued as 4F2B"},
+            "accepted_at": "2023-11-14T22:13:20Z",
+            "sent_at": "2023-11-14T22:13:22Z",
+        });
+        assert_eq!(payload, expected);
+    }
+
+    #[test]
+    fn nothing_in_a_receipt_tells_recipient_content_or_salt() {
+        let jws = receipt().sign(&key(1));
+        let open = format!("{}{}", part(&jws, 0), part(&jws, 1)).to_lowercase();
+        for secret in ["jane", "doe", "@", "results", &salt().to_string()] {
+            assert!(!open.contains(secret), "{secret}");
+        }
+    }
+
+    #[test]
+    fn the_salt_shows_recipient_and_content() {
+        let receipt = verify(&receipt().sign(&key(1))).unwrap();
+        let content = b"Subject: Results\r\n\r\nYour results.\r\n";
+        let salt: Salt = salt().to_string().parse().unwrap();
+        assert!(receipt.check_salt(&salt, content, &recipient()));
+        assert!(!receipt.check_salt(&Salt::new([6; 32]), content, &recipient()));
+        assert!(!receipt.check_salt(&salt, b"Subject: Results", &recipient()));
+        let other = "Jane.Doe@example.com".parse().unwrap();
+        assert!(!receipt.check_salt(&salt, content, &other));
+    }
+
+    #[test]
+    fn a_key_that_the_receipt_brings_itself_is_not_used() {
+        let (mine, theirs) = (key(1).jwk().kid(), key(2));
+        let payload = part(&receipt().sign(&theirs), 1);
+        let head = |more: &str| format!(r#"{{"alg":"EdDSA","kid":"{mine}","typ":"{TYPE}"{more}}}"#);
+        assert!(verify(&sign(&head(""), &payload)).is_ok(), "the header as it should be");
+        for more in [
+            &format!(r#","jwk":{}"#, theirs.jwk().to_json()),
+            r#","x5c":["MIIB"]"#,
+            r#","jku":"https://example.com/keys""#,
+            r#","x5u":"https://example.com/cert""#,
+            r#","crit":["b64"],"b64":false"#,
+            r#","crit":[]"#,
+            r#","kid":"again""#,
+        ] {
+            let refused = verify(&sign(&head(more), &payload));
+            assert!(matches!(refused, Err(NotVerified::Header(_))), "{more}: {refused:?}");
+        }
+    }
+
+    #[test]
+    fn other_algorithms_types_and_keys_are_refused() {
+        let kid = key(1).jwk().kid();
+        let payload = part(&receipt().sign(&key(1)), 1);
+        let header = |alg: &str, kid: &str, typ: &str| format!(r#"{{"alg":"{alg}","kid":"{kid}","typ":"{typ}"}}"#);
+        for alg in ["none", "HS256", "ES256", "RS256", "eddsa", ""] {
+            assert!(matches!(verify(&sign(&header(alg, &kid, TYPE), &payload)), Err(NotVerified::Algorithm(_))));
+        }
+        assert!(matches!(verify(&sign(&header("EdDSA", &kid, "JWT"), &payload)), Err(NotVerified::Type(_))));
+        let foreign = key(2).jwk().kid();
+        assert!(matches!(verify(&sign(&header("EdDSA", &foreign, TYPE), &payload)), Err(NotVerified::Key { .. })));
+        // The key's name alone, on another key's signature.
+        let theirs = receipt().sign(&key(2));
+        let dressed =
+            theirs.replacen(theirs.split('.').next().unwrap(), receipt().sign(&key(1)).split('.').next().unwrap(), 1);
+        assert!(matches!(verify(&dressed), Err(NotVerified::Signature)));
+        let unsigned = format!("{}.", receipt().sign(&key(1)).rsplit_once('.').unwrap().0);
+        assert!(matches!(verify(&unsigned), Err(NotVerified::Signature)));
+    }
+
+    #[test]
+    fn what_is_signed_and_no_receipt_of_this_format_is_told_apart() {
+        let header = part(&receipt().sign(&key(1)), 0);
+        let payload = part(&receipt().sign(&key(1)), 1);
+        let signed = |payload: &str| verify(&sign(&header, payload));
+        assert!(matches!(signed(&payload.replacen("\"v\":1", "\"v\":2", 1)), Err(NotVerified::Format(v)) if v == "2"));
+        assert!(matches!(signed("{}"), Err(NotVerified::Format(_))));
+        assert!(matches!(signed("[]"), Err(NotVerified::Payload(_))));
+        assert!(matches!(signed(&payload.replacen('{', r#"{"more":1,"#, 1)), Err(NotVerified::Payload(_))));
+        let pigeon = payload.replacen(r#""method":"tls""#, r#""method":"pigeon""#, 1);
+        assert!(matches!(signed(&pigeon), Err(NotVerified::Payload(_))));
+    }
+
+    #[test]
+    fn what_is_no_compact_jws_is_refused() {
+        let jws = receipt().sign(&key(1));
+        for bad in ["", ".", "..", "a.b", "a.b.c", &format!("{jws}.x"), &format!("{jws}="), &jws.replace('.', "..")] {
+            assert!(verify(bad).is_err(), "{bad}");
+        }
+        assert!(matches!(verify(&"a".repeat(JWS_BYTES_MAX + 1)), Err(NotVerified::Form)));
+    }
+
+    proptest! {
+        #[test]
+        fn any_flip_is_refused(at: prop::sample::Index, bit in 0u8..7) {
+            let mut jws = receipt().sign(&key(1)).into_bytes();
+            let at = at.index(jws.len());
+            jws[at] ^= 1 << bit;
+            prop_assert!(verify(&String::from_utf8(jws).unwrap()).is_err());
+        }
+
+        #[test]
+        fn any_text_is_read_without_harm(text in "(?s).{0,100}", dotted in "[A-Za-z0-9_-]{0,40}\\.[A-Za-z0-9_-]{0,40}\\.[A-Za-z0-9_-]{0,90}") {
+            prop_assert!(verify(&text).is_err() && verify(&dotted).is_err());
+        }
+    }
+}

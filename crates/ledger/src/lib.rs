@@ -20,6 +20,8 @@ mod digest;
 mod entry;
 mod event;
 mod finding;
+#[cfg(test)]
+mod fixture;
 mod jwk;
 mod jws;
 mod key;

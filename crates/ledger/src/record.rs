@@ -77,3 +77,143 @@ impl Record {
         Ok(Self { events, receipts })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use mail::{EnhancedCode, Level, Method, MxLookup, Need, ParcelId, Reply, ReversePath};
+
+    use super::*;
+    use crate::digest::Digest;
+    use crate::event::{Door, Tls, Verdict};
+    use crate::fixture::{at, recipient};
+
+    /// One event of each kind.
+    fn events() -> Vec<Event> {
+        [events_up_to_the_queue(), events_of_delivery(), events_of_the_portal()].concat()
+    }
+
+    fn events_up_to_the_queue() -> Vec<Event> {
+        let recipient = recipient();
+        let because = "why".to_owned();
+        let parcel = ParcelId::from_bytes([7; 16]);
+        vec![
+            Event::Accepted {
+                door: Door::Smtp,
+                submitter: "app".to_owned(),
+                peer: IpAddr::from([127, 0, 0, 1]),
+                tls: Some(("TLSv1.3".to_owned(), "TLS13_AES_256_GCM_SHA384".to_owned())),
+                sender: ReversePath(None),
+                recipients: vec![recipient.clone()],
+                body_bytes: 1234,
+            },
+            Event::Decided {
+                recipient: recipient.clone(),
+                decision: Verdict::Deliver,
+                needs: Some(Need::EndToEnd),
+                because: vec!["default".to_owned()],
+                policy: Digest::of(&[]),
+            },
+            Event::Sealed { recipient: recipient.clone(), method: Method::Portal, because },
+            Event::Queued { parcel, kind: "content".to_owned(), recipients: vec![recipient] },
+        ]
+    }
+
+    fn events_of_delivery() -> Vec<Event> {
+        let recipient = recipient();
+        let because = "why".to_owned();
+        let parcel = ParcelId::from_bytes([7; 16]);
+        let reply = Reply::new(250, EnhancedCode(2, 0, 0), "ok");
+        let tls = Tls {
+            version: "TLSv1.3".to_owned(),
+            cipher: "TLS13_AES_256_GCM_SHA384".to_owned(),
+            certificate_sha256: Digest::of(&[]),
+            verified: "chain and name mx.example".to_owned(),
+        };
+        vec![
+            Event::Attempted {
+                parcel,
+                mx: "mx.example".to_owned(),
+                ip: Some(IpAddr::from([192, 0, 2, 1])),
+                mx_lookup: Some(MxLookup::MtaSts),
+                level: Some(Level::Verified),
+                tls: Some(tls),
+                reply: Some(reply.clone()),
+                result: "sent".to_owned(),
+            },
+            Event::Delivered { parcel, recipient: recipient.clone(), reply },
+            Event::Deferred {
+                parcel,
+                recipient: recipient.clone(),
+                because: because.clone(),
+                reply: None,
+                until: at(60),
+            },
+            Event::Rerouted {
+                parcel,
+                recipient: recipient.clone(),
+                from: Method::Tls,
+                to: Method::Portal,
+                because: because.clone(),
+            },
+            Event::Refused { recipient: None, because: because.clone() },
+            Event::Held { recipient: Some(recipient.clone()), because: because.clone() },
+            Event::Released { recipient: None, by: "admin".to_owned() },
+            Event::Bounced { parcel, recipient, because, reply: None },
+        ]
+    }
+
+    fn events_of_the_portal() -> Vec<Event> {
+        let recipient = recipient();
+        let because = "why".to_owned();
+        let parcel = ParcelId::from_bytes([7; 16]);
+        let peer = Some(IpAddr::from([192, 0, 2, 1]));
+        let reply = Reply::new(250, EnhancedCode(2, 0, 0), "ok");
+        vec![
+            Event::Notified { recipient: recipient.clone(), level: Level::Encrypted },
+            Event::CodeSent { recipient: recipient.clone(), needs: Level::Encrypted },
+            Event::CodeWithheld { recipient: recipient.clone(), because: because.clone() },
+            Event::CodeWrong { recipient: recipient.clone(), peer },
+            Event::CodeAccepted { recipient: recipient.clone(), peer },
+            Event::PassphraseWrong { recipient: recipient.clone(), peer: None },
+            Event::PassphraseMissing { recipient: recipient.clone(), because: because.clone() },
+            Event::Opened { recipient: recipient.clone(), met: vec!["code".to_owned()], peer },
+            Event::ResendAsked { recipient: recipient.clone() },
+            Event::Expired { recipient: None, because: because.clone() },
+            Event::Erased { because: because.clone() },
+            Event::DsnSent { parcel, recipient: recipient.clone(), reply },
+            Event::DsnFailed { parcel: Some(parcel), recipient, because },
+        ]
+    }
+
+    #[test]
+    fn every_kind_of_event_is_written_and_read_again() {
+        let record = Record { events: events(), receipts: vec!["a.b.c".to_owned()] };
+        assert_eq!(Record::from_bytes(&record.to_bytes()).unwrap(), record);
+        assert_eq!(record.kinds(), EventKind::ALL, "this test has an event of each kind");
+    }
+
+    #[test]
+    fn the_word_of_a_kind_is_its_word_in_json() {
+        for event in events() {
+            let json = serde_json::to_value(&event).unwrap();
+            assert_eq!(json["event"], event.kind().word());
+            assert_eq!(EventKind::from_word(event.kind().word()), Some(event.kind()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_record_of_this_format_is_refused() {
+        let bytes = Record::new(events()).to_bytes();
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(text.starts_with(r#"{"v":1,"events":[{"event":"accepted""#), "{text}");
+        let newer = text.replacen("\"v\":1", "\"v\":2", 1);
+        assert!(matches!(Record::from_bytes(newer.as_bytes()), Err(RecordError::Format(2))));
+        for bad in ["", "{}", "[]", r#"{"v":1}"#, r#"{"v":1,"events":[{"event":"vanished"}]}"#] {
+            assert!(matches!(Record::from_bytes(bad.as_bytes()), Err(RecordError::Malformed(_))), "{bad}");
+        }
+        let more = text.replacen(r#""event":"accepted""#, r#""event":"accepted","more":1"#, 1);
+        assert!(Record::from_bytes(more.as_bytes()).is_err());
+    }
+}

@@ -236,7 +236,7 @@ fn tree_after(ledger: &Ledger<'_>, run: &RunRow) -> Result<(Frontier, Checkpoint
 
 /// The run of these rows after the tree so far. It ends before a row that is
 /// no leaf; where that is the first one, there is no run.
-fn run_of(
+pub(crate) fn run_of(
     ledger: &Ledger<'_>,
     mut frontier: Frontier,
     rows: &[JournalRow],
