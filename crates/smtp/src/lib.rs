@@ -4,4 +4,5 @@
 //! becomes of a message.
 
 pub mod client;
+mod command;
 pub mod server;

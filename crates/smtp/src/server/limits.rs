@@ -1,5 +1,9 @@
 //! What one session may do. Every limit has its own reply.
 
+/// The longest line of all, that of AUTH, without its CRLF (RFC 4954 §4). A
+/// driver's buffer must hold it.
+pub const LINE_BYTES_MAX: usize = 12_288;
+
 /// What one session may do.
 #[derive(Clone, Debug)]
 pub struct Limits {
