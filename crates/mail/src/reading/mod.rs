@@ -50,8 +50,13 @@ pub struct Reading {
     pub subject: String,
     /// The From field, decoded, as written: `Name <address>`.
     pub from: String,
-    /// The leaves, in order; those of nested messages too.
+    /// The leaves, in order; those of nested messages too. A nested message is
+    /// itself a part too, an attachment of type `message/rfc822` before its
+    /// leaves: its bytes, or of one within another its header block.
     pub parts: Vec<Part>,
+    /// What stands beside the parts, before a first boundary and after a last
+    /// one. Most readers don't show it; some do, so detectors look at it.
+    pub beside: String,
 }
 
 /// A leaf of the message.

@@ -3,6 +3,8 @@
 //! Each level cuts its own bytes at its own boundary, so the work is at most
 //! size × depth, whatever the boundaries are.
 
+use std::borrow::Cow;
+
 use super::field::{Parameters, unstructured};
 use super::{Body, Limits, Part, Place, Reading, ReadingError, transfer};
 use crate::header;
@@ -14,12 +16,13 @@ pub fn read(raw: &[u8], limits: &Limits) -> Result<Reading, ReadingError> {
     }
     let (block, _) = cut(raw);
     let field = |name| header::fields(block).find(|field| field.is(name)).map(|field| unstructured(field.value));
-    let mut walk = Walk { limits, parts: 0, found: Vec::new() };
+    let mut walk = Walk { limits, parts: 0, found: Vec::new(), beside: String::new() };
     walk.entity(raw, &Around { depth: 0, nesting: 0, default: "text/plain" })?;
     Ok(Reading {
         subject: field("Subject").unwrap_or_default(),
         from: field("From").unwrap_or_default(),
         parts: walk.found,
+        beside: walk.beside,
     })
 }
 
@@ -69,8 +72,8 @@ impl Around {
         Self { depth: self.depth + 1, nesting: self.nesting, default }
     }
 
-    fn nested(&self) -> Self {
-        Self { depth: self.depth + 1, nesting: self.nesting + 1, default: "text/plain" }
+    fn nested(&self, depth: usize) -> Self {
+        Self { depth: self.depth + depth, nesting: self.nesting + 1, default: "text/plain" }
     }
 }
 
@@ -78,6 +81,7 @@ struct Walk<'a> {
     limits: &'a Limits,
     parts: usize,
     found: Vec<Part>,
+    beside: String,
 }
 
 impl Walk<'_> {
@@ -107,9 +111,22 @@ impl Walk<'_> {
         let Some(boundary) = &head.boundary else { return Ok(false) };
         let default = if head.kind == "multipart/digest" { "message/rfc822" } else { "text/plain" };
         let mut any = false;
-        for part in parts(body, boundary.as_bytes()) {
-            any = true;
-            self.entity(part, &around.within(default))?;
+        let mut beside = String::new();
+        for piece in pieces(body, boundary.as_bytes()) {
+            match piece {
+                Piece::Part(part) => {
+                    any = true;
+                    self.entity(part, &around.within(default))?;
+                }
+                Piece::Beside(text) if text.trim_ascii().is_empty() => {}
+                Piece::Beside(text) => {
+                    beside.push_str(transfer::text(None, text).trim());
+                    beside.push('\n');
+                }
+            }
+        }
+        if any {
+            self.beside.push_str(&beside);
         }
         Ok(any)
     }
@@ -118,7 +135,7 @@ impl Walk<'_> {
     fn message(&mut self, head: &Head, body: &[u8], around: &Around) -> Result<(), ReadingError> {
         let bytes = transfer::decode(&head.encoding, body);
         // Only the outermost is kept whole: it has all the others in it.
-        let kept = if around.nesting == 0 { bytes.as_slice() } else { header_block(&bytes) };
+        let kept = if around.nesting == 0 { &bytes } else { header_block(&bytes) };
         self.found.push(Part {
             place: Place::Attachment(head.name.clone().unwrap_or_else(|| UNNAMED.to_owned())),
             content_type: "message/rfc822".to_owned(),
@@ -126,10 +143,14 @@ impl Walk<'_> {
             nesting: around.nesting,
             body: Body::Bytes(kept.to_vec()),
         });
-        self.entity(&bytes, &around.nested())
+        let is_encoded = matches!(bytes, Cow::Owned(_));
+        self.entity(&bytes, &around.nested(if is_encoded { ENCODED_DEPTH } else { 1 }))
     }
 }
 
+/// A nested message that is encoded, which RFC 2046 §5.2.1 forbids, is copied
+/// while it is walked: it counts for so many levels.
+const ENCODED_DEPTH: usize = 8;
 /// The name of an attachment that has none.
 const UNNAMED: &str = "attachment";
 
@@ -198,34 +219,40 @@ fn leaf(head: &Head, body: &[u8], around: &Around, is_first: bool) -> Part {
     let body = match (head.is_html(), is_text) {
         (true, _) => Body::Html(text()),
         (false, true) => Body::Text(text()),
-        (false, false) => Body::Bytes(bytes),
+        (false, false) => Body::Bytes(bytes.into_owned()),
     };
     Part { place, content_type, content_id: head.content_id.clone(), nesting: around.nesting, body }
 }
 
-/// The parts between the delimiter lines of a boundary (RFC 2046 §5.1.1). What
-/// follows a closing line counts again if another delimiter line comes.
-fn parts<'a>(body: &'a [u8], boundary: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-    let mut at = 0;
-    let mut open: Option<usize> = None;
+/// What a multipart's body is cut into.
+enum Piece<'a> {
+    Part(&'a [u8]),
+    Beside(&'a [u8]),
+}
+
+/// The pieces between the delimiter lines of a boundary (RFC 2046 §5.1.1). A
+/// part may also follow a closing line.
+fn pieces<'a>(body: &'a [u8], boundary: &'a [u8]) -> impl Iterator<Item = Piece<'a>> {
     let mut lines = body.split_inclusive(|byte| *byte == b'\n');
+    let (mut at, mut from) = (0, 0);
+    let mut is_part = false;
     let mut done = false;
     std::iter::from_fn(move || {
         while !done {
-            let Some(line) = lines.next() else {
-                done = true;
-                return open.take().and_then(|from| body.get(from..));
-            };
+            let line = lines.next();
             let start = at;
-            at += line.len();
-            let Some(delimiter) = delimiter(line, boundary) else { continue };
-            let ended = open.take().and_then(|from| body.get(from..line_end_before(body, start).max(from)));
-            if delimiter == Delimiter::Next {
-                open = Some(at);
+            at += line.map_or(0, <[u8]>::len);
+            let delimiter = line.and_then(|line| delimiter(line, boundary));
+            done = line.is_none();
+            if delimiter.is_none() && !done {
+                continue;
             }
-            if ended.is_some() {
-                return ended;
-            }
+            let end = if done { body.len() } else { line_end_before(body, start).max(from) };
+            let bytes = body.get(from..end).unwrap_or_default();
+            let piece = if is_part { Piece::Part(bytes) } else { Piece::Beside(bytes) };
+            is_part = delimiter == Some(Delimiter::Next);
+            from = at;
+            return Some(piece);
         }
         None
     })
@@ -252,3 +279,7 @@ fn line_end_before(body: &[u8], at: usize) -> usize {
     let before = before.strip_suffix(b"\n").unwrap_or(before);
     before.strip_suffix(b"\r").unwrap_or(before).len()
 }
+
+#[cfg(test)]
+#[path = "read_tests.rs"]
+mod tests;

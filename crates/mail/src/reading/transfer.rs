@@ -1,15 +1,24 @@
 //! Transfer encodings (RFC 2045 §6) and charsets undone the way lenient mail
 //! readers do it: what is broken is skipped or kept, never refused.
 
+use std::borrow::Cow;
+
 use mail_parser::decoders::charsets::map::charset_decoder;
 
 /// Undoes a Content-Transfer-Encoding; an unknown one leaves the bytes as they are.
-pub(super) fn decode(encoding: &str, bytes: &[u8]) -> Vec<u8> {
+pub(super) fn decode<'a>(encoding: &str, bytes: &'a [u8]) -> Cow<'a, [u8]> {
     match encoding.trim().to_ascii_lowercase().as_str() {
-        "base64" => base64(bytes),
-        "quoted-printable" => quoted_printable(bytes),
-        _ => bytes.to_vec(),
+        "base64" if is_base64(bytes) => Cow::Owned(base64(bytes)),
+        "quoted-printable" => Cow::Owned(quoted_printable(bytes)),
+        _ => Cow::Borrowed(bytes),
     }
+}
+
+/// Whether a body that calls itself base64 is: text that only says so has
+/// spaces and punctuation all over, and lenient readers show it as it is.
+fn is_base64(bytes: &[u8]) -> bool {
+    let is_foreign = |byte: &&u8| sextet(**byte).is_none() && !matches!(byte, b'=' | b'\r' | b'\n');
+    bytes.iter().filter(is_foreign).count() <= bytes.len() / 16
 }
 
 /// Base64 (RFC 4648 §4). What is outside its alphabet is skipped, as RFC 2045

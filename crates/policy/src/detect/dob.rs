@@ -24,7 +24,7 @@ static NUMBERS: LazyLock<Regex> = LazyLock::new(|| {
     pattern(concat!(
         r"(?-u)\b(?:(?P<y1>[0-9]{4}) ?[-/.] ?(?P<m1>[0-9]{1,2}) ?[-/.] ?(?P<d1>[0-9]{1,2})",
         r"|(?P<a>[0-9]{1,2}) ?[-/. ] ?(?P<b>[0-9]{1,2}) ?[-/. ] ?(?P<y2>[0-9]{4}|[0-9]{2})",
-        r"|(?P<c>[0-9]{8}))\b"
+        r"|(?P<c>[0-9]{8}))(?:\b|T)"
     ))
 });
 
@@ -67,15 +67,26 @@ fn confidence_after(gap: &str) -> Option<f64> {
 }
 
 fn first_date(window: &str) -> Option<(Range<usize>, String)> {
+    if !has_digit(window) {
+        return None;
+    }
     let numbers = NUMBERS.captures_iter(window).find_map(|date| with_range(&date, of_numbers(&date)));
     let names = NAMES.captures_iter(window).find_map(|date| with_range(&date, of_names(&date)));
     [numbers, names].into_iter().flatten().min_by_key(|(range, _)| range.start)
 }
 
 fn last_date(window: &str) -> Option<(Range<usize>, String)> {
+    if !has_digit(window) {
+        return None;
+    }
     let numbers = NUMBERS.captures_iter(window).filter_map(|date| with_range(&date, of_numbers(&date)));
     let names = NAMES.captures_iter(window).filter_map(|date| with_range(&date, of_names(&date)));
     numbers.chain(names).max_by_key(|(range, _)| range.end)
+}
+
+/// Most words have no date beside them: the cheap look first.
+fn has_digit(window: &str) -> bool {
+    window.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 fn with_range(date: &Captures<'_>, value: Option<String>) -> Option<(Range<usize>, String)> {

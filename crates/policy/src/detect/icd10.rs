@@ -12,7 +12,7 @@ use crate::finding::Detector;
 /// A letter, a digit, a digit or A or B, and up to four more after a dot
 /// (ICD-10-CM Official Guidelines, section I.A.2). U is only for U07 and U09.
 static CODE: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"(?-u)(?:[A-TV-Z][0-9][0-9AB]|U0[79])(?:\.[0-9A-TV-Z]{1,4})?"));
+    LazyLock::new(|| pattern(r"(?-u)(?:[A-TV-Za-tv-z][0-9][0-9ABab]|[Uu]0[79])(?:\.[0-9A-TV-Za-tv-z]{1,4})?"));
 
 /// Written alike and never a diagnosis: vitamins, visas, paper, haemoglobin.
 const OTHERWISE: [&str; 2] = ["H1B", "B12"];
@@ -26,8 +26,11 @@ pub(super) fn find(text: &Text<'_>, out: &mut Vec<Candidate>) {
         let is_diagnosis = text.near(Word::Diagnosis, &range, 80, 24);
         let is_dotted = found.as_str().contains('.');
         let is_otherwise = OTHERWISE.contains(&found.as_str()) || text.counts_other(Word::Diagnosis, &range);
+        let is_capital = !found.as_str().contains(|c: char| c.is_ascii_lowercase());
         let confidence = match (is_diagnosis, is_dotted) {
-            (true, true) => 0.95,
+            (true, true) if is_capital => 0.95,
+            (true, true) => 0.75,
+            _ if !is_capital => continue,
             (true, false) if !is_otherwise => 0.75,
             (false, true) if !is_otherwise && text.near(Word::Health, &range, 60, 40) => 0.7,
             _ => continue,

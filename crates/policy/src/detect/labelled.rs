@@ -124,7 +124,7 @@ const MRN_WORDS: [&str; 26] = [
     "expediente",
     "historia clínica",
 ];
-const MRN_PATTERNS: [&str; 2] = ["[A-Z]{0,3}-?[0-9]{5,12}", "[0-9]{2,4}(?:-[0-9]{2,4}){1,3}"];
+const MRN_PATTERNS: [&str; 2] = ["[A-Za-z]{0,3}-?[0-9]{5,12}", "[0-9]{2,4}(?:-[0-9]{2,4}){1,3}"];
 
 const MEMBER_WORDS: [&str; 30] = [
     "member id",
@@ -189,6 +189,10 @@ pub(super) fn find(detector: Detector, labelled: &Labelled, text: &Text<'_>, out
 /// The number after a word: the first token there that has a digit.
 fn after(detector: Detector, labelled: &Labelled, text: &Text<'_>, end: usize) -> Option<Candidate> {
     let window = text.window_after(end, REACH_AFTER + NUMBER_BYTES_MAX);
+    // Most words have no number beside them: the cheap look first.
+    if !window.bytes().any(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
     let (at, token) = tokens(window).find(|(_, token)| token.contains(|c: char| c.is_ascii_digit()))?;
     let gap = window.get(..at)?;
     let letters = gap.chars().filter(|c| c.is_alphabetic()).count();
@@ -206,6 +210,9 @@ fn after(detector: Detector, labelled: &Labelled, text: &Text<'_>, end: usize) -
 /// The number before a word: `12345678 (MRN)`.
 fn before(detector: Detector, labelled: &Labelled, text: &Text<'_>, start: usize) -> Option<Candidate> {
     let (from, window) = text.window_before(start, NUMBER_BYTES_MAX + REACH_BEFORE);
+    if !window.bytes().any(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
     let (at, token) = tokens(window).last()?;
     let gap = window.get(at + token.len()..)?;
     let is_beside = gap.len() <= REACH_BEFORE && !gap.contains(['\n', ',', ';', '.']);

@@ -28,6 +28,7 @@ pub fn scan(detectors: &Detectors, reading: &Reading) -> Vec<Finding> {
         }
         scan.body(&place, part);
     }
+    scan.text(&Where::Text, &reading.beside);
     scan.findings
 }
 

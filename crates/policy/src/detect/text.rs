@@ -24,297 +24,41 @@ pub(super) enum Word {
     Other,
 }
 
-const WORDS: [(Word, &[&str]); 12] = [
-    (
-        Word::Ssn,
-        &[
-            "ssn",
-            "ssns",
-            "ssn's",
-            "ss#",
-            "ss #",
-            "ss no",
-            "s.s.n.",
-            "s.s.",
-            "social security",
-            "social-security",
-            "social sec",
-            "soc sec",
-            "soc. sec.",
-            "social number",
-            "social is",
-            "social:",
-            "social #",
-            "seguro social",
-        ],
-    ),
-    (Word::Npi, &["npi", "npis", "national provider"]),
-    (
-        Word::Provider,
-        &["provider", "physician", "prescriber", "rendering", "referring", "clinician", "dr", "doctor", "practitioner"],
-    ),
-    (Word::Mbi, &["mbi", "mbis", "medicare", "hicn", "beneficiary"]),
-    (Word::Dea, &["dea", "drug enforcement", "controlled substance"]),
-    (
-        Word::Card,
-        &[
-            "card",
-            "cards",
-            "visa",
-            "mastercard",
-            "amex",
-            "american express",
-            "discover",
-            "diners",
-            "jcb",
-            "credit",
-            "debit",
-            "cc",
-            "cc#",
-            "cvv",
-            "cvc",
-            "pan",
-            "expires",
-            "exp",
-            "tarjeta",
-        ],
-    ),
-    (
-        Word::Birth,
-        &[
-            "dob",
-            "d.o.b",
-            "d.o.b.",
-            "dobs",
-            "date of birth",
-            "dates of birth",
-            "birth date",
-            "birthdate",
-            "birth dt",
-            "birth_date",
-            "date_of_birth",
-            "birthday",
-            "born",
-            "born on",
-            "geb",
-            "fecha de nacimiento",
-            "f. de nac",
-            "nacido",
-            "nacida",
-            "nacimiento",
-        ],
-    ),
-    (
-        Word::Diagnosis,
-        &[
-            "icd",
-            "icd10",
-            "icd-10",
-            "icd-10-cm",
-            "icd 10",
-            "dx",
-            "ddx",
-            "diagnosis",
-            "diagnoses",
-            "diagnosed",
-            "diagnostic code",
-            "diagnosis code",
-            "diagnosis codes",
-            "billing code",
-            "dx code",
-            "diagnóstico",
-        ],
-    ),
-    (
-        Word::Health,
-        &[
-            "patient",
-            "patients",
-            "patient's",
-            "pt",
-            "condition",
-            "disease",
-            "disorder",
-            "treatment",
-            "therapy",
-            "symptom",
-            "symptoms",
-            "clinical",
-            "medical",
-            "encounter",
-            "chronic",
-            "acute",
-            "history of",
-            "hx",
-            "assessment",
-            "problem list",
-            "comorbid",
-            "claim",
-            "procedure",
-            "visit",
-            "hospital",
-            "physician",
-            "paciente",
-            "enfermedad",
-            "tratamiento",
-        ],
-    ),
-    (
-        Word::Dose,
-        &[
-            "mg",
-            "mcg",
-            "ml",
-            "tablet",
-            "tablets",
-            "tab",
-            "tabs",
-            "capsule",
-            "capsules",
-            "cap",
-            "caps",
-            "rx",
-            "prescription",
-            "prescriptions",
-            "prescribed",
-            "prescribe",
-            "refill",
-            "refills",
-            "dose",
-            "doses",
-            "dosage",
-            "dosing",
-            "taking",
-            "daily",
-            "bid",
-            "tid",
-            "qid",
-            "qhs",
-            "prn",
-            "pharmacy",
-            "medication",
-            "medications",
-            "medicine",
-            "meds",
-            "inhaler",
-            "injection",
-            "units",
-            "patient",
-            "twice a day",
-            "once a day",
-            "po",
-            "receta",
-            "medicamento",
-            "side effects",
-            "therapy",
-            "started on",
-            "allergic",
-        ],
-    ),
-    (
-        Word::Phone,
-        &[
-            "phone",
-            "phones",
-            "phone number",
-            "telephone",
-            "tel",
-            "tel.",
-            "mobile",
-            "cell",
-            "cellphone",
-            "call",
-            "call me",
-            "fax",
-            "text me",
-            "reach me",
-            "reached at",
-            "contact",
-            "ph",
-            "voicemail",
-            "home #",
-            "whatsapp",
-            "teléfono",
-            "telefono",
-            "celular",
-            "llame",
-        ],
-    ),
-    (
-        Word::Other,
-        &[
-            "order",
-            "orders",
-            "invoice",
-            "invoices",
-            "tracking",
-            "track",
-            "isbn",
-            "issn",
-            "ean",
-            "upc",
-            "gtin",
-            "sku",
-            "shipment",
-            "parcel",
-            "package",
-            "ups",
-            "usps",
-            "fedex",
-            "dhl",
-            "ticket",
-            "case",
-            "ref",
-            "reference",
-            "confirmation",
-            "conf",
-            "po number",
-            "po#",
-            "po #",
-            "purchase order",
-            "receipt",
-            "serial",
-            "imei",
-            "model",
-            "part",
-            "part no",
-            "part number",
-            "version",
-            "build",
-            "transaction",
-            "total",
-            "subtotal",
-            "amount",
-            "zip",
-            "timestamp",
-            "commit",
-            "revision",
-            "lot",
-            "batch",
-            "catalog",
-            "item",
-            "product",
-            "booking",
-            "flight",
-            "routing",
-            "iban",
-            "swift",
-            "doi",
-            "pmid",
-            "factura",
-            "pedido",
-        ],
-    ),
-];
+impl Word {
+    const ALL: [(Word, &str); 12] = [
+        (Word::Ssn, "ssn"),
+        (Word::Npi, "npi"),
+        (Word::Provider, "provider"),
+        (Word::Mbi, "mbi"),
+        (Word::Dea, "dea"),
+        (Word::Card, "card"),
+        (Word::Birth, "birth"),
+        (Word::Diagnosis, "diagnosis"),
+        (Word::Health, "health"),
+        (Word::Dose, "dose"),
+        (Word::Phone, "phone"),
+        (Word::Other, "other"),
+    ];
+}
 
-static FINDER: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    let words = WORDS.iter().flat_map(|(_, words)| words.iter());
-    AhoCorasickBuilder::new().ascii_case_insensitive(true).build(words).expect("the built-in words make an automaton")
+/// The words that ship, each with its kind.
+static WORDS: LazyLock<Vec<(Word, &str)>> = LazyLock::new(|| {
+    let lines = include_str!("../../data/words.txt").lines().filter(|line| !line.starts_with("# "));
+    let mut kind = None;
+    let mut words = Vec::new();
+    for line in lines {
+        let (heading, rest) = line.split_once(": ").unwrap_or(("", line));
+        kind = Word::ALL.iter().find(|(_, name)| *name == heading).map(|(word, _)| *word).or(kind);
+        let listed = rest.split(", ").map(|word| word.trim().trim_end_matches(',')).filter(|word| !word.is_empty());
+        words.extend(listed.filter_map(|word| kind.map(|kind| (kind, word))));
+    }
+    words
 });
 
-/// The kind of each pattern of [`FINDER`].
-static KINDS: LazyLock<Vec<Word>> =
-    LazyLock::new(|| WORDS.iter().flat_map(|(word, words)| std::iter::repeat_n(*word, words.len())).collect());
+static FINDER: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    let words = WORDS.iter().map(|(_, word)| word);
+    AhoCorasickBuilder::new().ascii_case_insensitive(true).build(words).expect("the built-in words make an automaton")
+});
 
 /// A text in its plain form with where its telling words stand.
 pub(super) struct Text<'a> {
@@ -325,10 +69,11 @@ pub(super) struct Text<'a> {
 
 impl<'a> Text<'a> {
     pub(super) fn new(plain: &'a str) -> Self {
-        let mut words = vec![Vec::new(); WORDS.len()];
+        let mut words = vec![Vec::new(); Word::ALL.len()];
         for found in FINDER.find_overlapping_iter(plain) {
-            let kind = KINDS.get(found.pattern().as_usize()).map(|word| *word as usize);
-            let places = kind.and_then(|kind| words.get_mut(kind));
+            let Some((word, _)) = WORDS.get(found.pattern().as_usize()) else { continue };
+            let is_idiom = *word == Word::Other && ends_with_in(plain.get(..found.start()).unwrap_or_default());
+            let places = words.get_mut(*word as usize).filter(|_| !is_idiom);
             if let Some(places) = places.filter(|_| is_whole_word(plain, found.range())) {
                 places.push((found.start(), found.end()));
             }
@@ -364,7 +109,7 @@ impl<'a> Text<'a> {
 
     /// Whether the nearest word before says that this counts something else.
     pub(super) fn counts_other(&self, word: Word, range: &Range<usize>) -> bool {
-        let other = self.before(Word::Other, range.start).filter(|distance| *distance <= 24);
+        let other = self.before(Word::Other, range.start).filter(|distance| *distance <= 16);
         let own = self.before(word, range.start).unwrap_or(usize::MAX);
         other.is_some_and(|other| other < own)
     }
@@ -398,6 +143,12 @@ impl<'a> Text<'a> {
         let start = self.plain.ceil_char_boundary(at.saturating_sub(len));
         (start, self.plain.get(start..at).unwrap_or_default())
     }
+}
+
+/// "In order to" and "in part" count nothing.
+fn ends_with_in(before: &str) -> bool {
+    let mut last = before.bytes().rev();
+    matches!((last.next(), last.next(), last.next()), (Some(b' '), Some(b'n'), Some(b'i' | b'I')))
 }
 
 /// What may stand between a word and its number.
