@@ -1,7 +1,7 @@
 //! The audit: reads an organisation's whole ledger and checks all of it again.
 //!
 //! It needs the database and the verifier key, no key of the vault; it holds
-//! the hashes of one run and one page of rows at a time.
+//! one page of rows, the hashes of one run, and the number of every row.
 
 use mail::OrgId;
 use store::{RunRow, Store, StoreError};
@@ -12,12 +12,17 @@ use crate::finding::Report;
 
 const RUNS_PAGE: usize = 32;
 const ROWS_PAGE: usize = 500;
+const MESSAGES_PAGE: usize = 200;
 const WAITING_MAX: usize = 10_000;
 
 /// Audits the ledger of an organisation: every row against the hash it was
 /// sequenced with, every run against its signed head, all of it against
-/// `earlier` checkpoints that were kept elsewhere. Those are taken as genuine:
-/// verify them first ([`Checkpoint::verify`]).
+/// `earlier` checkpoints that were kept elsewhere; and every message's journal
+/// against the rows that have a position, so that its timeline shows nothing
+/// which the ledger has not. Checkpoints are taken as genuine: verify them
+/// first ([`Checkpoint::verify`], [`outside_checkpoint`]).
+///
+/// [`outside_checkpoint`]: crate::outside_checkpoint
 ///
 /// Rows that come while it runs are audited too, or counted as waiting.
 pub async fn audit(
@@ -41,7 +46,22 @@ pub async fn audit(
         }
     }
     auditor.waiting(&store.unsequenced(org, WAITING_MAX).await?);
+    journals(store, org, &mut auditor).await?;
     Ok(auditor.finish())
+}
+
+/// Shows the journal of every message to the auditor.
+async fn journals(store: &dyn Store, org: OrgId, auditor: &mut Auditor<'_>) -> Result<(), StoreError> {
+    let mut before = None;
+    loop {
+        let messages = store.messages(org, before, MESSAGES_PAGE).await?;
+        let Some(last) = messages.last() else { return Ok(()) };
+        before = Some(last.message);
+        for row in &messages {
+            let journal = store.journal(org, row.message).await?;
+            journal.iter().for_each(|row| auditor.placed_or_young(row));
+        }
+    }
 }
 
 /// The rows of a run, page by page: only their hashes are kept.

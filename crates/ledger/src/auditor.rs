@@ -58,8 +58,8 @@ pub(crate) struct Auditor<'a> {
     /// Where the next run is to begin.
     next_position: u64,
     last_run_at: Option<Timestamp>,
-    /// The highest journal row that has a position.
-    last_journal: Option<i64>,
+    /// The journal rows that have a position; sorted once all runs are read.
+    placed: Vec<i64>,
     report: Report,
 }
 
@@ -75,7 +75,7 @@ impl<'a> Auditor<'a> {
             frontier: Some(frontier),
             next_position: 0,
             last_run_at: None,
-            last_journal: None,
+            placed: Vec::new(),
             report,
         }
     }
@@ -101,7 +101,7 @@ impl<'a> Auditor<'a> {
         self.compare(run.first_position, seen, &leaves);
         self.report.runs += 1;
         self.last_run_at = self.last_run_at.max(Some(run.at));
-        self.last_journal = self.last_journal.max(run.journal_ids.iter().max().copied());
+        self.placed.extend_from_slice(&run.journal_ids);
         self.next_position = run.size_after();
     }
 
@@ -175,14 +175,21 @@ impl<'a> Auditor<'a> {
         }
     }
 
-    /// Takes the rows that have no position.
+    /// Ends the runs and takes the rows that wait for a position.
     pub(crate) fn waiting(&mut self, rows: &[JournalRow]) {
+        self.placed.sort_unstable();
         self.report.waiting = rows.len() as u64;
-        let Some(last_run_at) = self.last_run_at else { return };
-        let was_passed =
-            |row: &&JournalRow| Some(row.id) < self.last_journal && last_run_at.duration_since(row.at) > LEFT_OUT_AFTER;
-        for row in rows.iter().filter(was_passed).collect::<Vec<_>>() {
-            self.found(Finding::LeftOut { journal: row.id, message: row.message, at: row.at });
+        rows.iter().for_each(|row| self.placed_or_young(row));
+    }
+
+    /// Takes a row that is there, whether it waits or not: once the runs are
+    /// read, it has a position or is younger than those that have.
+    pub(crate) fn placed_or_young(&mut self, row: &JournalRow) {
+        let (Some(last_run_at), Some(last)) = (self.last_run_at, self.placed.last()) else { return };
+        let was_passed = row.id < *last && last_run_at.duration_since(row.at) > LEFT_OUT_AFTER;
+        let finding = Finding::LeftOut { journal: row.id, message: row.message, at: row.at };
+        if was_passed && self.placed.binary_search(&row.id).is_err() && !self.report.findings.contains(&finding) {
+            self.found(finding);
         }
     }
 

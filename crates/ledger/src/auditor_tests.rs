@@ -173,9 +173,15 @@ fn a_row_that_was_passed_over_is_found_and_one_that_waits_its_turn_is_not() {
     let waiting = |id, seconds| JournalRow { id, at: at(seconds), ..row(3) };
     let (passed, late, next) = (waiting(99, 100), waiting(98, 990), waiting(102, 100));
     auditor.waiting(&[passed.clone(), late, next]);
+    // One that the store does not count as waiting, seen in its message's journal.
+    let hidden = waiting(-1, 5);
+    for row in [&passed, &hidden, &world.rows[&100], &world.rows[&101]] {
+        auditor.placed_or_young(row);
+    }
     let report = auditor.finish();
     assert_eq!(report.waiting, 3);
-    assert_eq!(report.findings, [Finding::LeftOut { journal: 99, message: passed.message, at: passed.at }]);
+    let left_out = |row: &JournalRow| Finding::LeftOut { journal: row.id, message: row.message, at: row.at };
+    assert_eq!(report.findings, [left_out(&passed), left_out(&hidden)]);
 }
 
 #[test]

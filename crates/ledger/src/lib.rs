@@ -53,4 +53,4 @@ pub use outside::{checkpoint_path, set_aside};
 pub use receipt::{ContentDigest, PeerReply, Receipt, ReceiptKind, Status, recipient_digest};
 pub use record::{Record, RecordError};
 pub use run::RunError;
-pub use sequencer::{Ledger, Sequencer, SequencerError};
+pub use sequencer::{Ledger, Sequencer, SequencerError, outside_checkpoint};

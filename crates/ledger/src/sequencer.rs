@@ -8,7 +8,7 @@
 //! would sign two different trees of one size.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -192,20 +192,34 @@ impl Sequencer {
     }
 
     fn seen_outside(&self, ledger: &Ledger<'_>) -> Result<Option<Seen>, SequencerError> {
+        let checkpoint = outside_checkpoint(&self.checkpoint_dir, ledger.org, &ledger.verifier())?;
         let path = outside::checkpoint_path(&self.checkpoint_dir, ledger.org);
-        let note = match outside::read(&path) {
-            Ok(note) => note,
-            Err(source) => return Err(SequencerError::Outside { path, source }),
-        };
-        match note.map(|note| Checkpoint::verify(&note, &ledger.verifier())).transpose() {
-            Ok(checkpoint) => Ok(checkpoint.map(|checkpoint| Seen { path, checkpoint })),
-            Err(source) => Err(SequencerError::OutsideNote { path, source }),
-        }
+        Ok(checkpoint.map(|checkpoint| Seen { path, checkpoint }))
     }
 
     fn write_outside(&self, ledger: &Ledger<'_>, note: &str) -> Result<(), SequencerError> {
         let path = outside::checkpoint_path(&self.checkpoint_dir, ledger.org);
         outside::write(&path, note).map_err(|source| SequencerError::Outside { path, source })
+    }
+}
+
+/// The checkpoint that stands outside the database, verified; none if there is
+/// no file. Read before the tree, it is never ahead of it: an audit should
+/// always be given it.
+pub fn outside_checkpoint(
+    dir: &Path,
+    org: OrgId,
+    verifier: &VerifierKey,
+) -> Result<Option<Checkpoint>, SequencerError> {
+    let path = outside::checkpoint_path(dir, org);
+    let note = match outside::read(&path) {
+        Ok(Some(note)) => note,
+        Ok(None) => return Ok(None),
+        Err(source) => return Err(SequencerError::Outside { path, source }),
+    };
+    match Checkpoint::verify(&note, verifier) {
+        Ok(checkpoint) => Ok(Some(checkpoint)),
+        Err(source) => Err(SequencerError::OutsideNote { path, source }),
     }
 }
 

@@ -7,10 +7,13 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use ledger::{
     Checkpoint, EventKind, Finding, Head, Ledger, Report, Sequencer, SequencerError, SigningKey, audit,
-    checkpoint_path, set_aside,
+    checkpoint_path, outside_checkpoint, set_aside,
 };
 use mail::{Clock, MessageId, OrgId};
-use store::{JournalNew, OrgRow, RunRow, SqliteOptions, Store, Transition, open_sqlite};
+use store::{
+    Acceptance, Dimensions, JournalNew, MessageState, OrgRow, RunRow, SqliteOptions, Store, Transition, Write,
+    open_sqlite,
+};
 use tempfile::TempDir;
 
 const CLINIC: OrgId = OrgId(1);
@@ -83,7 +86,27 @@ impl Bench {
     }
 
     fn seen_outside(&self, org: OrgId) -> Checkpoint {
-        Checkpoint::verify(&self.note_outside(org), &self.ledger(org).verifier()).unwrap()
+        outside_checkpoint(&self.outside(), org, &self.ledger(org).verifier()).unwrap().unwrap()
+    }
+
+    /// Accepts a message, so that it has a row of its own.
+    async fn accept(&self, org: OrgId, number: u64) {
+        let (message, at) = (MessageId::new(at(number), &Zeroes), at(number));
+        let mut body = self.store.new_body(org, message);
+        body.push(vec![1; 100]).await.unwrap();
+        let acceptance = Acceptance {
+            message,
+            received_at: at,
+            state: MessageState::Accepted,
+            body: body.finish().await.unwrap(),
+            wrapped_key: vec![2],
+            envelope: vec![3],
+            dimensions: Dimensions::default(),
+        };
+        let entry = Head::new(org, Some(message), at, vec![EventKind::Accepted]).entry(vec![4]).to_bytes();
+        let journal = Some(JournalNew { message: Some(message), at, entry });
+        commit(&*self.store, vec![Transition { org, writes: vec![Write::Accept(Box::new(acceptance))], journal }])
+            .await;
     }
 
     /// Closes the database and opens what `change` made of its directory.
@@ -164,6 +187,19 @@ async fn many_rows_are_sequenced_in_runs_of_a_thousand_and_audited_in_pages() {
     assert_eq!((report.size, report.runs), (2300, 3));
     let runs = bench.store.runs(CLINIC, 0, 10).await.unwrap();
     assert!(runs.iter().flat_map(|run| &run.journal_ids).is_sorted());
+}
+
+#[tokio::test]
+async fn the_journals_of_all_messages_are_in_the_ledger() {
+    let bench = Bench::new().await;
+    for number in 0..450 {
+        bench.accept(CLINIC, number).await;
+    }
+    bench.catch_up(CLINIC).await.unwrap();
+    bench.accept(CLINIC, 450).await;
+    let report = bench.audit(CLINIC, &[]).await;
+    assert!(report.is_clean(), "{:?}", report.findings);
+    assert_eq!((report.size, report.waiting), (450, 1));
 }
 
 #[tokio::test]
