@@ -64,8 +64,22 @@ pub struct Organisation {
     pub name: String,
     /// The number that notices give for questions.
     pub phone: Option<String>,
+    /// Where its clocks stand, as an IANA name; recipients read dates in this zone.
+    #[serde(default = "utc")]
+    pub time_zone: String,
     /// The domains it sends from.
     pub domains: Vec<Domain>,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+impl Organisation {
+    /// The zone that `time_zone` names.
+    pub fn zone(&self) -> Result<jiff::tz::TimeZone, jiff::Error> {
+        jiff::tz::TimeZone::get(&self.time_zone)
+    }
 }
 
 /// `[server]`.
@@ -292,6 +306,16 @@ pub enum Language {
     En,
     /// Spanish.
     Es,
+}
+
+impl Language {
+    /// The tag of BCP 47.
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Language::En => "en",
+            Language::Es => "es",
+        }
+    }
 }
 
 /// `[dkim]`: the keys themselves are in the vault.
