@@ -2,6 +2,7 @@
 //! came of it. One task a parcel, so that no recipient waits for another.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ledger::EventKind;
 use mail::Level;
@@ -20,6 +21,9 @@ use crate::organisation::Organisation;
 use crate::portal::LinkState;
 use crate::record::{Before, OpenLink, record};
 use crate::wire::OpenParcel;
+
+/// What could not be carried for a reason of ours is tried again after this.
+const PUT_BACK_FOR: Duration = Duration::from_secs(60);
 
 /// Carries parcels until it is stopped.
 pub struct Courier {
@@ -105,16 +109,16 @@ impl Courier {
 
     /// How long nothing is due: at most a minute, since other nodes and the
     /// clock itself may change that.
-    async fn until_due(&self) -> std::time::Duration {
-        const LONGEST: std::time::Duration = std::time::Duration::from_secs(60);
-        const SHORTEST: std::time::Duration = std::time::Duration::from_millis(20);
+    async fn until_due(&self) -> Duration {
+        const LONGEST: Duration = Duration::from_secs(60);
+        const SHORTEST: Duration = Duration::from_millis(20);
         match self.journey.store.next_due().await {
             Ok(Some(due)) => {
                 let wait = due.duration_since(self.journey.clock.now());
-                std::time::Duration::try_from(wait).unwrap_or_default().clamp(SHORTEST, LONGEST)
+                Duration::try_from(wait).unwrap_or_default().clamp(SHORTEST, LONGEST)
             }
             Ok(None) => LONGEST,
-            Err(_) => std::time::Duration::from_secs(1),
+            Err(_) => Duration::from_secs(1),
         }
     }
 
@@ -219,7 +223,7 @@ impl Courier {
 
     /// Asked only of a parcel that is late, which is rare.
     async fn told_late(&self, case: &Case<'_>, parcel: &Parcel) -> Result<bool, NotCarried> {
-        let age = std::time::Duration::try_from(case.now.duration_since(case.received_at)).unwrap_or_default();
+        let age = Duration::try_from(case.now.duration_since(case.received_at)).unwrap_or_default();
         if parcel.kind() != Kind::Content || age < self.journey.settings.tell_late_after {
             return Ok(false);
         }
@@ -239,7 +243,7 @@ impl Courier {
                 Write::Finish { parcel: leased.parcel, state: ParcelState::Held }
             }
             NotCarried::NotServed | NotCarried::Store(_) => {
-                let due = later(self.journey.clock.now(), self.journey.settings.retry_min);
+                let due = later(self.journey.clock.now(), PUT_BACK_FOR);
                 Write::Retry { parcel: leased.parcel, due }
             }
         };

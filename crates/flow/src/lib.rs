@@ -28,6 +28,7 @@ mod journey;
 mod judge;
 pub mod listener;
 mod manifest;
+pub mod mend;
 mod organisation;
 mod plan;
 pub mod portal;

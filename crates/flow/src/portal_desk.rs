@@ -128,7 +128,7 @@ impl LinkDesk {
             self.queue_code(&case, &change.state, code, &mut changes).await?;
         }
         if let Some(event) = &change.event {
-            self.tell(&case, &change.state, event, &mut changes).await?;
+            self.tell(&case, &change, event, &mut changes).await?;
         }
         match self.0.commit(case.transition(changes)).await {
             Ok(()) => {
@@ -186,24 +186,25 @@ impl LinkDesk {
     async fn tell(
         &self,
         case: &Case<'_>,
-        state: &LinkState,
+        change: &Change,
         event: &PortalEvent,
         changes: &mut Changes,
     ) -> Result<(), Trouble> {
+        let (state, peer) = (&change.state, change.peer);
         let recipient = state.recipient().clone();
         match event {
             // Told with the parcel that carries it.
             PortalEvent::CodeSent => {}
-            PortalEvent::WrongCode => changes.event(Event::CodeWrong { recipient, peer: None }),
-            PortalEvent::WrongPassphrase => changes.event(Event::PassphraseWrong { recipient, peer: None }),
+            PortalEvent::WrongCode => changes.event(Event::CodeWrong { recipient, peer }),
+            PortalEvent::WrongPassphrase => changes.event(Event::PassphraseWrong { recipient, peer }),
             PortalEvent::CodeAccepted => {
-                changes.event(Event::CodeAccepted { recipient, peer: None });
+                changes.event(Event::CodeAccepted { recipient, peer });
             }
             PortalEvent::Opened(factors) => {
                 let grounds = self.grounds(case, state).await?;
                 changes.record.receipts.push(receipt(case, &recipient, &Fact::opened(&grounds)));
                 let met = factors.iter().map(|factor| factor_word(*factor).to_owned()).collect();
-                changes.event(Event::Opened { recipient, met, peer: None });
+                changes.event(Event::Opened { recipient, met, peer });
             }
             PortalEvent::AskedAgain => changes.event(Event::ResendAsked { recipient }),
         }

@@ -327,7 +327,7 @@ impl<'a> Recording<'a> {
 
     fn due(&self) -> Timestamp {
         let settings = &self.case.journey.settings;
-        let wait = retry_after(self.age(), settings.retry_min, settings.retry_max, self.parcel.id().as_bytes()[15]);
+        let wait = retry_after(&settings.retry, self.leased.attempts, self.parcel.id().as_bytes()[15]);
         let wait = if self.parcel.kind() == Kind::Code { wait.min(CODE_RETRY) } else { wait };
         later(self.case.now, wait)
     }
@@ -353,10 +353,12 @@ fn age(since: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(since)).unwrap_or_default()
 }
 
-/// Half as long again as it has waited so far, within bounds, spread by a
-/// fifth so that what failed together is not tried together.
-fn retry_after(age: Duration, min: Duration, max: Duration, spread: u8) -> Duration {
-    let wait = (age / 2).clamp(min, max);
+/// The wait that the schedule has for the next attempt, spread by a tenth
+/// either way so that what failed together is not tried together.
+fn retry_after(schedule: &[Duration], attempts: u32, spread: u8) -> Duration {
+    const ONCE_A_MINUTE: Duration = Duration::from_secs(60);
+    let step = usize::try_from(attempts).unwrap_or(usize::MAX);
+    let wait = schedule.get(step).or(schedule.last()).copied().unwrap_or(ONCE_A_MINUTE);
     wait.mul_f64(0.9 + f64::from(spread) / 255.0 * 0.2)
 }
 
@@ -395,14 +397,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn retries_grow_further_apart_within_bounds() {
-        let wait = |age_s: u64, spread| {
-            retry_after(Duration::from_secs(age_s), Duration::from_secs(60), Duration::from_secs(3600), spread)
-                .as_secs()
-        };
-        assert_eq!(wait(0, 0), 54);
-        assert_eq!(wait(0, 255), 66);
-        assert_eq!(wait(1_000, 127), 499);
-        assert_eq!(wait(1_000_000, 255), 3_960);
+    fn retries_follow_the_schedule_and_repeat_its_last_wait() {
+        let schedule = [Duration::from_secs(60), Duration::from_secs(1_000)];
+        let wait = |attempts, spread| retry_after(&schedule, attempts, spread).as_secs();
+        assert_eq!((wait(0, 0), wait(0, 255)), (54, 66));
+        assert_eq!((wait(1, 0), wait(9, 255)), (900, 1_100));
     }
 }

@@ -17,10 +17,8 @@ pub struct Settings {
     pub hashing_max: usize,
     /// Parcels delivered at a time.
     pub deliveries_max: usize,
-    /// The first retry of a parcel comes after this.
-    pub retry_min: Duration,
-    /// Retries are never further apart than this.
-    pub retry_max: Duration,
+    /// Waits between the attempts for a parcel; the last one repeats.
+    pub retry: Vec<Duration>,
     /// After this a parcel that is still waiting bounces.
     pub expire_after: Duration,
     /// After this a parcel that is deferred because TLS fails takes the next method.
@@ -42,8 +40,7 @@ impl Settings {
             memory_bytes_max: 256 * 1024 * 1024,
             hashing_max: 2,
             deliveries_max: 200,
-            retry_min: Duration::from_secs(60),
-            retry_max: Duration::from_secs(HOUR),
+            retry: [60, 300, 900, 1_800, HOUR].map(Duration::from_secs).to_vec(),
             expire_after: Duration::from_secs(5 * 24 * HOUR),
             reroute_after: Duration::from_secs(4 * HOUR),
             tell_late_after: Duration::from_secs(4 * HOUR),

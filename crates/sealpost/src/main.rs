@@ -1,2 +1,64 @@
-//! Stub.
-fn main() {}
+//! Sealpost: the command line and the wiring. It holds no logic of the journey.
+
+mod cli;
+mod commands;
+mod config;
+mod demo;
+mod engine;
+mod installation;
+mod logs;
+mod seams;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser as _;
+
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(code) => code,
+        Err(error) => {
+            commands::say(&format!("sealpost: {}", told(&error)));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// An error and its causes on one line each, the outermost first; a cause that
+/// only repeats what was said is left out.
+fn told(error: &anyhow::Error) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if lines.last().is_none_or(|last| !last.contains(&cause)) {
+            lines.push(cause);
+        }
+    }
+    lines.join("\n  because: ")
+}
+
+fn run(cli: &Cli) -> Result<ExitCode> {
+    match &cli.command {
+        Command::Policy(verb) => commands::policy::run(cli, verb),
+        Command::Config(verb) => commands::config::run(cli, verb),
+        _ => tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run_async(cli)),
+    }
+}
+
+async fn run_async(cli: &Cli) -> Result<ExitCode> {
+    match &cli.command {
+        Command::Init(wanted) => commands::init::run(cli, wanted).await,
+        Command::Serve(wanted) => commands::serve::run(cli, wanted).await,
+        Command::Demo(wanted) => demo::run(wanted).await,
+        Command::Message(verb) => commands::message::run(cli, verb).await,
+        Command::Receipt(verb) => commands::receipt::run(cli, verb).await,
+        Command::Audit(verb) => commands::audit::run(cli, verb).await,
+        Command::Vault(verb) => commands::vault::run(cli, verb).await,
+        Command::Credential(verb) => commands::credential::run(cli, verb).await,
+        Command::Dkim(verb) => commands::dkim::run(cli, verb).await,
+        Command::Policy(verb) => commands::policy::run(cli, verb),
+        Command::Config(verb) => commands::config::run(cli, verb),
+    }
+}

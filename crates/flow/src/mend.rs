@@ -1,0 +1,69 @@
+//! What an operator does to a message after it was accepted: give the
+//! passphrase that it waits for, or erase it.
+
+use ledger::{Event, Head, Record};
+use mail::{Address, MessageId, OrgId};
+use store::{JournalNew, Transition, Write};
+use vault::Label;
+
+use crate::case::{Case, Changes};
+use crate::journey::Journey;
+use crate::manifest::Manifest;
+use crate::portal::{LinkState, Passphrase};
+use crate::timeline::TimelineError;
+
+/// Gives `passphrase` to the portal copies of a message, or of one recipient;
+/// gives whose copies they are. Whoever was reading one has to show it anew.
+pub async fn give_passphrase(
+    journey: &Journey,
+    org: OrgId,
+    message: MessageId,
+    to: Option<&Address>,
+    passphrase: &Passphrase,
+    by: &str,
+) -> Result<Vec<Address>, TimelineError> {
+    let organisation = journey.organisations.find(org).ok_or(TimelineError::NoSuchMessage)?;
+    let row = journey.store.message(org, message).await?.ok_or(TimelineError::NoSuchMessage)?;
+    let wrapped = row.wrapped_key.as_deref().ok_or(TimelineError::Erased)?;
+    let key = organisation.vault.open_message_key(message, wrapped)?;
+    let manifest = Manifest::from_bytes(&key.open(Label::Envelope, &[], &row.envelope)?)?;
+    let now = journey.clock.now();
+    let case =
+        Case { journey, organisation, manifest: &manifest, message, key: &key, received_at: row.received_at, now };
+    let mut given = Vec::new();
+    for link in journey.store.links(org, message).await? {
+        let state = LinkState::from_bytes(&key.open(Label::Link, &link.hash, &link.sealed)?)
+            .map_err(|_| TimelineError::NoSuchMessage)?;
+        if to.is_some_and(|wanted| wanted != state.recipient()) {
+            continue;
+        }
+        let next = state.with_passphrase(passphrase.clone());
+        let mut changes = Changes::default();
+        changes.writes.push(Write::LinkState {
+            hash: link.hash,
+            expected_version: link.version,
+            sealed: case.seal_link(&link.hash, &next),
+            expires_at: next.expires_at(),
+        });
+        changes.event(Event::Released { recipient: Some(state.recipient().clone()), by: by.to_owned() });
+        journey.commit(case.transition(changes)).await?;
+        given.push(state.recipient().clone());
+    }
+    Ok(given)
+}
+
+/// Destroys a message's key. What it sealed can never be read again: envelope,
+/// body, timeline, salt. The ledger keeps its leaves, and this as a new one,
+/// sealed with the organisation's key.
+pub async fn erase(journey: &Journey, org: OrgId, message: MessageId, because: &str) -> Result<(), TimelineError> {
+    let organisation = journey.organisations.find(org).ok_or(TimelineError::NoSuchMessage)?;
+    journey.store.message(org, message).await?.ok_or(TimelineError::NoSuchMessage)?;
+    let record = Record::new(vec![Event::Erased { because: because.to_owned() }]);
+    let head = Head::new(org, Some(message), journey.clock.now(), record.kinds());
+    let entropy = journey.entropy.as_ref();
+    let payload = organisation.vault.seal(Label::Journal, &head.to_bytes(), &record.to_bytes(), entropy);
+    let at = head.at();
+    let entry = JournalNew { message: Some(message), at, entry: head.entry(payload).to_bytes() };
+    let transition = Transition { org, writes: vec![Write::EraseKey { message }], journal: Some(entry) };
+    Ok(journey.commit(transition).await?)
+}

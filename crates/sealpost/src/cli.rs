@@ -1,0 +1,297 @@
+//! The command line: noun, then verb. Data goes to stdout and all else to
+//! stderr; exit 0 is well, 1 failed, 2 usage.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use mail::{Address, Domain, MessageId};
+
+/// Secure email for healthcare: judged, sealed, delivered, proven.
+#[derive(Debug, Parser)]
+#[command(name = "sealpost", version, about, max_term_width = 100, propagate_version = true)]
+pub struct Cli {
+    /// The configuration file; conf.d beside it is read too
+    #[arg(long, global = true, value_name = "FILE", default_value = "/etc/sealpost/sealpost.toml", env = "SEALPOST_CONFIG")]
+    pub config: PathBuf,
+    /// Print JSON on stdout and nothing else
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a configuration, keys and a database; safe to run again
+    Init(Init),
+    /// Take, judge, seal and deliver mail
+    Serve(Serve),
+    /// Watch the whole journey with a made-up clinic on this machine; nothing is left behind
+    Demo(Demo),
+    /// Messages: list, timeline, passphrase
+    #[command(subcommand)]
+    Message(MessageVerb),
+    /// Receipts: show, export, verify offline
+    #[command(subcommand)]
+    Receipt(ReceiptVerb),
+    /// The audit ledger: verify, checkpoint, public key
+    #[command(subcommand)]
+    Audit(AuditVerb),
+    /// Policy: explain a decision, check the rules
+    #[command(subcommand)]
+    Policy(PolicyVerb),
+    /// Keys at rest: rotate
+    #[command(subcommand)]
+    Vault(VaultVerb),
+    /// The configuration: show, check
+    #[command(subcommand)]
+    Config(ConfigVerb),
+    /// Logins of submission: add, list, revoke
+    #[command(subcommand)]
+    Credential(CredentialVerb),
+    /// DKIM: the DNS records that publish the keys
+    #[command(subcommand)]
+    Dkim(DkimVerb),
+}
+
+/// `sealpost init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// This machine's public name, such as secure.clinic.example
+    pub hostname: Domain,
+    /// A domain that the organisation sends from; the first is the main one
+    #[arg(long = "domain", required = true)]
+    pub domains: Vec<Domain>,
+    /// The organisation's name, as patients know it
+    #[arg(long)]
+    pub name: Option<String>,
+    /// The number that notices give for questions
+    #[arg(long)]
+    pub phone: Option<String>,
+    /// Where database and bodies will be
+    #[arg(long, default_value = "/var/lib/sealpost")]
+    pub data_dir: PathBuf,
+}
+
+/// `sealpost serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Print the addresses that are listened on as one JSON object
+    #[arg(long)]
+    pub announce: bool,
+}
+
+/// `sealpost demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// End after the run; not well unless everything was as it should be
+    #[arg(long)]
+    pub once: bool,
+    /// Keep the receipts (*.jws) and the public key (receipts.jwk) in this folder
+    #[arg(long, value_name = "DIR")]
+    pub receipts: Option<PathBuf>,
+}
+
+/// Which organisation, where there are several.
+#[derive(Debug, Args)]
+pub struct Organisation {
+    /// The organisation's slug; the first one where none is named
+    #[arg(long, value_name = "SLUG")]
+    pub organisation: Option<String>,
+}
+
+/// `sealpost message …`.
+#[derive(Debug, Subcommand)]
+pub enum MessageVerb {
+    /// The newest messages
+    List {
+        /// How many
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+        #[command(flatten)]
+        organisation: Organisation,
+    },
+    /// What happened to a message
+    Show {
+        /// The message: msg_…
+        id: MessageId,
+        #[command(flatten)]
+        organisation: Organisation,
+    },
+    /// Give the passphrase that a message in the portal waits for; it is read from stdin
+    Passphrase {
+        /// The message: msg_…
+        id: MessageId,
+        /// Only for this recipient
+        #[arg(long)]
+        to: Option<Address>,
+        /// What reminds the recipient of the passphrase
+        #[arg(long)]
+        hint: Option<String>,
+        #[command(flatten)]
+        organisation: Organisation,
+    },
+    /// Destroy a message's key, and with it all of its content for good
+    Erase {
+        /// The message: msg_…
+        id: MessageId,
+        /// Why, for the ledger
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        organisation: Organisation,
+    },
+}
+
+/// `sealpost receipt …`.
+#[derive(Debug, Subcommand)]
+pub enum ReceiptVerb {
+    /// The receipts of a message
+    Show {
+        /// The message: msg_…
+        id: MessageId,
+        #[command(flatten)]
+        organisation: Organisation,
+    },
+    /// Write the receipts of a message, its salt and the public key into a folder
+    Export {
+        /// The message: msg_…
+        id: MessageId,
+        /// Where; made if missing
+        #[arg(long, default_value = ".")]
+        out: PathBuf,
+        #[command(flatten)]
+        organisation: Organisation,
+    },
+    /// Verify a receipt offline; exit 0 verified, 1 not
+    Verify(Verify),
+}
+
+/// `sealpost receipt verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The receipt: a compact JWS
+    pub file: PathBuf,
+    /// The public key of the organisation (JWK), had by another way than the receipt
+    #[arg(long, value_name = "JWK")]
+    pub key: PathBuf,
+    /// The salt that was exported with it
+    #[arg(long, requires = "message", requires = "recipient")]
+    pub salt: Option<PathBuf>,
+    /// The stored message, to show that the receipt is about it
+    #[arg(long, requires = "salt")]
+    pub message: Option<PathBuf>,
+    /// The recipient, to show that the receipt is about it
+    #[arg(long, requires = "salt")]
+    pub recipient: Option<Address>,
+}
+
+/// `sealpost audit …`.
+#[derive(Debug, Subcommand)]
+pub enum AuditVerb {
+    /// Check the whole ledger; exit 0 whole, 1 not
+    Verify {
+        /// An earlier checkpoint, kept elsewhere: shows a cut tail
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Option<PathBuf>,
+        #[command(flatten)]
+        organisation: Organisation,
+    },
+    /// Print the newest signed checkpoint
+    Checkpoint {
+        #[command(flatten)]
+        organisation: Organisation,
+    },
+    /// Print the public key of receipts as JWK, or of checkpoints with --vkey
+    Key {
+        /// The key of checkpoints in the signed-note form
+        #[arg(long)]
+        vkey: bool,
+        #[command(flatten)]
+        organisation: Organisation,
+    },
+}
+
+/// `sealpost policy …`.
+#[derive(Debug, Subcommand)]
+pub enum PolicyVerb {
+    /// What is decided for a message file, and why; needs no server and no configuration
+    Explain {
+        /// The message; - is stdin
+        file: PathBuf,
+        /// A recipient
+        #[arg(long = "to", required = true, num_args = 1..)]
+        to: Vec<Address>,
+        /// The envelope sender; that of From where none is given
+        #[arg(long)]
+        from: Option<Address>,
+        /// Rules from this file instead of those of the configuration
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
+    },
+    /// Whether the rules of the configuration can be read
+    Check,
+}
+
+/// `sealpost vault …`.
+#[derive(Debug, Subcommand)]
+pub enum VaultVerb {
+    /// A new organisation key; every message key is rewrapped, in batches that can be resumed
+    Rotate {
+        /// Replace the root key by the one in this file too
+        #[arg(long, value_name = "FILE")]
+        root: Option<PathBuf>,
+        #[command(flatten)]
+        organisation: Organisation,
+    },
+}
+
+/// `sealpost config …`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigVerb {
+    /// Every key and its value; secrets are masked
+    Show {
+        /// Where each was set
+        #[arg(long)]
+        origin: bool,
+    },
+    /// Whether it can be read and makes sense
+    Check,
+}
+
+/// `sealpost credential …`.
+#[derive(Debug, Subcommand)]
+pub enum CredentialVerb {
+    /// Make a login; its generated secret is printed once
+    Add {
+        /// Its name
+        login: String,
+        /// An address that it may send as, or *@domain
+        #[arg(long = "sender", required = true, num_args = 1..)]
+        senders: Vec<String>,
+        /// Read a chosen password from stdin instead of generating a secret
+        #[arg(long)]
+        password: bool,
+        #[command(flatten)]
+        organisation: Organisation,
+    },
+    /// End a login at once
+    Revoke {
+        /// Its name
+        login: String,
+        #[command(flatten)]
+        organisation: Organisation,
+    },
+}
+
+/// `sealpost dkim …`.
+#[derive(Debug, Subcommand)]
+pub enum DkimVerb {
+    /// The TXT records to publish
+    Show {
+        #[command(flatten)]
+        organisation: Organisation,
+    },
+}

@@ -1,0 +1,109 @@
+//! `sealpost init`: writes a configuration, keys and a database. Safe to run
+//! again: what is there already stays as it is.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use identity::{Action, Principal, Resource, authorize};
+use rcgen::{CertificateParams, KeyPair};
+use vault::RootKey;
+
+use super::{loaded, operator, print, say};
+use crate::cli::{Cli, Init};
+use crate::installation::{Installation, Seams, private_dir};
+
+/// Runs it.
+pub async fn run(cli: &Cli, wanted: &Init) -> Result<ExitCode> {
+    authorize(&Principal::Host { account: operator() }, Action::ManageOrganisations, &Resource::Deployment)?;
+    let dir = cli.config.parent().map(Path::to_owned).unwrap_or_default();
+    private_dir(&dir)?;
+    private_dir(&wanted.data_dir)?;
+    let files = Files::in_dir(&dir);
+    let seams = Seams::default();
+    keep("root key", &files.root_key, || {
+        RootKey::generate_file(&files.root_key, &wanted.data_dir, seams.entropy.as_ref())?;
+        Ok(())
+    })?;
+    keep("certificate (self-signed: replace it)", &files.certificate, || certificate(wanted, &files))?;
+    keep("configuration", &cli.config, || write_new(&cli.config, &configuration(wanted, &files)))?;
+    let loaded = loaded(cli)?;
+    let installation = Installation::open(&loaded.config, &seams).await?;
+    say(&format!("✓ database   {}", loaded.config.server.data_dir.display()));
+    for key in installation.organisation(None)?.dkim.values() {
+        say("  publish this DNS record, so that your mail is known as yours:");
+        print(&format!("{} TXT \"{}\"", key.record_name(), key.record()))?;
+    }
+    installation.journey.store.close().await?;
+    say("Next: put a real certificate in place, make a login and start the server:");
+    say(&format!("  sealpost credential add LOGIN --sender '*@{}'", wanted.domains.first().map_or("", |one| one.as_str())));
+    say("  sealpost serve");
+    say(&format!("Back up {} apart from the data: without it nothing can be read.", files.root_key.display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+struct Files {
+    root_key: PathBuf,
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+impl Files {
+    fn in_dir(dir: &Path) -> Self {
+        Self { root_key: dir.join("root.key"), certificate: dir.join("tls.crt"), key: dir.join("tls.key") }
+    }
+}
+
+fn keep(what: &str, path: &Path, make: impl FnOnce() -> Result<()>) -> Result<()> {
+    let was_there = path.exists();
+    if !was_there {
+        make().with_context(|| format!("the {what} {} can't be made", path.display()))?;
+    }
+    say(&format!("✓ {what:<10} {}{}", path.display(), if was_there { " (kept as it was)" } else { "" }));
+    Ok(())
+}
+
+/// Enough to try with; clients will warn until a real one takes its place.
+fn certificate(wanted: &Init, files: &Files) -> Result<()> {
+    let key = KeyPair::generate()?;
+    let certificate = CertificateParams::new(vec![wanted.hostname.to_string()])?.self_signed(&key)?;
+    write_new(&files.key, &key.serialize_pem())?;
+    write_new(&files.certificate, &certificate.pem())
+}
+
+fn write_new(path: &Path, text: &str) -> Result<()> {
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    Ok(file.sync_all()?)
+}
+
+fn configuration(wanted: &Init, files: &Files) -> String {
+    let main = wanted.domains.first().map_or("", |domain| domain.as_str());
+    let slug: String = main.split('.').next().unwrap_or("main").to_owned();
+    let name = wanted.name.clone().unwrap_or_else(|| main.to_owned());
+    let domains: Vec<String> = wanted.domains.iter().map(|domain| quoted(domain.as_str())).collect();
+    let mut text = String::from("# Sealpost. Every key and its default: docs/configuration.md, or: sealpost config show\n\n");
+    let mut line = |written: std::fmt::Arguments<'_>| {
+        text.write_fmt(written).expect("a String takes everything");
+        text.push('\n');
+    };
+    line(format_args!("[organisation]\nslug = {}\nname = {}", quoted(&slug), quoted(&name)));
+    if let Some(phone) = &wanted.phone {
+        line(format_args!("phone = {}", quoted(phone)));
+    }
+    line(format_args!("domains = [{}]\n", domains.join(", ")));
+    line(format_args!("[server]\nhostname = {}", quoted(wanted.hostname.as_str())));
+    line(format_args!("data_dir = {}\n", quoted(&wanted.data_dir.display().to_string())));
+    line(format_args!("[vault]\nroot_key_file = {}\n", quoted(&files.root_key.display().to_string())));
+    line(format_args!("[submission]\ncertificate = {}", quoted(&files.certificate.display().to_string())));
+    line(format_args!("key = {}", quoted(&files.key.display().to_string())));
+    text
+}
+
+/// A basic string of TOML.
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}

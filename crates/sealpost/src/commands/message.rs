@@ -1,0 +1,159 @@
+//! `sealpost message …`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use flow::portal::Passphrase;
+use flow::{Timeline, mend, timeline};
+use identity::{Action, Resource};
+use ledger::Event;
+use mail::{Address, MessageId};
+use serde_json::json;
+
+use super::{Opened, line_from_stdin, print, say};
+use crate::cli::{Cli, MessageVerb, Organisation};
+
+/// Runs it.
+pub async fn run(cli: &Cli, verb: &MessageVerb) -> Result<ExitCode> {
+    match verb {
+        MessageVerb::List { limit, organisation } => list(cli, *limit, organisation).await,
+        MessageVerb::Show { id, organisation } => show(cli, *id, organisation).await,
+        MessageVerb::Passphrase { id, to, hint, organisation } => {
+            passphrase(cli, *id, to.as_ref(), hint.as_deref(), organisation).await
+        }
+        MessageVerb::Erase { id, reason, organisation } => erase(cli, *id, reason, organisation).await,
+    }
+}
+
+async fn list(cli: &Cli, limit: usize, organisation: &Organisation) -> Result<ExitCode> {
+    let opened = Opened::new(cli, organisation).await?;
+    let org = opened.organisation.org;
+    opened.may(Action::ReadQueue, &Resource::Organisation(org))?;
+    for row in opened.installation.journey.store.messages(org, None, limit).await? {
+        let state = format!("{:?}", row.state).to_lowercase();
+        print(&match cli.json {
+            true => json!({
+                "id": row.message, "state": state, "received_at": row.received_at,
+                "stream": row.dimensions.stream, "bytes": row.dimensions.body_bytes,
+            })
+            .to_string(),
+            false => format!("{}  {}  {state:<8}  {}", row.message, row.received_at, row.dimensions.stream),
+        })?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn show(cli: &Cli, id: MessageId, organisation: &Organisation) -> Result<ExitCode> {
+    let opened = Opened::new(cli, organisation).await?;
+    let org = opened.organisation.org;
+    opened.may(Action::ReadTimeline, &Resource::Message(org, id))?;
+    let timeline = timeline(&opened.installation.journey, org, id).await?;
+    match cli.json {
+        true => print(&to_json(&timeline)?.to_string())?,
+        false => print(&describe(&timeline))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn to_json(timeline: &Timeline) -> Result<serde_json::Value> {
+    let mut events = Vec::new();
+    for (at, event) in &timeline.events {
+        let mut one = serde_json::to_value(event)?;
+        one["at"] = json!(at);
+        events.push(one);
+    }
+    Ok(json!({
+        "id": timeline.message,
+        "state": format!("{:?}", timeline.state).to_lowercase(),
+        "received_at": timeline.received_at,
+        "events": events,
+    }))
+}
+
+/// A timeline for people: a line an event.
+pub fn describe(timeline: &Timeline) -> String {
+    let mut lines = vec![format!("{}  {:?}", timeline.message, timeline.state)];
+    for (at, event) in &timeline.events {
+        let time = at.strftime("%Y-%m-%d %H:%M:%S");
+        lines.push(format!("{time}  {:<18}  {}", event.kind().word(), details(event)));
+    }
+    lines.join("\n")
+}
+
+fn details(event: &Event) -> String {
+    match event {
+        Event::Accepted { submitter, peer, sender, recipients, body_bytes, .. } => {
+            format!("from <{sender}> to {} recipients, {body_bytes} bytes, by {submitter} at {peer}", recipients.len())
+        }
+        Event::Decided { recipient, decision, needs, because, .. } => {
+            let needs = needs.map_or_else(String::new, |needs| format!(", needs {needs}"));
+            format!("{recipient}: {decision}{needs}, because {}", because.join(", "))
+        }
+        Event::Sealed { recipient, method, because } => format!("{recipient}: {method}, {because}"),
+        Event::Queued { kind, recipients, .. } => format!("{kind} for {}", list_of(recipients)),
+        Event::Attempted { mx, ip, level, tls, result, .. } => {
+            let ip = ip.map_or_else(String::new, |ip| format!(" [{ip}]"));
+            let tls = tls.as_ref().map_or_else(String::new, |tls| format!(", {} {}, {}", tls.version, tls.cipher, tls.verified));
+            let level = level.map_or_else(String::new, |level| format!(", proved {level}"));
+            format!("{mx}{ip}: {result}{level}{tls}")
+        }
+        Event::Delivered { recipient, reply, .. } | Event::DsnSent { recipient, reply, .. } => format!("{recipient}: {reply}"),
+        Event::Deferred { recipient, because, until, .. } => format!("{recipient}: {because}; again at {until}"),
+        Event::Rerouted { recipient, from, to, because, .. } => format!("{recipient}: {from} → {to}, because {because}"),
+        Event::Refused { recipient, because } | Event::Held { recipient, because } | Event::Expired { recipient, because } => {
+            format!("{}: {because}", recipient.as_ref().map_or_else(|| "all".to_owned(), ToString::to_string))
+        }
+        Event::Released { recipient, by } => {
+            format!("{}, by {by}", recipient.as_ref().map_or_else(|| "all".to_owned(), ToString::to_string))
+        }
+        Event::Bounced { recipient, because, .. }
+        | Event::CodeWithheld { recipient, because }
+        | Event::PassphraseMissing { recipient, because }
+        | Event::DsnFailed { recipient, because, .. } => format!("{recipient}: {because}"),
+        Event::Notified { recipient, level } => format!("{recipient}: the notice's transit proved {level}"),
+        Event::CodeSent { recipient, needs } => format!("{recipient}: it needs {needs}"),
+        Event::CodeWrong { recipient, .. }
+        | Event::CodeAccepted { recipient, .. }
+        | Event::PassphraseWrong { recipient, .. }
+        | Event::ResendAsked { recipient } => recipient.to_string(),
+        Event::Opened { recipient, met, .. } => format!("{recipient}: met {}", met.join(" and ")),
+        Event::Erased { because } => because.clone(),
+    }
+}
+
+fn list_of(addresses: &[Address]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+async fn passphrase(
+    cli: &Cli,
+    id: MessageId,
+    to: Option<&Address>,
+    hint: Option<&str>,
+    organisation: &Organisation,
+) -> Result<ExitCode> {
+    let opened = Opened::new(cli, organisation).await?;
+    let org = opened.organisation.org;
+    opened.may(Action::JudgeHeld, &Resource::Message(org, id))?;
+    let text = line_from_stdin("passphrase")?;
+    let journey = &opened.installation.journey;
+    let entropy = Arc::clone(&journey.entropy);
+    let passphrase = Passphrase::new(&text, hint, entropy.as_ref())?;
+    let by = opened.principal.to_string();
+    let given = mend::give_passphrase(journey, org, id, to, &passphrase, &by).await?;
+    anyhow::ensure!(!given.is_empty(), "this message has no portal copy for which a passphrase could be given");
+    for recipient in &given {
+        say(&format!("✓ {} can open it with a code and the passphrase", recipient));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn erase(cli: &Cli, id: MessageId, reason: &str, organisation: &Organisation) -> Result<ExitCode> {
+    let opened = Opened::new(cli, organisation).await?;
+    let org = opened.organisation.org;
+    opened.may(Action::JudgeHeld, &Resource::Message(org, id))?;
+    mend::erase(&opened.installation.journey, org, id, reason).await.context("not erased")?;
+    say(&format!("✓ {id} is erased: its key is destroyed"));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,318 @@
+//! The running server: what was opened, wired together, and stopped in order.
+//!
+//! A stop closes the doors first, lets what is under way end, gives the last
+//! journal rows their positions in the ledger, and then closes the store.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use axum::Router;
+use flow::listener::tls::{CertificateFiles, server_config};
+use flow::listener::{self, Door, NamedNetworks, Reception};
+use flow::portal::{Clinic, Portal};
+use flow::{Courier, Journey, LinkDesk, SubmissionDesk};
+use ledger::{Ledger, Sequencer};
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use transport::{Anchors, HickoryResolver, Resolver, TokioNetwork, Transport, TransportConfig};
+use web::portal::Site;
+
+use crate::config::Config;
+use crate::installation::{Installation, Seams, checkpoint_dir, origin, private_dir};
+
+/// Where a running server listens.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Addresses {
+    /// Submission with STARTTLS.
+    pub submission_starttls: Vec<SocketAddr>,
+    /// Submission over TLS from the first byte.
+    pub submission_tls: Vec<SocketAddr>,
+    /// The door for named networks.
+    pub named_networks: Vec<SocketAddr>,
+    /// The portal.
+    pub portal: Vec<SocketAddr>,
+    /// Health.
+    pub health: Option<SocketAddr>,
+}
+
+/// A running server.
+pub struct Engine {
+    /// What it runs.
+    pub journey: Arc<Journey>,
+    /// Where it listens.
+    pub addresses: Addresses,
+    doors: Doors,
+    inner: Doors,
+    ledger: LedgerKeeper,
+}
+
+/// Tasks with the signal that stops them.
+struct Doors {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Doors {
+    fn new() -> Self {
+        Self { stop: watch::channel(false).0, tasks: JoinSet::new() }
+    }
+
+    async fn close(mut self) {
+        // Nobody listens any more if every task has ended already.
+        let _ = self.stop.send(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+impl Engine {
+    /// Opens the doors of an installation.
+    pub async fn start(config: &Config, seams: &Seams, installation: Installation) -> Result<Self> {
+        let journey = installation.journey;
+        let transport = Arc::new(transport(config, seams)?);
+        let ledger = LedgerKeeper::new(config, seams, journey.clone())?;
+        ledger.catch_up().await?;
+        let mut engine = Self {
+            journey: journey.clone(),
+            addresses: Addresses::default(),
+            doors: Doors::new(),
+            inner: Doors::new(),
+            ledger,
+        };
+        engine.open_submission(config).await?;
+        engine.open_portal(config, seams).await?;
+        engine.open_health(config).await?;
+        engine.run_inner(transport);
+        Ok(engine)
+    }
+
+    /// Stops: no accepted message is lost, no delivery is cut in the middle.
+    pub async fn stop(self) -> Result<()> {
+        self.doors.close().await;
+        self.inner.close().await;
+        self.ledger.catch_up().await?;
+        self.journey.store.close().await.context("the store did not close")
+    }
+
+    /// Gives every journal row its position now.
+    pub async fn seal_ledger(&self) -> Result<()> {
+        self.ledger.catch_up().await
+    }
+
+    async fn open_submission(&mut self, config: &Config) -> Result<()> {
+        let desk = Arc::new(SubmissionDesk::new(self.journey.clone()));
+        let reception = Reception::new(desk, listener_settings(config));
+        if let Some((chain, key)) = config.submission_tls() {
+            let tls = server_config(files(chain, key), &[]).context("submission: no TLS")?;
+            for address in &config.submission.starttls {
+                let at = self.open_door(&reception, *address, Door::StartTls(tls.clone())).await?;
+                self.addresses.submission_starttls.push(at);
+            }
+            for address in &config.submission.tls {
+                let at = self.open_door(&reception, *address, Door::ImplicitTls(tls.clone())).await?;
+                self.addresses.submission_tls.push(at);
+            }
+        } else {
+            tracing::warn!("submission has no certificate: its listeners stay closed");
+        }
+        if !config.named_networks.listen.is_empty() {
+            let named = self.named_networks(config)?;
+            for address in &config.named_networks.listen {
+                let at = self.open_door(&reception, *address, Door::Named(named.clone())).await?;
+                self.addresses.named_networks.push(at);
+            }
+        }
+        Ok(())
+    }
+
+    fn named_networks(&self, config: &Config) -> Result<NamedNetworks> {
+        let named = &config.named_networks;
+        let owns = |organisation: &&Arc<flow::Organisation>| {
+            named.sender_domains.iter().all(|domain| organisation.profile.domains.contains(domain))
+        };
+        let organisation = self.journey.organisations.iter().find(owns);
+        let organisation = organisation.context("named_networks.sender_domains: no organisation has all of them")?;
+        let made = NamedNetworks::new(
+            organisation.org,
+            "named_networks",
+            named.networks.clone(),
+            named.sender_domains.clone(),
+        );
+        made.context("named_networks")
+    }
+
+    async fn open_door(&mut self, reception: &Arc<Reception>, address: SocketAddr, door: Door) -> Result<SocketAddr> {
+        let listener = reception.listen(address, door).await?;
+        let at = listener.address();
+        self.doors.tasks.spawn(listener.run(self.doors.stop.subscribe()));
+        Ok(at)
+    }
+
+    async fn open_portal(&mut self, config: &Config, seams: &Seams) -> Result<()> {
+        let desk = Arc::new(LinkDesk::new(self.journey.clone()));
+        let portal = Arc::new(Portal::new(desk, seams.clock.clone(), seams.entropy.clone()));
+        let router = web::portal::router(site(config)?, portal, seams.clock.clone());
+        let tls = match config.portal_tls() {
+            Some((chain, key)) => Some(server_config(files(chain, key), &["h2", "http/1.1"]).context("portal: no TLS")?),
+            None => None,
+        };
+        for address in &config.portal.listen {
+            let at = self.open_web(*address, router.clone(), tls.clone()).await?;
+            self.addresses.portal.push(at);
+        }
+        Ok(())
+    }
+
+    async fn open_health(&mut self, config: &Config) -> Result<()> {
+        let store = self.journey.store.clone();
+        let ready = web::health::Check {
+            name: "store",
+            run: Arc::new(move || {
+                let store = store.clone();
+                Box::pin(async move { store.ready().await.map_err(|error| error.to_string()) })
+            }),
+        };
+        let at = self.open_web(config.health.listen, web::health::router(Vec::new(), vec![ready]), None).await?;
+        self.addresses.health = Some(at);
+        Ok(())
+    }
+
+    async fn open_web(
+        &mut self,
+        address: SocketAddr,
+        router: Router,
+        tls: Option<Arc<rustls::ServerConfig>>,
+    ) -> Result<SocketAddr> {
+        let socket = TcpListener::bind(address).await.with_context(|| format!("can't listen on {address}"))?;
+        let at = socket.local_addr()?;
+        let mut stop = self.doors.stop.subscribe();
+        let stopped = async move {
+            let _ = stop.wait_for(|stopped| *stopped).await;
+        };
+        self.doors.tasks.spawn(async move {
+            if let Err(error) = web::serve(socket, router, tls, web::ServeLimits::default(), stopped).await {
+                tracing::error!(%error, %at, "a listener of the web ended");
+            }
+        });
+        Ok(at)
+    }
+
+    fn run_inner(&mut self, transport: Arc<Transport>) {
+        let courier = Courier::new(self.journey.clone(), transport);
+        self.inner.tasks.spawn(courier.run(self.inner.stop.subscribe()));
+        self.inner.tasks.spawn(flow::resume::run(self.journey.clone(), self.inner.stop.subscribe()));
+        self.inner.tasks.spawn(self.ledger.clone().run(self.inner.stop.subscribe()));
+    }
+}
+
+/// Gives journal rows their positions and signs the heads.
+#[derive(Clone)]
+struct LedgerKeeper {
+    sequencer: Arc<Sequencer>,
+    journey: Arc<Journey>,
+    origins: Arc<Vec<(mail::OrgId, String)>>,
+}
+
+impl LedgerKeeper {
+    fn new(config: &Config, seams: &Seams, journey: Arc<Journey>) -> Result<Self> {
+        let dir = checkpoint_dir(config);
+        private_dir(&dir)?;
+        let origins = journey.organisations.iter().map(|one| (one.org, origin(config, &one.profile.slug))).collect();
+        let sequencer = Sequencer::new(journey.store.clone(), seams.clock.clone(), dir);
+        Ok(Self { sequencer: Arc::new(sequencer), journey, origins: Arc::new(origins) })
+    }
+
+    async fn catch_up(&self) -> Result<()> {
+        for (org, origin) in self.origins.iter() {
+            if let Some(organisation) = self.journey.organisations.find(*org) {
+                let ledger = Ledger { org: *org, origin, key: &organisation.signing_key };
+                self.sequencer.catch_up(&ledger).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn run(self, mut stop: watch::Receiver<bool>) {
+        const EVERY: Duration = Duration::from_secs(1);
+        loop {
+            tokio::select! {
+                _ = stop.wait_for(|stopped| *stopped) => return,
+                () = tokio::time::sleep(EVERY) => {}
+            }
+            if let Err(error) = self.catch_up().await {
+                tracing::error!(%error, "the ledger can't go on");
+            }
+        }
+    }
+}
+
+fn files(chain: &Path, key: &Path) -> CertificateFiles {
+    CertificateFiles { chain: chain.to_owned(), key: key.to_owned() }
+}
+
+fn site(config: &Config) -> Result<Site> {
+    let first = config.organisation.first().context("the configuration names no organisation")?;
+    Ok(Site {
+        origin: config.portal_url(),
+        clinic: Clinic {
+            name: first.name.clone(),
+            phone: first.phone.clone().unwrap_or_default(),
+            time_zone: first.zone()?,
+        },
+        sender_domains: config.organisation.iter().flat_map(|one| one.domains.clone()).collect(),
+        accent: None,
+    })
+}
+
+fn listener_settings(config: &Config) -> listener::Settings {
+    let mut settings = listener::Settings::new(config.server.hostname.as_str());
+    let limits = &config.submission.limits;
+    settings.clients.connections_max = limits.connections as usize;
+    settings.clients.connections_per_address_max = limits.connections_per_address as usize;
+    settings.clients.command_timeout = limits.idle.0;
+    settings.clients.session_timeout = limits.session.0;
+    settings.session.recipients_max = limits.recipients as usize;
+    settings.session.message_bytes_max = limits.message_size.0;
+    settings
+}
+
+fn transport(config: &Config, seams: &Seams) -> Result<Transport> {
+    let delivery = &config.delivery;
+    let mut wanted = TransportConfig::new(config.helo().clone());
+    wanted.own_names = vec![config.server.hostname.clone()];
+    wanted.mx_port = delivery.mx_port;
+    wanted.allow_private = delivery.allow_private;
+    wanted.timeouts.connect = delivery.connect_timeout.0;
+    wanted.timeouts.command = delivery.reply_timeout.0;
+    wanted.timeouts.end = delivery.data_timeout.0;
+    wanted.limits.connections_max = delivery.concurrency_per_domain as usize;
+    wanted.routes = config.route.iter().map(route).collect::<Result<_>>()?;
+    let servers: Vec<SocketAddr> = delivery.name_servers.iter().map(|server| server.0).collect();
+    let resolver = match servers.is_empty() {
+        true => HickoryResolver::system(),
+        false => HickoryResolver::asking(&servers),
+    };
+    let resolver: Arc<dyn Resolver> = Arc::new(resolver.context("no DNS resolver could be made")?);
+    let network = Arc::new(TokioNetwork);
+    Ok(Transport::new(wanted, anchors(config)?, network, resolver, seams.clock.clone(), seams.entropy.clone()))
+}
+
+fn anchors(config: &Config) -> Result<Anchors> {
+    match &config.delivery.anchors {
+        None => Ok(Anchors::public()),
+        Some(path) => {
+            let pem = std::fs::read(path).with_context(|| format!("can't read {}", path.display()))?;
+            Anchors::from_pem(&pem).with_context(|| format!("delivery.anchors: {}", path.display()))
+        }
+    }
+}
+
+fn route(route: &crate::config::Route) -> Result<transport::Route> {
+    let tls_name = route.tls_name.as_ref().map(mail::Domain::as_str);
+    transport::Route::new(route.domain.clone(), &route.host, route.port, tls_name)
+        .with_context(|| format!("route for {}", route.domain))
+}
