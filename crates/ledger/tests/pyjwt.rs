@@ -1,33 +1,24 @@
-//! A receipt verifies with a JOSE library that nobody here wrote: PyJWT.
+//! A receipt verifies with a JOSE library that nobody here wrote, PyJWT, as its
+//! docs say.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::{Command, Output};
 
 use jiff::Timestamp;
 use ledger::{ContentDigest, Digest, Receipt, ReceiptKind, Salt, SigningKey, Status, Verdict, recipient_digest};
 use mail::{Address, MessageId, Method, Need};
 
-/// What `docs/receipts.md` tells people to run, with the salt's check.
-const SCRIPT: &str = r#"
-import hashlib, json, sys
-import jwt
-given = json.load(sys.stdin)
-key = jwt.PyJWK(json.loads(given["jwk"])).key
-payload = jwt.decode(given["jws"], key, algorithms=["EdDSA"])
-assert jwt.get_unverified_header(given["jws"])["kid"] == json.loads(given["jwk"])["kid"]
-salt = bytes.fromhex(given["salt"])
-digest = lambda word, value: hashlib.sha256(word + b"\n" + salt + value).hexdigest()
-assert payload["recipient_sha256"] == digest(b"sealpost-receipt-recipient-v1", given["recipient"].encode())
-assert payload["content_sha256"] == digest(b"sealpost-receipt-content-v1", given["content"].encode())
-head, body, signature = given["jws"].split(".")
-flipped = "B" if body[40] == "A" else "A"
-try:
-    jwt.decode(".".join([head, body[:40] + flipped + body[41:], signature]), key, algorithms=["EdDSA"])
-    sys.exit("a changed receipt verified")
-except jwt.exceptions.InvalidSignatureError:
-    pass
-print(payload["message"])
-"#;
+const DOCS: &str = include_str!("../../../docs/receipts.md");
+
+/// What people are told to run.
+fn documented_script() -> &'static str {
+    let (_, after) = DOCS.split_once("```python\n").expect("the docs have a script");
+    after.split_once("```").expect("the script ends").0
+}
+
+fn python(script: &str, dir: &Path) -> Output {
+    Command::new("/usr/bin/python3").args(["-c", script]).current_dir(dir).output().expect("Debian's python3 is there")
+}
 
 fn receipt(salt: &Salt, recipient: &Address, stored: &str) -> Receipt {
     let mut content = ContentDigest::new(salt);
@@ -56,27 +47,40 @@ fn receipt(salt: &Salt, recipient: &Address, stored: &str) -> Receipt {
 }
 
 #[test]
-fn pyjwt_verifies_a_receipt_and_refuses_a_changed_one() {
-    let installed = Command::new("/usr/bin/python3").args(["-c", "import jwt, cryptography"]).output();
-    assert!(
-        installed.is_ok_and(|output| output.status.success()),
-        "this test needs PyJWT: apt-get install -y python3-jwt python3-cryptography"
-    );
+fn pyjwt_verifies_a_receipt_as_documented_and_refuses_a_changed_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let installed = python("import jwt, cryptography", dir.path()).status.success();
+    assert!(installed, "this test needs PyJWT: apt-get install -y python3-jwt python3-cryptography");
     let (key, salt) = (SigningKey::from_seed(&[1; 32]), Salt::new([2; 32]));
     let (recipient, stored) = (Address::parse("jane@example.com").unwrap(), "Subject: Hello\r\n\r\nHello.\r\n");
     let receipt = receipt(&salt, &recipient, stored);
-    let given = serde_json::json!({
-        "jws": receipt.sign(&key),
-        "jwk": key.jwk().to_json(),
-        "salt": salt.to_string(),
-        "recipient": recipient.to_string(),
-        "content": stored,
-    });
-    let mut python = Command::new("/usr/bin/python3");
-    let python = python.args(["-c", SCRIPT]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = python.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(given.to_string().as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), receipt.message.to_string());
+    let jws = receipt.sign(&key);
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    write("receipts.jwk", &key.jwk().to_json());
+    write("receipt.salt", &format!("{salt}\n"));
+    write("stored.eml", stored);
+    write("receipt.jws", &format!("{jws}\n"));
+    let verified = python(documented_script(), dir.path());
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+    let expected = format!("{} opened None", receipt.message);
+    assert_eq!(String::from_utf8_lossy(&verified.stdout).trim(), expected);
+
+    let changed = Receipt { status: Status::Delivered, ..receipt }.sign(&SigningKey::from_seed(&[2; 32]));
+    let (signed, _) = changed.rsplit_once('.').unwrap();
+    let (_, signature) = jws.rsplit_once('.').unwrap();
+    for bad in [&changed, &format!("{signed}.{signature}")] {
+        write("receipt.jws", bad);
+        let refused = python(documented_script(), dir.path());
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("InvalidSignatureError"));
+    }
+}
+
+#[test]
+fn every_member_of_a_receipt_is_in_the_docs() {
+    let receipt = receipt(&Salt::new([2; 32]), &Address::parse("jane@example.com").unwrap(), "");
+    let members = serde_json::to_value(receipt).unwrap();
+    let members = members.as_object().unwrap().keys().map(String::as_str);
+    for member in members.chain(["v", "alg", "kid", "typ"]) {
+        assert!(DOCS.contains(&format!("\n| `{member}` |")), "{member}");
+    }
 }
