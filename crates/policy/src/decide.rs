@@ -109,29 +109,31 @@ fn built_in_claims(facts: &Facts<'_>, subject: &str) -> Vec<Claim> {
 
 fn decide_one(policy: &Policy, matching: &[&Rule], built_in: &[Claim], recipient: &Address) -> Decision {
     let matching: Vec<&Rule> = matching.iter().copied().filter(|rule| rule.when.matches_recipient(recipient)).collect();
-    let cancelled: Vec<&str> = matching.iter().flat_map(|rule| exempted(rule)).collect();
-    let claims = matching.iter().filter(|rule| is_in_force(rule, &cancelled)).filter_map(|rule| claim(rule));
-    let claims: Vec<Claim> = built_in.iter().map(Claim::copy).chain(claims).collect();
+    let mut cancelled: Vec<&str> = matching.iter().flat_map(|rule| exempted(rule)).collect();
+    let claims: Vec<Action> = matching.iter().filter_map(|rule| claim(rule, &cancelled)).collect();
+    if claims.is_empty() {
+        // The default gives way only to a rule of the policy that says what is
+        // needed instead; a sender's switch, which only raises, is none.
+        cancelled.retain(|name| *name != DEFAULT);
+    }
+    let default = Action::Deliver { needs: policy.default };
+    let is_default = !cancelled.contains(&DEFAULT);
+    let claims = built_in.iter().map(|claim| claim.action).chain(claims);
+    let claims: Vec<Action> = claims.chain(is_default.then_some(default)).collect();
+    let is_outdone =
+        claims.iter().filter(|claim| **claim != default).any(|claim| claim.strictness() >= default.strictness())
+            || claims.iter().filter(|claim| **claim == default).count() > 1;
 
     let mut because = Vec::new();
-    let wants_default = !cancelled.contains(&DEFAULT) || claims.is_empty();
-    let outdone = claims.iter().any(|claim| claim.action.strictness() >= policy.default.strictness());
-    if wants_default && !outdone {
+    if is_default && !is_outdone {
         because.push(Because::built_in(DEFAULT, None));
     }
-    let default = wants_default.then_some(Action::Deliver { needs: policy.default });
-    let action = strictest(default.into_iter().chain(claims.iter().map(|claim| claim.action)));
     because.extend(listed(&matching, built_in, &cancelled));
+    let action = strictest(&claims);
     if action.is_none() {
         because.push(Because::built_in(CONTRADICTION, Some("no one copy can meet these needs")));
     }
     Decision { action: action.unwrap_or(Action::Hold), because }
-}
-
-impl Claim {
-    fn copy(&self) -> Claim {
-        Claim { action: self.action, because: self.because.clone() }
-    }
 }
 
 /// The rules that an exemption cancels.
@@ -144,27 +146,16 @@ fn exempted(rule: &Rule) -> impl Iterator<Item = &str> {
     .map(String::as_str)
 }
 
-/// Only what requires a protection can be cancelled, never hold or refuse.
-fn is_in_force(rule: &Rule, cancelled: &[&str]) -> bool {
+/// What a rule asks for, unless it is cancelled. Only what requires a protection
+/// can be cancelled, never hold or refuse.
+fn claim(rule: &Rule, cancelled: &[&str]) -> Option<Action> {
     match rule.act {
-        Act::Require(_) => !cancelled.contains(&rule.name.as_str()),
-        Act::Hold | Act::Refuse => true,
-        Act::Exempt(_) => false,
+        Act::Require(_) if cancelled.contains(&rule.name.as_str()) => None,
+        Act::Require(needs) => Some(Action::Deliver { needs }),
+        Act::Hold => Some(Action::Hold),
+        Act::Refuse => Some(Action::Refuse),
+        Act::Exempt(_) => None,
     }
-}
-
-fn claim(rule: &Rule) -> Option<Claim> {
-    let action = match rule.act {
-        Act::Require(needs) => Action::Deliver { needs },
-        Act::Hold => Action::Hold,
-        Act::Refuse => Action::Refuse,
-        Act::Exempt(_) => return None,
-    };
-    Some(Claim { action, because: because(rule) })
-}
-
-fn because(rule: &Rule) -> Because {
-    Because { rule: rule.name.clone(), reason: rule.reason.clone(), exempts: Vec::new() }
 }
 
 /// The reasons in order: built-in rules, then the policy's; exemptions where
@@ -172,28 +163,23 @@ fn because(rule: &Rule) -> Because {
 fn listed(matching: &[&Rule], built_in: &[Claim], cancelled: &[&str]) -> Vec<Because> {
     let mut reasons: Vec<Because> = built_in.iter().map(|claim| claim.because.clone()).collect();
     for rule in matching {
-        match &rule.act {
-            Act::Exempt(rules) => {
-                let exempts: Vec<String> = rules.iter().filter(|name| did_match(matching, name)).cloned().collect();
-                if !exempts.is_empty() {
-                    reasons.push(Because { exempts, ..because(rule) });
-                }
-            }
-            Act::Require(_) | Act::Hold | Act::Refuse if is_in_force(rule, cancelled) => reasons.push(because(rule)),
-            Act::Require(_) | Act::Hold | Act::Refuse => {}
+        let exempts: Vec<String> =
+            exempted(rule).filter(|name| did_cancel(name, matching, cancelled)).map(str::to_owned).collect();
+        if !exempts.is_empty() || claim(rule, cancelled).is_some() {
+            reasons.push(Because { rule: rule.name.clone(), reason: rule.reason.clone(), exempts });
         }
     }
     reasons
 }
 
-fn did_match(matching: &[&Rule], name: &str) -> bool {
-    name == DEFAULT || matching.iter().any(|rule| rule.name == name && matches!(rule.act, Act::Require(_)))
+fn did_cancel(name: &str, matching: &[&Rule], cancelled: &[&str]) -> bool {
+    cancelled.contains(&name)
+        && (name == DEFAULT || matching.iter().any(|rule| rule.name == name && matches!(rule.act, Act::Require(_))))
 }
 
 /// The strictest of the actions; `None` where they contradict each other:
 /// OpenPGP with S/MIME, or either with the portal.
-fn strictest(actions: impl Iterator<Item = Action>) -> Option<Action> {
-    let actions: Vec<Action> = actions.collect();
+fn strictest(actions: &[Action]) -> Option<Action> {
     let asks = |need: Need| actions.contains(&Action::Deliver { needs: need });
     let strictest = actions.iter().copied().max_by_key(|action| (action.strictness(), exactness(*action)))?;
     let exact = [Need::OpenPgp, Need::Smime, Need::Portal].into_iter().filter(|need| asks(*need)).count();
@@ -213,9 +199,13 @@ fn exactness(action: Action) -> u8 {
 }
 
 fn subject_action(policy: &Policy, facts: &Facts<'_>, subject: &str, findings: &[Finding]) -> SubjectAction {
-    let tells = |finding: &Finding| finding.place == Where::Subject && finding.confidence >= policy.subject.confidence;
+    let tells = |finding: &Finding| {
+        finding.place == Where::Subject
+            && finding.confidence >= policy.subject.confidence
+            && !policy.subject.ignore.contains(&finding.detector)
+    };
     if policy.subject.replace && findings.iter().any(tells) {
-        return SubjectAction::Replace(policy.subject.replacement.replace("{organisation}", facts.organisation));
+        return SubjectAction::Replace(policy.subject.replaced(facts.organisation));
     }
     switch::clean_subject(subject).map_or(SubjectAction::Keep, SubjectAction::Clean)
 }

@@ -70,7 +70,8 @@ fn an_exemption_cancels_what_it_names() {
 #[test]
 fn the_default_is_cancelled_only_where_another_rule_says_what_is_needed() {
     let exempt = "[[policy.rule]]\nname = \"plain\"\nreason = \"patient's documented choice\"\nexempt = \"default\"\n";
-    check(exempt, PLAIN, "verified: default; plain (cancels default: patient's documented choice)");
+    check(exempt, PLAIN, "verified: default");
+    check(exempt, "X-Sealpost-Protect: none\r\n\r\nHi.\r\n", "verified: default; header-protect");
     let none = format!("{exempt}[[policy.rule]]\nname = \"none\"\nrequire = \"none\"\n");
     check(&none, PLAIN, "none: plain (cancels default: patient's documented choice); none");
 }
@@ -88,6 +89,85 @@ fn the_protect_field_raises_and_an_unknown_level_holds() {
     check("", "X-Sealpost-Protect: portal\r\n\r\nHi.\r\n", "portal: header-protect");
     check("", "X-Sealpost-Protect: none\r\n\r\nHi.\r\n", "verified: default; header-protect");
     check("", "X-Sealpost-Protect: most\r\n\r\nHi.\r\n", "hold: header-protect");
+}
+
+#[test]
+fn a_rule_as_strict_as_the_default_stands_in_for_it() {
+    check("[[policy.rule]]\nname = \"v\"\nrequire = \"verified\"\n", PLAIN, "verified: v");
+}
+
+#[test]
+fn health_information_in_the_subject_has_it_replaced() {
+    let subject = |policy: &str, subject: &str| {
+        judge(policy, &format!("Subject: {subject}\r\n\r\nHi.\r\n"), "p@example.com").subject
+    };
+    let replaced = SubjectAction::Replace("A message from Lakeside".to_owned());
+    assert_eq!(subject("", "Your SSN 536-22-8141"), replaced);
+    assert_eq!(subject("", "=?utf-8?b?TWV0Zm9ybWlu?= is ready"), replaced);
+    assert_eq!(subject("", "[secure] MRN 12345678"), replaced);
+    assert_eq!(subject("", "Your visit on Monday"), SubjectAction::Keep);
+    assert_eq!(subject("[policy.subject]\nreplace = false", "MRN 12345678"), SubjectAction::Keep);
+    assert_eq!(subject("[policy.subject]\nignore = \"mrn\"", "MRN 12345678"), SubjectAction::Keep);
+    let own = "[policy.subject]\nreplacement = \"News\"";
+    assert_eq!(subject(own, "MRN 12345678"), SubjectAction::Replace("News".to_owned()));
+}
+
+#[test]
+fn conditions_match_what_they_name() {
+    let raw = "Subject: [Legal] x\r\nX-App: Refills\r\nContent-Type: application/pdf; name=a.PDF\r\n\r\nx\r\n";
+    let matches = |when: &str| {
+        let rule = format!("[[policy.rule]]\nname = \"r\"\nhold = true\n{when}\n");
+        told(&judge(&rule, raw, "P@sub.example.com")) == "hold: r"
+    };
+    for when in [
+        "sender = \"*@clinic.example\"",
+        "sender_domain = \"clinic.example\"",
+        "recipient = [\"q@*\", \"p@sub.example.com\"]",
+        "recipient_domain = \"*.example.com\"",
+        "subject_tag = \"[LEGAL]\"",
+        "header = { X-App = \"refill*\" }",
+        "direction = \"outbound\"",
+        "size_min = 10",
+        "attachment_name = \"*.pdf\"",
+        "attachment_type = \"application/*\"",
+        "sender = \"*\"\nrecipient = \"*\"",
+    ] {
+        assert!(matches(when), "{when}");
+    }
+    for when in [
+        "sender = \"*@other.example\"",
+        "sender_domain = \"*.clinic.example\"",
+        "recipient = \"q@*\"",
+        "recipient_domain = \"example.com\"",
+        "subject_tag = \"[legal ]\"",
+        "header = { X-App = \"refill\" }",
+        "header = { X-Other = \"*\" }",
+        "direction = \"inbound\"",
+        "size_min = \"1 MB\"",
+        "attachment_name = \"*.doc\"",
+        "attachment_type = \"image/*\"",
+        "detector = \"any\"",
+        "sender = \"*\"\nrecipient = \"q@*\"",
+    ] {
+        assert!(!matches(when), "{when}");
+    }
+}
+
+#[test]
+fn detectors_count_different_values_that_are_sure_enough() {
+    let holds = |condition: &str, text: &str| {
+        let rule = format!("[[policy.rule]]\nname = \"r\"\nhold = true\ndetector = {condition}\n");
+        told(&judge(&rule, &format!("Subject: x\r\n\r\n{text}\r\n"), "p@example.com")) == "hold: r"
+    };
+    let two = "536-22-8141 and 536-22-8141 and 212-45-6780";
+    assert!(holds("\"ssn\"", two));
+    assert!(holds("\"any\"", two));
+    assert!(!holds("\"mrn\"", two));
+    assert!(holds("[\"mrn\", \"ssn\"]", two));
+    assert!(holds("{ name = \"ssn\", count = 2 }", two));
+    assert!(!holds("{ name = \"ssn\", count = 3 }", two));
+    assert!(!holds("{ name = \"ssn\", confidence = 0.9 }", two));
+    assert!(holds("{ name = \"ssn\", confidence = 0.9 }", "SSN 536-22-8141"));
 }
 
 #[test]

@@ -101,3 +101,61 @@ pub fn text(verdict: &Verdict) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::{Detector, Where};
+
+    fn verdict() -> Verdict {
+        let deliver = Decision {
+            action: Action::Deliver { needs: Need::Verified },
+            because: vec![Because::built_in("default", None)],
+        };
+        let hold = Decision {
+            action: Action::Hold,
+            because: vec![
+                Because::built_in("bulk", Some("lists wait")),
+                Because { rule: "ours".into(), reason: Some("agreed".into()), exempts: vec!["a".into(), "b".into()] },
+            ],
+        };
+        let finding = Finding {
+            detector: Detector::Ssn,
+            place: Where::Text,
+            confidence: 0.95,
+            masked: "***-**-8141".to_owned(),
+            value: "536228141".to_owned(),
+        };
+        let address = |text: &str| text.parse().unwrap();
+        Verdict {
+            recipients: vec![(address("p@example.com"), deliver), (address("q@example.com"), hold)],
+            findings: vec![finding],
+            subject: SubjectAction::Replace("A message from Lakeside".to_owned()),
+        }
+    }
+
+    #[test]
+    fn the_json_form_is_stable() {
+        let expect = concat!(
+            r#"{"recipients":["#,
+            r#"{"address":"p@example.com","decision":"deliver","needs":"verified","because":["default"]},"#,
+            r#"{"address":"q@example.com","decision":"hold","because":["bulk","ours (cancels a, b: agreed)"]}],"#,
+            r#""findings":[{"detector":"ssn","where":"text","confidence":0.95,"masked":"***-**-8141"}]}"#
+        );
+        assert_eq!(serde_json::to_string(&explain(&verdict())).unwrap(), expect);
+    }
+
+    #[test]
+    fn people_read_the_same() {
+        let expect = "p@example.com: deliver, needs verified\n  because default\n\
+            q@example.com: hold\n  because bulk: lists wait\n  because ours (cancels a, b: agreed)\n\
+            subject: replaced by \"A message from Lakeside\", it holds health information\n\
+            findings:\n  ssn in text: ***-**-8141 (95 % sure)\n";
+        assert_eq!(text(&verdict()), expect);
+    }
+
+    #[test]
+    fn a_finding_never_shows_its_value() {
+        assert!(!format!("{:?}", verdict()).contains("536228141"));
+    }
+}

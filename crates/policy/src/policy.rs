@@ -1,10 +1,13 @@
 //! The effective policy: built-in defaults under what the configuration says.
 
+use std::collections::BTreeSet;
+
 use mail::Need;
 use sha2::{Digest, Sha256};
 
 use crate::config::{self, PolicyError};
 use crate::detect::Detectors;
+use crate::finding::Detector;
 use crate::rule::Rule;
 
 /// An effective policy. It is kept under its [`hash`](Policy::hash), which
@@ -31,11 +34,26 @@ pub struct SubjectPolicy {
     pub replacement: String,
     /// The least confidence of a finding for which it is replaced.
     pub confidence: f64,
+    /// Detectors whose findings leave the subject as it is.
+    pub ignore: BTreeSet<Detector>,
+}
+
+impl SubjectPolicy {
+    /// The replacement for an organisation's name.
+    pub(crate) fn replaced(&self, organisation: &str) -> String {
+        let name = if organisation.trim().is_empty() { "us" } else { organisation.trim() };
+        self.replacement.replace("{organisation}", name)
+    }
 }
 
 impl Default for SubjectPolicy {
     fn default() -> Self {
-        Self { replace: true, replacement: "A message from {organisation}".to_owned(), confidence: 0.5 }
+        Self {
+            replace: true,
+            replacement: "A message from {organisation}".to_owned(),
+            confidence: 0.5,
+            ignore: BTreeSet::new(),
+        }
     }
 }
 

@@ -61,6 +61,7 @@ fn read_subject(mut keys: Keys<'_>, mistakes: &mut Mistakes) -> SubjectPolicy {
         replace: keys.read("replace", mistakes, table::boolean).unwrap_or(default.replace),
         replacement: keys.read("replacement", mistakes, one_line).unwrap_or(default.replacement),
         confidence: keys.read("confidence", mistakes, table::share).unwrap_or(default.confidence),
+        ignore: keys.list("ignore", mistakes, detector).unwrap_or_default().into_iter().collect(),
     };
     keys.end(mistakes);
     subject
@@ -126,3 +127,7 @@ pub(super) fn detector(value: &Value) -> Result<Detector, String> {
     let known = Detector::ALL.map(Detector::word);
     table::word(value, "detector", &known, Detector::from_word)
 }
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -63,6 +63,7 @@ fn rule_name(value: &Value) -> Result<String, String> {
 }
 
 fn read_act(keys: &mut Keys<'_>, mistakes: &mut Mistakes) -> Option<Act> {
+    let before = mistakes.len();
     let require = keys.read("require", mistakes, need).map(Act::Require);
     let hold = keys.read("hold", mistakes, only_true).map(|()| Act::Hold);
     let refuse = keys.read("refuse", mistakes, only_true).map(|()| Act::Refuse);
@@ -70,6 +71,7 @@ fn read_act(keys: &mut Keys<'_>, mistakes: &mut Mistakes) -> Option<Act> {
     let mut acts = [require, hold, refuse, exempt].into_iter().flatten();
     match (acts.next(), acts.next()) {
         (Some(act), None) => Some(act),
+        (None, _) if mistakes.len() > before => None,
         (None, _) => {
             mistake(mistakes, &keys.path("require"), "is missing: a rule does one of require, hold, refuse, exempt");
             None

@@ -21,6 +21,7 @@ pub(crate) fn canonical(policy: &Policy) -> String {
     line(&mut out, "replace", policy.subject.replace.into());
     line(&mut out, "replacement", policy.subject.replacement.as_str().into());
     line(&mut out, "confidence", policy.subject.confidence.into());
+    list(&mut out, "ignore", policy.subject.ignore.iter().map(|detector| detector.word().into()));
     out.push_str("[policy.detectors]\n");
     write_detectors(&mut out, &policy.detectors);
     for rule in &policy.rules {
