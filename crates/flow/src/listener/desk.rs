@@ -108,3 +108,17 @@ pub struct TlsFacts {
     /// The name of the cipher suite: `TLS13_AES_256_GCM_SHA384`.
     pub cipher: String,
 }
+
+impl TlsFacts {
+    /// The facts of a handshake that is done.
+    pub(super) fn of(connection: &rustls::ServerConnection) -> Option<Self> {
+        let version = match connection.protocol_version()? {
+            rustls::ProtocolVersion::TLSv1_2 => "TLSv1.2",
+            rustls::ProtocolVersion::TLSv1_3 => "TLSv1.3",
+            // No other is offered.
+            _ => return None,
+        };
+        let cipher = format!("{:?}", connection.negotiated_cipher_suite()?.suite());
+        Some(Self { version, cipher })
+    }
+}

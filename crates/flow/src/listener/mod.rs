@@ -5,19 +5,35 @@
 //! (TLS 1.2 AEAD with ECDHE, TLS 1.3). What is done with a message is the
 //! [`Desk`]'s; this module never judges, stores or relays anything.
 
+mod buffer;
+mod conversation;
 mod desk;
+mod gate;
+mod pace;
 mod settings;
 pub mod tls;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::net::TcpListener;
+use rustls::ServerConfig;
+use smtp::server::reply::{self, Fixed};
+use smtp::server::{Access, Session};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 pub use desk::{Answer, Attempt, AuthRefused, Desk, Intake, Submission, TlsFacts};
 pub use settings::{ClientLimits, Door, NamedNetworks, NotPrivate, Settings};
+
+use conversation::{Client, Conversation};
+use gate::{Gate, Pass};
+use pace::Pace;
 
 /// Why a listener does not listen.
 #[derive(Debug, thiserror::Error)]
@@ -40,13 +56,18 @@ pub enum ListenError {
 /// count of who is there.
 pub struct Reception {
     desk: Arc<dyn Desk>,
-    settings: Settings,
+    hostname: String,
+    session: smtp::server::Limits,
+    limits: Arc<ClientLimits>,
+    gate: Arc<Gate>,
 }
 
 impl Reception {
     /// A reception that brings clients to `desk`.
     pub fn new(desk: Arc<dyn Desk>, settings: Settings) -> Arc<Self> {
-        Arc::new(Self { desk, settings })
+        let Settings { hostname, session, clients } = settings;
+        let gate = Gate::new(&clients);
+        Arc::new(Self { desk, hostname, session, limits: Arc::new(clients), gate })
     }
 
     /// Listens on `address`; port 0 takes a free one.
@@ -69,6 +90,10 @@ pub struct Listener {
     door: Door,
 }
 
+/// After an error of `accept`: no descriptors are left, most likely, and
+/// trying again at once would only burn time.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
 impl Listener {
     /// Where it listens, with the real port.
     pub fn address(&self) -> SocketAddr {
@@ -78,7 +103,123 @@ impl Listener {
     /// Takes clients until `stop` holds true, then no new ones; returns when
     /// messages under way have ended, or after [`ClientLimits::stop_grace`].
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
-        let _ = (&self.reception.desk, &self.reception.settings, &self.socket, &self.door);
-        let _ = stop.wait_for(|stopped| *stopped).await;
+        let signal = stop.clone();
+        let mut visits = JoinSet::new();
+        loop {
+            tokio::select! {
+                _ = stop.wait_for(|stopped| *stopped) => break,
+                _ = visits.join_next(), if !visits.is_empty() => {}
+                accepted = self.socket.accept() => match accepted {
+                    Ok((stream, peer)) => self.receive(stream, peer.ip().to_canonical(), signal.clone(), &mut visits),
+                    Err(error) => {
+                        tracing::warn!(%error, "can't take a connection");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+            }
+        }
+        drop(self.socket);
+        let ended = async { while visits.join_next().await.is_some() {} };
+        if timeout(self.reception.limits.stop_grace, ended).await.is_err() {
+            tracing::warn!(connections = visits.len(), "closing connections that did not end in time");
+        }
     }
+
+    fn receive(&self, stream: TcpStream, peer: IpAddr, stop: watch::Receiver<bool>, visits: &mut JoinSet<()>) {
+        let pass = match self.reception.gate.enter(peer, matches!(self.door, Door::Named(_)), std::time::Instant::now())
+        {
+            Ok(pass) => pass,
+            Err(refusal) => return self.turn_away(&stream, peer, refusal),
+        };
+        let visit = Visit { reception: self.reception.clone(), door: self.door.clone(), peer, stop, _pass: pass };
+        visits.spawn(visit.run(stream));
+    }
+
+    /// Says why, if that takes no time: who is too many gets no task, no
+    /// handshake and no memory.
+    fn turn_away(&self, stream: &TcpStream, peer: IpAddr, refusal: Fixed) {
+        tracing::debug!(%peer, "turned away");
+        if !matches!(self.door, Door::ImplicitTls(_)) {
+            let mut line = Vec::new();
+            reply::write(&refusal.into(), &mut line);
+            let _ = stream.try_write(&line);
+        }
+    }
+}
+
+/// One client's connection from its first byte to its last.
+struct Visit {
+    reception: Arc<Reception>,
+    door: Door,
+    peer: IpAddr,
+    stop: watch::Receiver<bool>,
+    _pass: Pass,
+}
+
+impl Visit {
+    async fn run(self, stream: TcpStream) {
+        let peer = self.peer;
+        if let Err(error) = self.converse(stream).await {
+            tracing::debug!(%peer, %error, "connection lost");
+        }
+    }
+
+    async fn converse(self, stream: TcpStream) -> io::Result<()> {
+        // Replies are written whole; waiting for more to send only delays them.
+        stream.set_nodelay(true)?;
+        match self.door.clone() {
+            Door::StartTls(config) => {
+                let mut client = self.client(Access::StartTls);
+                let Some((asked, stream)) = Conversation::new(&mut client, stream).begin().await? else {
+                    return Ok(());
+                };
+                let stream = handshake(config, stream, &mut client).await?;
+                client.session.tls_started(asked);
+                Conversation::new(&mut client, stream).go_on().await?;
+            }
+            Door::ImplicitTls(config) => {
+                let mut client = self.client(Access::Login);
+                let stream = handshake(config, stream, &mut client).await?;
+                Conversation::new(&mut client, stream).begin().await?;
+            }
+            Door::Named(networks) => {
+                let mut client = self.client(Access::Open);
+                client.sender = networks.sender_at(self.peer).cloned();
+                match client.sender {
+                    Some(_) => drop(Conversation::new(&mut client, stream).begin().await?),
+                    None => Conversation::new(&mut client, stream).send_away(reply::NOT_NAMED).await?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn client(&self, access: Access) -> Client {
+        let reception = &self.reception;
+        Client {
+            desk: reception.desk.clone(),
+            limits: reception.limits.clone(),
+            session: Session::new(reception.hostname.as_str(), access, reception.session.clone()),
+            peer: self.peer,
+            sender: None,
+            tls: None,
+            pace: Pace::new(&reception.limits, Instant::now()),
+            stop: self.stop.clone(),
+        }
+    }
+}
+
+async fn handshake(
+    config: Arc<ServerConfig>,
+    stream: TcpStream,
+    client: &mut Client,
+) -> io::Result<TlsStream<TcpStream>> {
+    let handshake = timeout(client.limits.handshake_timeout, TlsAcceptor::from(config).accept(stream));
+    let stream = tokio::select! {
+        stream = handshake => stream??,
+        _ = client.stop.wait_for(|stopped| *stopped) => return Err(io::ErrorKind::ConnectionAborted.into()),
+    };
+    client.tls = TlsFacts::of(stream.get_ref().1);
+    client.pace.progressed(Instant::now());
+    Ok(stream)
 }

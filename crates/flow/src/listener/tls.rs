@@ -1,10 +1,23 @@
 //! The server side of TLS: versions and suites that are allowed, and
 //! certificates that are read from PEM files and read again when they change.
+//!
+//! Standards: SP 800-52r2 (TLS 1.2 with ECDHE and AEAD, TLS 1.3; nothing
+//! else), RFC 7468 (PEM). Handshakes look at the files at most once a second;
+//! what can't be used is told in the log, and the old certificate stays.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustls::ServerConfig;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::server::{ClientHello, ResolvesServerCert, ServerSessionMemoryCache};
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::pem::{self, PemObject};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use zeroize::Zeroizing;
 
 /// Where a certificate chain and its key lie, as PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +28,7 @@ pub struct CertificateFiles {
     pub key: PathBuf,
 }
 
-/// Why there is no TLS.
+/// Why there is no TLS. All of it is the operator's.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file can't be read.
@@ -27,11 +40,191 @@ pub enum TlsError {
         #[source]
         cause: std::io::Error,
     },
+    /// A file is no PEM, or not of the right kind.
+    #[error("{path} holds no usable PEM")]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// What the reader says.
+        #[source]
+        cause: pem::Error,
+    },
+    /// The key can't be used, or is not that of the certificate.
+    #[error("the key in {key} does not serve the certificate in {chain}")]
+    Key {
+        /// The file with the certificate.
+        chain: PathBuf,
+        /// The file with the key.
+        key: PathBuf,
+        /// What rustls says.
+        #[source]
+        cause: rustls::Error,
+    },
+    /// The versions and suites fit no configuration.
+    #[error("TLS can't be configured")]
+    Configuration(#[source] rustls::Error),
 }
 
 /// The configuration of a listener that shows the certificate of `files`, and
 /// a newer one once the files change. `alpn` names protocols of HTTP (`h2`).
 pub fn server_config(files: CertificateFiles, alpn: &[&str]) -> Result<Arc<ServerConfig>, TlsError> {
-    let _ = alpn;
-    Err(TlsError::Read { path: files.chain, cause: std::io::ErrorKind::NotFound.into() })
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let certificates = Certificates::read(files, provider.clone())?;
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .map_err(TlsError::Configuration)?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(certificates));
+    config.session_storage = ServerSessionMemoryCache::new(4_096);
+    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    Ok(Arc::new(config))
+}
+
+/// How often the files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The certificate of some files as they are now.
+#[derive(Debug)]
+struct Certificates {
+    files: CertificateFiles,
+    provider: Arc<CryptoProvider>,
+    shown: Mutex<Shown>,
+}
+
+#[derive(Debug)]
+struct Shown {
+    key: Arc<CertifiedKey>,
+    stamps: Stamps,
+    looked: Instant,
+}
+
+/// What changes when a file does, renamed and linked ones too. None where
+/// there is no file.
+type Stamps = [Option<(u64, u64, i64, i64, i64, i64)>; 2];
+
+impl Certificates {
+    fn read(files: CertificateFiles, provider: Arc<CryptoProvider>) -> Result<Self, TlsError> {
+        let stamps = stamps(&files);
+        let key = Arc::new(load(&files, &provider)?);
+        let shown = Mutex::new(Shown { key, stamps, looked: Instant::now() });
+        Ok(Self { files, provider, shown })
+    }
+
+    fn current(&self, now: Instant) -> Arc<CertifiedKey> {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.saturating_duration_since(shown.looked) >= LOOK_EVERY {
+            shown.looked = now;
+            self.look(&mut shown);
+        }
+        shown.key.clone()
+    }
+
+    /// Takes what the files hold if they changed. Chain and key are two files,
+    /// so between the two writes they don't fit: the second change is seen too.
+    fn look(&self, shown: &mut Shown) {
+        let stamps = stamps(&self.files);
+        if stamps == shown.stamps {
+            return;
+        }
+        shown.stamps = stamps;
+        match load(&self.files, &self.provider) {
+            Ok(key) => {
+                shown.key = Arc::new(key);
+                tracing::info!(chain = %self.files.chain.display(), "certificate reloaded");
+            }
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                tracing::error!(%error, cause, "changed certificate files are of no use; the old certificate stays");
+            }
+        }
+    }
+}
+
+impl ResolvesServerCert for Certificates {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.current(Instant::now()))
+    }
+}
+
+fn load(files: &CertificateFiles, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
+    let pem = |path: &Path| {
+        let path = path.to_owned();
+        move |cause| TlsError::Pem { path, cause }
+    };
+    let chain = read(&files.chain)?;
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(&chain).collect::<Result<_, _>>().map_err(pem(&files.chain))?;
+    if chain.is_empty() {
+        return Err(pem(&files.chain)(pem::Error::NoItemsFound));
+    }
+    let key = PrivateKeyDer::from_pem_slice(&read(&files.key)?).map_err(pem(&files.key))?;
+    CertifiedKey::from_der(chain, key, provider).map_err(|cause| TlsError::Key {
+        chain: files.chain.clone(),
+        key: files.key.clone(),
+        cause,
+    })
+}
+
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {
+    let read = std::fs::read(path).map_err(|cause| TlsError::Read { path: path.to_owned(), cause })?;
+    Ok(Zeroizing::new(read))
+}
+
+fn stamps(files: &CertificateFiles) -> Stamps {
+    let stamp = |path: &Path| {
+        let file: Metadata = std::fs::metadata(path).ok()?;
+        Some((file.ino(), file.len(), file.mtime(), file.mtime_nsec(), file.ctime(), file.ctime_nsec()))
+    };
+    [stamp(&files.chain), stamp(&files.key)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(folder: &Path, name: &str) -> CertificateFiles {
+        let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+        let files = CertificateFiles { chain: folder.join("chain.pem"), key: folder.join("key.pem") };
+        std::fs::write(&files.chain, made.cert.pem()).unwrap();
+        std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+        files
+    }
+
+    fn certificates(files: &CertificateFiles) -> Result<Certificates, TlsError> {
+        Certificates::read(files.clone(), Arc::new(aws_lc_rs::default_provider()))
+    }
+
+    #[test]
+    fn a_changed_certificate_is_shown_and_a_broken_one_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = write(folder.path(), "a.example");
+        let certificates = certificates(&files).unwrap();
+        let start = Instant::now();
+        let first = certificates.current(start);
+
+        write(folder.path(), "b.example");
+        assert_eq!(certificates.current(start).cert, first.cert, "not looked at again within a second");
+        let second = certificates.current(start + Duration::from_secs(5));
+        assert_ne!(second.cert, first.cert);
+
+        std::fs::write(&files.key, "broken").unwrap();
+        assert_eq!(certificates.current(start + Duration::from_secs(10)).cert, second.cert);
+        std::fs::remove_file(&files.chain).unwrap();
+        assert_eq!(certificates.current(start + Duration::from_secs(15)).cert, second.cert);
+
+        write(folder.path(), "c.example");
+        assert_ne!(certificates.current(start + Duration::from_secs(20)).cert, second.cert);
+    }
+
+    #[test]
+    fn what_is_no_certificate_or_key_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = write(folder.path(), "a.example");
+        let missing = CertificateFiles { chain: folder.path().join("none"), ..files.clone() };
+        assert!(matches!(certificates(&missing), Err(TlsError::Read { .. })));
+        let swapped = CertificateFiles { chain: files.key.clone(), key: files.chain.clone() };
+        assert!(matches!(certificates(&swapped), Err(TlsError::Pem { .. })));
+        let other = tempfile::tempdir().unwrap();
+        let key = write(other.path(), "b.example").key;
+        assert!(matches!(certificates(&CertificateFiles { key, ..files }), Err(TlsError::Key { .. })));
+    }
 }

@@ -205,7 +205,7 @@ pub(super) fn write_fixed(fixed: Fixed, out: &mut Vec<u8>) {
 
 /// Writes a reply of the journey: a line for each line of its text, each with
 /// the enhanced code, and no byte that a client could take for a line of ours.
-pub(super) fn write(reply: &Reply, out: &mut Vec<u8>) {
+pub fn write(reply: &Reply, out: &mut Vec<u8>) {
     let mut lines = reply.text.split('\n').peekable();
     while let Some(line) = lines.next() {
         let parting = if lines.peek().is_some() { '-' } else { ' ' };

@@ -1,0 +1,270 @@
+//! One client over one stream: reads, writes, and answers the session from
+//! the desk.
+//!
+//! A conversation before STARTTLS and the one after it are two: no buffer of
+//! the first is seen by the second.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use identity::Sender;
+use mail::Reply;
+use smtp::server::reply::{self, Fixed};
+use smtp::server::{BeginAsked, Event, FinishAsked, LoginAsked, SenderAsked, Session, StartTlsAsked};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::buffer::Buffer;
+use super::pace::Pace;
+use super::{Attempt, AuthRefused, ClientLimits, Desk, Intake, Submission, TlsFacts};
+
+/// What is known of a client, whatever stream it is on.
+pub(super) struct Client {
+    pub desk: Arc<dyn Desk>,
+    pub limits: Arc<ClientLimits>,
+    pub session: Session,
+    pub peer: IpAddr,
+    pub sender: Option<Sender>,
+    pub tls: Option<TlsFacts>,
+    pub pace: Pace,
+    pub stop: watch::Receiver<bool>,
+}
+
+/// A client on a stream.
+pub(super) struct Conversation<'c, S> {
+    client: &'c mut Client,
+    stream: S,
+    out: Vec<u8>,
+    intake: Option<Box<dyn Intake>>,
+}
+
+/// How long a client that was sent away may take to read why.
+const LINGER: Duration = Duration::from_secs(2);
+/// Replies are written once there are so many, even if more input waits.
+const OUT_BYTES_MAX: usize = 16 * 1024;
+
+impl<'c, S: AsyncRead + AsyncWrite + Unpin> Conversation<'c, S> {
+    pub(super) fn new(client: &'c mut Client, stream: S) -> Self {
+        Self { client, stream, out: Vec::with_capacity(512), intake: None }
+    }
+
+    /// Greets the client, then goes on as [`go_on`](Self::go_on).
+    pub(super) async fn begin(mut self) -> io::Result<Option<(StartTlsAsked, S)>> {
+        self.client.session.greet(&mut self.out);
+        self.go_on().await
+    }
+
+    /// Says why the client is not served.
+    pub(super) async fn send_away(mut self, refusal: Fixed) -> io::Result<()> {
+        self.client.session.cut_off(refusal, &mut self.out);
+        self.go_on().await.map(drop)
+    }
+
+    /// Converses until the client goes or is sent away, or the stream is to be
+    /// handed to TLS.
+    pub(super) async fn go_on(mut self) -> io::Result<Option<(StartTlsAsked, S)>> {
+        let mut buffer = Buffer::new();
+        loop {
+            let step = self.client.session.advance(buffer.unread(), &mut self.out);
+            let consumed = step.consumed;
+            match step.event {
+                Event::Input => {
+                    buffer.consume(consumed);
+                    if !self.await_input(&mut buffer).await? {
+                        return Ok(None);
+                    }
+                    continue;
+                }
+                Event::StartTls(asked) => {
+                    self.flush().await?;
+                    return Ok(Some((asked, self.stream)));
+                }
+                Event::Close => {
+                    self.intake = None;
+                    self.flush().await?;
+                    self.linger().await;
+                    return Ok(None);
+                }
+                Event::Login(asked) => {
+                    buffer.wipe(consumed);
+                    self.login(asked).await;
+                }
+                Event::Content(content) => {
+                    self.content(content).await;
+                    buffer.consume(consumed);
+                }
+                Event::Sender(asked) => {
+                    buffer.consume(consumed);
+                    self.sender(asked).await;
+                }
+                Event::Begin(asked) => {
+                    buffer.consume(consumed);
+                    self.begin_message(asked).await;
+                }
+                Event::Finish(asked) => {
+                    buffer.consume(consumed);
+                    self.finish(asked).await;
+                }
+                Event::Abandon => {
+                    buffer.consume(consumed);
+                    self.intake = None;
+                }
+            }
+            self.client.pace.progressed(Instant::now());
+            if self.out.len() > OUT_BYTES_MAX {
+                self.flush().await?;
+            }
+        }
+    }
+
+    /// Gives the client its replies and waits for what it says next. False if
+    /// it says nothing more.
+    async fn await_input(&mut self, buffer: &mut Buffer) -> io::Result<bool> {
+        let client = &mut *self.client;
+        let now = Instant::now();
+        if !self.out.is_empty() {
+            client.pace.progressed(now);
+        }
+        let in_message = client.session.is_in_content() || client.session.is_taking_message();
+        client.pace.in_message(in_message, now);
+        if !in_message {
+            buffer.shrink();
+        }
+        self.flush().await?;
+        loop {
+            let client = &mut *self.client;
+            // A message under way is awaited; the desk may then still take it.
+            let stopping = *client.stop.borrow_and_update() || client.stop.has_changed().is_err();
+            if stopping && client.session.dismiss(reply::STOPPING, &mut self.out) {
+                return Ok(true);
+            }
+            let deadline = client.pace.deadline(client.session.is_recognised(), &client.limits);
+            let read = timeout_at(deadline, buffer.fill(&mut self.stream));
+            let read = tokio::select! {
+                biased;
+                read = read => read,
+                _ = client.stop.changed(), if !stopping => continue,
+            };
+            return match read {
+                Ok(Ok(0)) => Ok(false),
+                Ok(Ok(bytes)) if client.pace.received(bytes, &client.limits, Instant::now()) => Ok(true),
+                Ok(Err(error)) => Err(error),
+                Ok(Ok(_)) | Err(_) => {
+                    self.cut_off(reply::TIMEOUT);
+                    Ok(true)
+                }
+            };
+        }
+    }
+
+    /// The client is too slow: what it had begun is lost to it.
+    fn cut_off(&mut self, farewell: Fixed) {
+        self.intake = None;
+        self.client.session.cut_off(farewell, &mut self.out);
+    }
+
+    async fn login(&mut self, mut asked: LoginAsked) {
+        let attempt = Attempt {
+            login: std::mem::take(&mut asked.login),
+            password: std::mem::take(&mut asked.password),
+            peer: self.client.peer,
+        };
+        let verdict = match self.client.desk.authenticate(attempt).await {
+            Ok(sender) => {
+                self.client.sender = Some(sender);
+                Ok(())
+            }
+            Err(refused) => {
+                tracing::info!(peer = %self.client.peer, %refused, "login refused");
+                Err(login_reply(refused))
+            }
+        };
+        self.client.session.login_checked(asked, verdict, &mut self.out);
+    }
+
+    async fn sender(&mut self, asked: SenderAsked) {
+        let client = &mut *self.client;
+        let verdict = match (&client.sender, asked.address()) {
+            (None, _) => Err(reply::FAULT.into()),
+            (Some(sender), Some(from)) if !sender.may_send_as(from) => Err(reply::SENDER_NOT_YOURS.into()),
+            (Some(sender), from) => client.desk.allows(sender, from).await,
+        };
+        client.session.sender_checked(asked, verdict, &mut self.out);
+    }
+
+    async fn begin_message(&mut self, asked: BeginAsked) {
+        let verdict = match &self.client.sender {
+            Some(sender) => self.client.desk.begin(self.submission(sender.clone(), &asked)).await,
+            None => Err(reply::FAULT.into()),
+        };
+        let verdict = verdict.map(|intake| self.intake = Some(intake));
+        self.client.session.begun(asked, verdict, &mut self.out);
+    }
+
+    fn submission(&self, sender: Sender, asked: &BeginAsked) -> Submission {
+        let transaction = &asked.transaction;
+        Submission {
+            sender,
+            envelope: transaction.envelope.clone(),
+            helo: self.client.session.helo().to_owned(),
+            peer: self.client.peer,
+            tls: self.client.tls.clone(),
+            with: self.client.session.with(transaction.envelope.smtputf8),
+            body: transaction.body,
+            declared_bytes: transaction.declared_bytes,
+        }
+    }
+
+    async fn content(&mut self, content: &[u8]) {
+        let Some(intake) = &mut self.intake else { return };
+        if let Err(refusal) = intake.push(content).await {
+            self.intake = None;
+            self.client.session.refuse_content(refusal);
+        }
+    }
+
+    async fn finish(&mut self, asked: FinishAsked) {
+        let verdict = match self.intake.take() {
+            Some(intake) => intake.finish().await,
+            None => Reply::from(reply::FAULT),
+        };
+        self.client.session.finished(asked, &verdict, &mut self.out);
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        let write = async {
+            self.stream.write_all(&self.out).await?;
+            self.stream.flush().await
+        };
+        timeout(self.client.limits.data_timeout, write).await??;
+        self.out.clear();
+        Ok(())
+    }
+
+    /// Closes so that the client reads the last reply: a socket that is closed
+    /// over unread input resets the connection, and the reply is lost with it.
+    async fn linger(&mut self) {
+        let drain = async {
+            let mut unread = [0; 4096];
+            self.stream.shutdown().await?;
+            while self.stream.read(&mut unread).await? > 0 {}
+            io::Result::Ok(())
+        };
+        // Whatever goes wrong now, the client has been told all there is.
+        let _ = timeout(LINGER, drain).await;
+    }
+}
+
+fn login_reply(refused: AuthRefused) -> Fixed {
+    match refused {
+        AuthRefused::Wrong => reply::LOGIN_WRONG,
+        AuthRefused::Busy | AuthRefused::Unavailable => reply::LOGIN_LATER,
+        AuthRefused::TooMany => reply::LOGIN_TOO_OFTEN,
+    }
+}

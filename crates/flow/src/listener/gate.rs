@@ -1,0 +1,168 @@
+//! How many clients are served at a time, in all and from one address, and
+//! how often an address may come.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use smtp::server::reply::{self, Fixed};
+
+use super::ClientLimits;
+
+/// Counts clients. A client of many addresses is one: an IPv6 host has a /64.
+pub(super) struct Gate {
+    connections_max: usize,
+    per_address_max: usize,
+    per_minute_max: u32,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    connections: usize,
+    addresses: HashMap<IpAddr, Visits>,
+    /// When addresses without a connection were last forgotten.
+    swept: Option<Instant>,
+}
+
+struct Visits {
+    connections: usize,
+    minute_began: Instant,
+    in_minute: u32,
+}
+
+/// A client's place, given back when dropped.
+pub(super) struct Pass {
+    gate: Arc<Gate>,
+    address: IpAddr,
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+impl Gate {
+    pub(super) fn new(limits: &ClientLimits) -> Arc<Self> {
+        Arc::new(Self {
+            connections_max: limits.connections_max,
+            per_address_max: limits.connections_per_address_max,
+            per_minute_max: limits.connections_per_minute_max,
+            counts: Mutex::default(),
+        })
+    }
+
+    /// A place for a client from `peer`, or the reply that sends it away.
+    /// A named network is not asked how often it comes.
+    pub(super) fn enter(self: &Arc<Self>, peer: IpAddr, named: bool, now: Instant) -> Result<Pass, Fixed> {
+        let address = network_of(peer);
+        let counts = &mut *self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.sweep(now);
+        if counts.connections >= self.connections_max {
+            return Err(reply::TOO_MANY_CLIENTS);
+        }
+        let visits =
+            counts.addresses.entry(address).or_insert(Visits { connections: 0, minute_began: now, in_minute: 0 });
+        if now.saturating_duration_since(visits.minute_began) >= MINUTE {
+            visits.minute_began = now;
+            visits.in_minute = 0;
+        }
+        visits.in_minute = visits.in_minute.saturating_add(1);
+        let too_often = !named && visits.in_minute > self.per_minute_max;
+        if too_often || visits.connections >= self.per_address_max {
+            return Err(reply::TOO_MANY_FROM_ADDRESS);
+        }
+        visits.connections += 1;
+        counts.connections += 1;
+        Ok(Pass { gate: self.clone(), address })
+    }
+}
+
+impl Counts {
+    /// Once a minute: an address that is gone for a minute is forgotten.
+    fn sweep(&mut self, now: Instant) {
+        if self.swept.is_some_and(|swept| now.saturating_duration_since(swept) < MINUTE) {
+            return;
+        }
+        self.swept = Some(now);
+        let is_recent = |visits: &Visits| now.saturating_duration_since(visits.minute_began) < MINUTE;
+        self.addresses.retain(|_, visits| visits.connections > 0 || is_recent(visits));
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        let mut counts = self.gate.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.connections = counts.connections.saturating_sub(1);
+        if let Some(visits) = counts.addresses.get_mut(&self.address) {
+            visits.connections = visits.connections.saturating_sub(1);
+        }
+    }
+}
+
+fn network_of(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gate(connections: usize, per_address: usize, per_minute: u32) -> Arc<Gate> {
+        Gate::new(&ClientLimits {
+            connections_max: connections,
+            connections_per_address_max: per_address,
+            connections_per_minute_max: per_minute,
+            ..ClientLimits::default()
+        })
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn places_are_given_back() {
+        let gate = gate(2, 2, 100);
+        let now = Instant::now();
+        let first = gate.enter(ip("192.0.2.1"), false, now).unwrap_or_else(|_| panic!());
+        let _second = gate.enter(ip("192.0.2.2"), false, now).unwrap_or_else(|_| panic!());
+        assert!(gate.enter(ip("192.0.2.3"), false, now).is_err());
+        drop(first);
+        assert!(gate.enter(ip("192.0.2.3"), false, now).is_ok());
+    }
+
+    #[test]
+    fn an_address_has_its_share_and_an_ipv6_host_has_one_address() {
+        let gate = gate(10, 1, 100);
+        let now = Instant::now();
+        let _first = gate.enter(ip("2001:db8::1"), false, now);
+        assert!(gate.enter(ip("2001:db8::2"), false, now).is_err());
+        assert!(gate.enter(ip("2001:db8:0:1::2"), false, now).is_ok());
+        let _mapped = gate.enter(ip("::ffff:192.0.2.1"), false, now);
+        assert!(gate.enter(ip("192.0.2.1"), false, now).is_err());
+    }
+
+    #[test]
+    fn an_address_may_come_so_often_a_minute() {
+        let gate = gate(10, 10, 2);
+        let now = Instant::now();
+        let peer = ip("192.0.2.1");
+        assert!(gate.enter(peer, false, now).is_ok() && gate.enter(peer, false, now).is_ok());
+        assert!(gate.enter(peer, false, now).is_err());
+        assert!(gate.enter(peer, true, now).is_ok(), "a named network comes as often as it likes");
+        assert!(gate.enter(peer, false, now + MINUTE).is_ok());
+    }
+
+    #[test]
+    fn addresses_that_are_gone_are_forgotten() {
+        let gate = gate(10, 10, 10);
+        let now = Instant::now();
+        for last in 0..200u8 {
+            let _ = gate.enter(IpAddr::from([192, 0, 2, last]), false, now);
+        }
+        let _ = gate.enter(ip("198.51.100.1"), false, now + MINUTE * 2);
+        assert_eq!(gate.counts.lock().unwrap().addresses.len(), 1);
+    }
+}
