@@ -16,7 +16,7 @@
 use aws_lc_rs::aead::{Aad, LessSafeKey, NONCE_LEN, Nonce};
 use mail::Entropy;
 use mail::seam::random;
-use zeroize::Zeroizing;
+use zeroize::Zeroize;
 
 use crate::envelope::{Algorithm, gcm, header};
 use crate::error::VaultError;
@@ -34,8 +34,9 @@ pub struct BodySealer {
     key: LessSafeKey,
     aad: Vec<u8>,
     /// What is not yet sealed: at most one chunk, since only the end of the
-    /// body tells which chunk is the last.
-    waiting: Zeroizing<Vec<u8>>,
+    /// body tells which chunk is the last. Sealing writes over it; it never
+    /// grows beyond its first room, so that no copy is left behind.
+    waiting: Vec<u8>,
     chunk: u32,
     /// The header until the first chunk carries it out.
     open: Option<[u8; OPEN_BYTES]>,
@@ -48,7 +49,7 @@ impl BodySealer {
         let (head, tail) = open.split_at_mut(OPEN_BYTES - SALT_BYTES);
         head.copy_from_slice(&header(Algorithm::Body, id));
         tail.copy_from_slice(&salt);
-        let waiting = Zeroizing::new(Vec::with_capacity(CHUNK_BYTES));
+        let waiting = Vec::with_capacity(CHUNK_BYTES);
         Self { key: body_key(key, &salt, scope), aad: aad(&open, scope), waiting, chunk: 0, open: Some(open) }
     }
 
@@ -81,6 +82,13 @@ impl BodySealer {
         out.extend_from_slice(tag.as_ref());
         self.waiting.clear();
         self.chunk = self.chunk.checked_add(1).expect("a body has fewer than 2^32 chunks (256 TiB)");
+    }
+}
+
+/// A body that was given up leaves nothing clear.
+impl Drop for BodySealer {
+    fn drop(&mut self) {
+        self.waiting.as_mut_slice().zeroize();
     }
 }
 
