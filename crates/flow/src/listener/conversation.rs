@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::buffer::Buffer;
 use super::pace::Pace;
-use super::{Attempt, AuthRefused, ClientLimits, Desk, Intake, Submission, TlsFacts};
+use super::{Attempt, AuthRefused, ClientLimits, Desk, Intake, Submission, TlsFacts, stopped};
 
 /// What is known of a client, whatever stream it is on.
 pub(super) struct Client {
@@ -137,7 +137,7 @@ impl<'c, S: AsyncRead + AsyncWrite + Unpin> Conversation<'c, S> {
         loop {
             let client = &mut *self.client;
             // A message under way is awaited; the desk may then still take it.
-            let stopping = *client.stop.borrow_and_update() || client.stop.has_changed().is_err();
+            let stopping = *client.stop.borrow() || client.stop.has_changed().is_err();
             if stopping && client.session.dismiss(reply::STOPPING, &mut self.out) {
                 return Ok(true);
             }
@@ -146,7 +146,7 @@ impl<'c, S: AsyncRead + AsyncWrite + Unpin> Conversation<'c, S> {
             let read = tokio::select! {
                 biased;
                 read = read => read,
-                _ = client.stop.changed(), if !stopping => continue,
+                () = stopped(&mut client.stop), if !stopping => continue,
             };
             return match read {
                 Ok(Ok(0)) => Ok(false),

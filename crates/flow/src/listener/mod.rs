@@ -107,7 +107,7 @@ impl Listener {
         let mut visits = JoinSet::new();
         loop {
             tokio::select! {
-                _ = stop.wait_for(|stopped| *stopped) => break,
+                () = stopped(&mut stop) => break,
                 _ = visits.join_next(), if !visits.is_empty() => {}
                 accepted = self.socket.accept() => match accepted {
                     Ok((stream, peer)) => self.receive(stream, peer.ip().to_canonical(), signal.clone(), &mut visits),
@@ -217,9 +217,14 @@ async fn handshake(
     let handshake = timeout(client.limits.handshake_timeout, TlsAcceptor::from(config).accept(stream));
     let stream = tokio::select! {
         stream = handshake => stream??,
-        _ = client.stop.wait_for(|stopped| *stopped) => return Err(io::ErrorKind::ConnectionAborted.into()),
+        () = stopped(&mut client.stop) => return Err(io::ErrorKind::ConnectionAborted.into()),
     };
     client.tls = TlsFacts::of(stream.get_ref().1);
     client.pace.progressed(Instant::now());
     Ok(stream)
+}
+
+/// Waits for the stop; who could give it and is gone has stopped too.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stopped| *stopped).await;
 }
