@@ -68,7 +68,7 @@ pub(crate) enum Spooled {
 }
 
 /// A body that waits outside memory and is removed when dropped, unless kept.
-pub(crate) trait Spool: Send + std::fmt::Debug {
+pub(crate) trait Spool: Send + Sync + std::fmt::Debug {
     /// Its message is durable: it stays.
     fn keep(&mut self);
 }

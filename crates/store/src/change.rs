@@ -27,6 +27,15 @@ pub(crate) enum Answer {
     Count(usize),
 }
 
+impl Answer {
+    pub(crate) fn count(self) -> usize {
+        match self {
+            Self::Done => 0,
+            Self::Count(count) => count,
+        }
+    }
+}
+
 impl Change {
     /// The bodies that it brings.
     pub(crate) fn bodies_mut(&mut self) -> impl Iterator<Item = (OrgId, &mut crate::Acceptance)> {
@@ -46,6 +55,12 @@ impl Change {
         let Self::Transition(transition) = self else { return 0 };
         let arrives = |write: &&Write| matches!(write, Write::Accept(_) | Write::Finish { .. } | Write::Retry { .. });
         transition.writes.iter().filter(arrives).count()
+    }
+
+    /// How many bodies it brings.
+    pub(crate) fn bodies(&self) -> usize {
+        let Self::Transition(transition) = self else { return 0 };
+        transition.writes.iter().filter(|write| matches!(write, Write::Accept(_))).count()
     }
 
     /// How many bytes of bodies it carries in memory.

@@ -38,6 +38,12 @@ pub enum StoreError {
         /// The newest one that this release knows.
         known: u32,
     },
+    /// The address of the database can't be used.
+    #[error("the address of the database can't be used: {why}")]
+    Address {
+        /// Why not.
+        why: &'static str,
+    },
     /// A file is damaged or missing: restore it from the backup.
     #[error("damaged data: {what}")]
     Corrupt {
@@ -74,6 +80,7 @@ impl StoreError {
             Self::DiskFull | Self::Locked { .. } | Self::Unavailable { .. } => true,
             Self::Conflict
             | Self::NewerSchema { .. }
+            | Self::Address { .. }
             | Self::Corrupt { .. }
             | Self::Closed
             | Self::Statement { .. } => false,
@@ -87,6 +94,7 @@ impl StoreError {
             Self::DiskFull => "insufficient system storage",
             Self::Locked { .. }
             | Self::NewerSchema { .. }
+            | Self::Address { .. }
             | Self::Corrupt { .. }
             | Self::Unavailable { .. }
             | Self::Closed

@@ -20,6 +20,7 @@ mod change;
 pub mod error;
 mod migrations;
 mod packed;
+mod postgres;
 pub mod row;
 mod sql;
 mod sqlite;
@@ -83,6 +84,5 @@ pub fn open_sqlite(dir: &Path, options: SqliteOptions) -> Result<Arc<dyn Store>,
 /// [`StoreError::Unavailable`] when it can't be reached,
 /// [`StoreError::NewerSchema`] as it says.
 pub async fn open_postgres(url: &str, options: PostgresOptions) -> Result<Arc<dyn Store>, StoreError> {
-    let _ = (url, options);
-    Err(StoreError::Closed)
+    Ok(Arc::new(postgres::PostgresStore::open(url, &options).await?))
 }

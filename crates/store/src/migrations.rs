@@ -12,13 +12,17 @@ pub(crate) struct Migration {
 pub(crate) const SQLITE: &[Migration] =
     &[Migration { number: 1, text: include_str!("../migrations/sqlite/0001-first.sql") }];
 
+/// For PostgreSQL.
+pub(crate) const POSTGRES: &[Migration] =
+    &[Migration { number: 1, text: include_str!("../migrations/postgres/0001-first.sql") }];
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn migrations_are_numbered_without_a_gap() {
-        for list in [SQLITE] {
+        for list in [SQLITE, POSTGRES] {
             let numbers: Vec<u32> = list.iter().map(|migration| migration.number).collect();
             assert_eq!(numbers, (1..=numbers.len() as u32).collect::<Vec<_>>());
         }

@@ -28,7 +28,9 @@ pub(crate) enum Param {
     Int(i64),
     Blob(Vec<u8>),
     Text(String),
+    /// Arrays, which only PostgreSQL knows.
     Ints(Vec<i64>),
+    Blobs(Vec<Vec<u8>>),
 }
 
 impl From<OrgId> for Param {
@@ -129,6 +131,9 @@ impl dyn Columns + '_ {
         self.array(column).map(ParcelId::from_bytes)
     }
 }
+
+/// What a health check writes.
+pub(crate) const TOUCH_PROBE: &str = "UPDATE probe SET count = count + 1 WHERE id = 1";
 
 /// The row of the health check.
 pub(crate) fn probe() -> Query<i64> {

@@ -2,12 +2,13 @@
 
 use mail::{MessageId, OrgId};
 
-use super::{Columns, Query};
+use super::{Columns, Param, Query};
 use crate::StoreError;
 use crate::packed;
 use crate::row::{JournalRow, RunRow};
 
 const OF_MESSAGE: &str = "SELECT id, message, at, entry FROM journal WHERE message = $1 AND org = $2 ORDER BY id";
+const SEVERAL: &str = "SELECT id, message, at, entry FROM journal WHERE org = $1 AND id = ANY ($2)";
 const ONE: &str = "SELECT id, message, at, entry FROM journal WHERE id = $1 AND org = $2";
 pub(crate) const APPEND_RUN: &str = "INSERT INTO run (org, first_position, first_journal, last_journal, journal_ids, \
      frontier, checkpoint, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
@@ -30,6 +31,16 @@ pub(crate) fn one(org: OrgId, id: i64) -> Query<JournalRow> {
     Query { sql: ONE, params: vec![id.into(), org.into()], read: row }
 }
 
+/// Rows by id, in any order (PostgreSQL only).
+pub(crate) fn several(org: OrgId, ids: Vec<i64>) -> Query<JournalRow> {
+    Query { sql: SEVERAL, params: vec![org.into(), Param::Ints(ids)], read: row }
+}
+
+/// Where runs from a position on begin, given [`run_holding`] it.
+pub(crate) fn first_run(holding: Option<RunRow>, position: u64) -> u64 {
+    holding.filter(|run| run.size_after() > position).map_or(position, |run| run.first_position)
+}
+
 pub(crate) fn runs_from(org: OrgId, position: u64, limit: usize) -> Query<RunRow> {
     Query { sql: RUNS_FROM, params: vec![org.into(), bounded(position), limit.into()], read: run }
 }
@@ -49,7 +60,7 @@ pub(crate) fn runs_about(org: OrgId, id: i64) -> Query<RunRow> {
     Query { sql: RUNS_ABOUT, params: vec![org.into(), id.into()], read: run }
 }
 
-fn bounded(position: u64) -> super::Param {
+fn bounded(position: u64) -> Param {
     i64::try_from(position).unwrap_or(i64::MAX).into()
 }
 

@@ -27,6 +27,9 @@ const COUNT_HELD: &str = "SELECT count(*) FROM message WHERE org = $1 AND state 
 const KEYS: &str = "SELECT m.message, k.wrapped_key FROM message m JOIN message_key k ON k.id = m.id \
      WHERE m.org = $1 AND m.message > $2 AND m.state <> 4 ORDER BY m.message LIMIT $3";
 
+pub(crate) const REWRAP_KEY: &str = "UPDATE message_key SET wrapped_key = $1 \
+     WHERE id = (SELECT id FROM message WHERE org = $2 AND message = $3) AND wrapped_key = $4";
+
 /// After every id: those of version 7 never have all bits set.
 const LAST: MessageId = MessageId::from_bytes([0xff; 16]);
 /// Before every id.

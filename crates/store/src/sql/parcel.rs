@@ -22,7 +22,7 @@ macro_rules! select_leased {
 }
 /// One parcel as a lease gives it.
 pub(crate) const LEASED: &str = select_leased!("WHERE p.parcel = $1");
-const LEASED_OF: &str = select_leased!("WHERE p.content_id = ANY ($1) ORDER BY p.due, p.org, p.parcel");
+const LEASED_OF: &str = select_leased!("WHERE p.parcel = ANY ($1) ORDER BY p.due, p.org, p.parcel");
 const OLDEST_DUE: &str = "SELECT min(due) FROM parcel WHERE state = 0 AND org = $1";
 const COUNT_WAITING: &str = "SELECT count(*) FROM parcel WHERE state = 0 AND org = $1";
 
@@ -46,9 +46,9 @@ pub(crate) fn leased(parcel: ParcelId) -> Query<Leased> {
     Query { sql: LEASED, params: vec![parcel.into()], read: leased_row }
 }
 
-/// The same of several, by the ids of their contents (PostgreSQL only).
-pub(crate) fn leased_of(contents: Vec<i64>) -> Query<Leased> {
-    Query { sql: LEASED_OF, params: vec![super::Param::Ints(contents)], read: leased_row }
+/// The same of several (PostgreSQL only).
+pub(crate) fn leased_of(parcels: Vec<Vec<u8>>) -> Query<Leased> {
+    Query { sql: LEASED_OF, params: vec![super::Param::Blobs(parcels)], read: leased_row }
 }
 
 fn row(row: &dyn Columns) -> Result<ParcelRow, StoreError> {

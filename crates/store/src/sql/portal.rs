@@ -17,6 +17,8 @@ macro_rules! select_link {
 }
 const LINK: &str = select_link!("WHERE l.org = $1 AND l.hash = $2");
 const LINKS: &str = select_link!("WHERE m.org = $1 AND m.message = $2 ORDER BY l.recipient, l.created_at, l.hash");
+pub(crate) const LINK_STATE: &str = "UPDATE link SET sealed = $1, expires_at = $2, version = version + 1 \
+     WHERE org = $3 AND hash = $4 AND version = $5";
 /// Keeps the best level and when it was last seen, and the level seen last.
 pub(crate) const SHOW_POSTURE: &str = "INSERT INTO posture (org, domain, best, best_at, last, last_at) \
      VALUES ($1, $2, $3, $4, $3, $4) ON CONFLICT (org, domain) DO UPDATE SET \

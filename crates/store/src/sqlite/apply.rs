@@ -30,8 +30,6 @@ const FINISH: &str = "UPDATE parcel SET state = $1 WHERE parcel = $2 AND org = $
 const RETRY: &str = "UPDATE parcel SET due = $1, attempts = attempts + 1 WHERE parcel = $2 AND org = $3 AND state = 0";
 const LINK: &str = "INSERT INTO link (org, hash, message_id, recipient, version, created_at, expires_at, sealed) \
      VALUES ($1, $2, $3, $4, 1, $5, $6, $7)";
-const LINK_STATE: &str = "UPDATE link SET sealed = $1, expires_at = $2, version = version + 1 \
-     WHERE org = $3 AND hash = $4 AND version = $5";
 /// In place, so that no copy of it stays in the page; see the migration.
 const ERASE_KEY: &str = "UPDATE message_key SET wrapped_key = zeroblob(length(wrapped_key)) WHERE id = $1 AND org = $2";
 const ERASED: &str = "UPDATE message SET state = 4 WHERE id = $1";
@@ -103,9 +101,10 @@ impl<'a> Group<'a> {
                 Ok(())
             }
             Write::Link(link) => self.link(org, link),
-            Write::LinkState { hash, expected_version, sealed, expires_at } => {
-                self.change(LINK_STATE, params![sealed, expires_at.as_microsecond(), org.0, hash, expected_version])
-            }
+            Write::LinkState { hash, expected_version, sealed, expires_at } => self.change(
+                sql::portal::LINK_STATE,
+                params![sealed, expires_at.as_microsecond(), org.0, hash, expected_version],
+            ),
             Write::Posture { domain, level, at } => {
                 self.change(sql::portal::SHOW_POSTURE, params![org.0, domain, level, at.as_microsecond()])
             }

@@ -11,13 +11,10 @@ use crate::StoreError;
 use crate::change::{Answer, Change};
 use crate::packed::pack_ids;
 use crate::row::{CredentialRow, OrgRow, RunRow};
-use crate::sql::{journal, org as sql};
+use crate::sql::{TOUCH_PROBE, journal, message, org as sql};
 
 const JOURNAL_BETWEEN: &str = "SELECT id FROM journal WHERE org = $1 AND id > $2 AND id <= $3 ORDER BY id";
 const LAST_SEQUENCED: &str = "SELECT coalesce(max(last_journal), 0) FROM run WHERE org = $1";
-const REWRAP_KEY: &str = "UPDATE message_key SET wrapped_key = $1 \
-     WHERE id = (SELECT id FROM message WHERE org = $2 AND message = $3) AND wrapped_key = $4";
-const PROBE: &str = "UPDATE probe SET count = count + 1 WHERE id = 1";
 
 /// Applies any change but a transition.
 pub(super) fn apply(group: &mut Group<'_>, change: &Change) -> Result<Answer, StoreError> {
@@ -35,12 +32,12 @@ pub(super) fn apply(group: &mut Group<'_>, change: &Change) -> Result<Answer, St
         Change::AppendRun { org, run } => append_run(group, *org, run),
         Change::RewrapKeys { org, keys } => {
             let mut count = 0;
-            for (message, expected, new) in keys {
-                count += group.execute(REWRAP_KEY, params![new, org.0, message.as_bytes(), expected])?;
+            for (id, expected, new) in keys {
+                count += group.execute(message::REWRAP_KEY, params![new, org.0, id.as_bytes(), expected])?;
             }
             Ok(Answer::Count(count))
         }
-        Change::Probe => done(group.change(PROBE, [])),
+        Change::Probe => done(group.change(TOUCH_PROBE, [])),
     }
 }
 

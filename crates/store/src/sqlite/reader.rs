@@ -93,7 +93,7 @@ impl ToSql for Param {
             Self::Int(value) => ToSqlOutput::Owned(Value::Integer(*value)),
             Self::Blob(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
             Self::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
-            Self::Ints(_) => return Err(rusqlite::Error::InvalidQuery),
+            Self::Ints(_) | Self::Blobs(_) => return Err(rusqlite::Error::InvalidQuery),
         })
     }
 }

@@ -215,8 +215,7 @@ impl Store for SqliteStore {
     fn runs(&self, org: OrgId, from_position: u64, limit: usize) -> Pending<'_, Vec<RunRow>> {
         self.read(move |reader| {
             let holding = reader.one(sql::journal::run_holding(org, from_position))?;
-            let first = holding.filter(|run| run.size_after() > from_position);
-            let from = first.map_or(from_position, |run| run.first_position);
+            let from = sql::journal::first_run(holding, from_position);
             reader.all(sql::journal::runs_from(org, from, limit))
         })
     }
@@ -242,12 +241,7 @@ impl Store for SqliteStore {
     }
 
     fn rewrap_keys(&self, org: OrgId, keys: Vec<(MessageId, Vec<u8>, Vec<u8>)>) -> Pending<'_, usize> {
-        Box::pin(async move {
-            match self.change(Change::RewrapKeys { org, keys }).await? {
-                Answer::Count(count) => Ok(count),
-                Answer::Done => Ok(0),
-            }
-        })
+        Box::pin(async move { self.change(Change::RewrapKeys { org, keys }).await.map(Answer::count) })
     }
 
     fn ready(&self) -> Pending<'_, ()> {

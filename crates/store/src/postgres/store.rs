@@ -1,0 +1,307 @@
+//! [`Store`] over the pool and the writer.
+
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use jiff::Timestamp;
+use mail::{MessageId, OrgId};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::open;
+use super::pool::Pool;
+use super::spool::BodySpool;
+use super::writer::{Job, Outcome, Writer};
+use crate::body::checksum_of;
+use crate::change::{Answer, Change};
+use crate::migrations::POSTGRES;
+use crate::row::{
+    CredentialRow, JournalRow, Leased, LinkRow, MessageRow, OrgRow, ParcelRow, PostureRow, QueueSummary, RunRow,
+};
+use crate::sql::{self, Query};
+use crate::{BodyRef, BodyWriter, Pending, PostgresOptions, Store, StoreError, Transition};
+
+const LEASE: &str = "WITH due AS (SELECT parcel FROM parcel \
+         WHERE state = 0 AND due <= $1 AND leased_until <= $1 ORDER BY due, org, parcel LIMIT $2 \
+         FOR UPDATE SKIP LOCKED) \
+     UPDATE parcel p SET leased_until = $3, leased_by = $4 FROM due WHERE p.parcel = due.parcel RETURNING p.parcel";
+const NEXT_DUE: &str = "SELECT min(due) FROM parcel WHERE state = 0 AND leased_until = 0";
+const NEXT_END: &str = "SELECT min(leased_until) FROM parcel WHERE state = 0 AND leased_until > 0";
+const UNSEQUENCED: &str = "SELECT j.id, j.message, j.at, j.entry FROM journal_pending p JOIN journal j ON j.id = p.id \
+     WHERE p.org = $1 ORDER BY p.id LIMIT $2";
+const BODY: &str = "SELECT bytes FROM body WHERE org = $1 AND message = $2 ORDER BY chunk";
+
+/// The store over PostgreSQL.
+pub(crate) struct PostgresStore {
+    pool: Arc<Pool>,
+    jobs: Mutex<Option<mpsc::UnboundedSender<Job>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    open_bodies: Arc<AtomicUsize>,
+    /// This node's name and what tells its runs apart.
+    owner: Arc<OnceLock<String>>,
+    instance: String,
+}
+
+impl PostgresStore {
+    pub(crate) async fn open(url: &str, options: &PostgresOptions) -> Result<Self, StoreError> {
+        let pool = Pool::new(open::config(url)?, options.connections);
+        let mut connection = pool.connect().await?;
+        open::migrate(&mut connection, POSTGRES).await?;
+        open::forget_bodies(&mut connection).await?;
+        let instance = open::instance(&mut connection).await?;
+        let (jobs, waiting) = mpsc::unbounded_channel();
+        let (open_bodies, owner) = (Arc::default(), Arc::default());
+        let writer = Writer {
+            pool: Arc::clone(&pool),
+            connection: Some(connection),
+            jobs: waiting,
+            open_bodies: Arc::clone(&open_bodies),
+            window: options.window,
+            owner: Arc::clone(&owner),
+        };
+        let writer = Mutex::new(Some(tokio::spawn(writer.serve())));
+        Ok(Self { pool, jobs: Mutex::new(Some(jobs)), writer, open_bodies, owner, instance })
+    }
+
+    fn all<T: Send + 'static>(&self, query: Query<T>) -> Pending<'_, Vec<T>> {
+        Box::pin(async move { self.pool.take().await?.all(query).await })
+    }
+
+    fn one<T: Send + 'static>(&self, query: Query<T>) -> Pending<'_, Option<T>> {
+        Box::pin(async move { self.pool.take().await?.one(query).await })
+    }
+
+    async fn changes(&self, changes: Vec<Change>) -> Outcome {
+        let (reply, outcome) = oneshot::channel();
+        let sent = locked(&self.jobs).as_ref().map(|jobs| jobs.send(Job { changes, reply }));
+        if !matches!(sent, Some(Ok(()))) {
+            return Err(StoreError::Closed);
+        }
+        outcome.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Makes one change and gives its answer.
+    async fn change(&self, change: Change) -> Result<Answer, StoreError> {
+        self.changes(vec![change]).await?.pop().ok_or(StoreError::Closed)?
+    }
+
+    fn done(&self, change: Change) -> Pending<'_, ()> {
+        Box::pin(async move { self.change(change).await.map(drop) })
+    }
+
+    /// All leases of a store have one owner, named for the node that asked
+    /// first.
+    fn owner(&self, node: &str) -> &str {
+        self.owner.get_or_init(|| format!("{node} {}", self.instance))
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn time(sql: &'static str) -> Query<Option<Timestamp>> {
+    Query { sql, params: vec![], read: |row| row.maybe_time(0) }
+}
+
+impl Store for PostgresStore {
+    fn commit(&self, transitions: Vec<Transition>) -> Pending<'_, Vec<Result<(), StoreError>>> {
+        Box::pin(async move {
+            let outcomes = self.changes(transitions.into_iter().map(Change::Transition).collect()).await?;
+            Ok(outcomes.into_iter().map(|outcome| outcome.map(drop)).collect())
+        })
+    }
+
+    fn new_body(&self, org: OrgId, message: MessageId) -> Box<dyn BodyWriter> {
+        Box::new(BodySpool::new(&self.pool, &self.open_bodies, org, message))
+    }
+
+    fn read_body(&self, org: OrgId, message: MessageId, body: &BodyRef) -> Pending<'_, Vec<u8>> {
+        let (length, checksum) = (body.length, body.checksum);
+        let query = Query { sql: BODY, params: vec![org.into(), message.into()], read: |row| row.blob(0) };
+        Box::pin(async move {
+            let bytes = self.all(query).await?.concat();
+            let mut found = checksum_of(org, message);
+            found.update(&bytes);
+            if bytes.len() as u64 != length || found.finalize() != checksum {
+                return Err(StoreError::corrupt(format!("the body of {message} is not what was written")));
+            }
+            Ok(bytes)
+        })
+    }
+
+    fn orgs(&self) -> Pending<'_, Vec<OrgRow>> {
+        self.all(sql::org::all())
+    }
+
+    fn ensure_org(&self, org: OrgRow) -> Pending<'_, OrgRow> {
+        Box::pin(async move {
+            let number = org.org;
+            self.change(Change::EnsureOrg(org)).await?;
+            self.one(sql::org::one(number)).await?.ok_or(StoreError::Conflict)
+        })
+    }
+
+    fn rewrap_org(&self, org: OrgId, wrapped_key: Vec<u8>) -> Pending<'_, ()> {
+        self.done(Change::RewrapOrg { org, wrapped_key })
+    }
+
+    fn secret(&self, org: OrgId, name: &str) -> Pending<'_, Option<Vec<u8>>> {
+        self.one(sql::org::secret(org, name))
+    }
+
+    fn put_secret(&self, org: OrgId, name: &str, sealed: Vec<u8>) -> Pending<'_, ()> {
+        self.done(Change::PutSecret { org, name: name.to_owned(), sealed })
+    }
+
+    fn credential(&self, org: OrgId, login: [u8; 32]) -> Pending<'_, Option<CredentialRow>> {
+        self.one(sql::org::credential(org, login))
+    }
+
+    fn put_credential(&self, org: OrgId, row: CredentialRow) -> Pending<'_, ()> {
+        self.done(Change::PutCredential { org, row })
+    }
+
+    fn keep_policy(&self, org: OrgId, hash: [u8; 32], text: &str) -> Pending<'_, ()> {
+        self.done(Change::KeepPolicy { org, hash, text: text.to_owned() })
+    }
+
+    fn policy(&self, org: OrgId, hash: [u8; 32]) -> Pending<'_, Option<String>> {
+        self.one(sql::org::policy(org, hash))
+    }
+
+    fn undecided(&self, org: OrgId, limit: usize) -> Pending<'_, Vec<MessageId>> {
+        self.all(sql::message::undecided(org, limit))
+    }
+
+    fn held(&self, org: OrgId, limit: usize) -> Pending<'_, Vec<MessageId>> {
+        self.all(sql::message::held(org, limit))
+    }
+
+    fn lease(&self, node: &str, now: Timestamp, until: Timestamp, limit: usize) -> Pending<'_, Vec<Leased>> {
+        let params = vec![now.into(), limit.into(), until.into(), self.owner(node).into()];
+        let lease = Query { sql: LEASE, params, read: |row| row.blob(0) };
+        Box::pin(async move {
+            let mut connection = self.pool.take().await?;
+            let parcels = connection.all(lease).await?;
+            if parcels.is_empty() { Ok(Vec::new()) } else { connection.all(sql::parcel::leased_of(parcels)).await }
+        })
+    }
+
+    fn next_due(&self) -> Pending<'_, Option<Timestamp>> {
+        Box::pin(async move {
+            let mut connection = self.pool.take().await?;
+            let due = connection.one(time(NEXT_DUE)).await?.flatten();
+            let end = connection.one(time(NEXT_END)).await?.flatten();
+            Ok([due, end].into_iter().flatten().min())
+        })
+    }
+
+    fn message(&self, org: OrgId, message: MessageId) -> Pending<'_, Option<MessageRow>> {
+        self.one(sql::message::one(org, message))
+    }
+
+    fn messages(&self, org: OrgId, before: Option<MessageId>, limit: usize) -> Pending<'_, Vec<MessageRow>> {
+        self.all(sql::message::newest(org, before, limit))
+    }
+
+    fn parcels(&self, org: OrgId, message: MessageId) -> Pending<'_, Vec<ParcelRow>> {
+        self.all(sql::parcel::of_message(org, message))
+    }
+
+    fn journal(&self, org: OrgId, message: MessageId) -> Pending<'_, Vec<JournalRow>> {
+        self.all(sql::journal::of_message(org, message))
+    }
+
+    fn link(&self, org: OrgId, hash: [u8; 32]) -> Pending<'_, Option<LinkRow>> {
+        self.one(sql::portal::link(org, hash))
+    }
+
+    fn links(&self, org: OrgId, message: MessageId) -> Pending<'_, Vec<LinkRow>> {
+        self.all(sql::portal::links(org, message))
+    }
+
+    fn posture(&self, org: OrgId, domain: [u8; 16]) -> Pending<'_, Option<PostureRow>> {
+        self.one(sql::portal::posture(org, domain))
+    }
+
+    fn queue(&self, org: OrgId) -> Pending<'_, QueueSummary> {
+        Box::pin(async move {
+            let mut connection = self.pool.take().await?;
+            Ok(QueueSummary {
+                waiting: connection.one(sql::parcel::count_waiting(org)).await?.unwrap_or(0),
+                oldest_due: connection.one(sql::parcel::oldest_due(org)).await?.flatten(),
+                held: connection.one(sql::message::count_held(org)).await?.unwrap_or(0),
+            })
+        })
+    }
+
+    fn unsequenced(&self, org: OrgId, limit: usize) -> Pending<'_, Vec<JournalRow>> {
+        self.all(Query { sql: UNSEQUENCED, params: vec![org.into(), limit.into()], read: sql::journal::row })
+    }
+
+    fn append_run(&self, org: OrgId, run: RunRow) -> Pending<'_, ()> {
+        self.done(Change::AppendRun { org, run })
+    }
+
+    fn runs(&self, org: OrgId, from_position: u64, limit: usize) -> Pending<'_, Vec<RunRow>> {
+        Box::pin(async move {
+            let mut connection = self.pool.take().await?;
+            let holding = connection.one(sql::journal::run_holding(org, from_position)).await?;
+            let from = sql::journal::first_run(holding, from_position);
+            connection.all(sql::journal::runs_from(org, from, limit)).await
+        })
+    }
+
+    fn last_run(&self, org: OrgId) -> Pending<'_, Option<RunRow>> {
+        self.one(sql::journal::last_run(org))
+    }
+
+    fn journal_rows(&self, org: OrgId, ids: &[i64]) -> Pending<'_, Vec<Option<JournalRow>>> {
+        let ids = ids.to_vec();
+        let query = sql::journal::several(org, ids.clone());
+        Box::pin(async move {
+            let rows = self.all(query).await?;
+            Ok(ids.into_iter().map(|id| rows.iter().find(|row| row.id == id).cloned()).collect())
+        })
+    }
+
+    fn run_of(&self, org: OrgId, journal: i64) -> Pending<'_, Option<RunRow>> {
+        let about = sql::journal::runs_about(org, journal);
+        Box::pin(async move { Ok(self.all(about).await?.into_iter().find(|run| run.journal_ids.contains(&journal))) })
+    }
+
+    fn keys(&self, org: OrgId, after: Option<MessageId>, limit: usize) -> Pending<'_, Vec<(MessageId, Vec<u8>)>> {
+        self.all(sql::message::keys(org, after, limit))
+    }
+
+    fn rewrap_keys(&self, org: OrgId, keys: Vec<(MessageId, Vec<u8>, Vec<u8>)>) -> Pending<'_, usize> {
+        Box::pin(async move { self.change(Change::RewrapKeys { org, keys }).await.map(Answer::count) })
+    }
+
+    fn ready(&self) -> Pending<'_, ()> {
+        Box::pin(async move {
+            self.change(Change::Probe).await?;
+            self.one(sql::probe()).await?.map(drop).ok_or_else(|| StoreError::corrupt("the row of the health check"))
+        })
+    }
+
+    fn close(&self) -> Pending<'_, ()> {
+        Box::pin(async move {
+            drop(locked(&self.jobs).take());
+            let writer = locked(&self.writer).take();
+            if let Some(writer) = writer {
+                writer.await.map_err(|_| StoreError::Closed)?;
+            }
+            self.pool.close();
+            Ok(())
+        })
+    }
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        // The writer ends by itself when its senders are gone.
+        self.pool.close();
+    }
+}

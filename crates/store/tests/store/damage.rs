@@ -1,0 +1,1 @@
+//! What damage does: a clear error, never a panic, never a wrong answer.

@@ -1,0 +1,13 @@
+//! What the store promises, on every engine.
+
+mod accept;
+mod damage;
+mod engines;
+mod group;
+mod journal;
+mod keys;
+mod make;
+mod opening;
+mod org;
+mod portal;
+mod queue;
