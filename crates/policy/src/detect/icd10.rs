@@ -31,10 +31,19 @@ pub(super) fn find(text: &Text<'_>, out: &mut Vec<Candidate>) {
             (true, true) if is_capital => 0.95,
             (true, true) => 0.75,
             _ if !is_capital => continue,
-            (true, false) if !is_otherwise => 0.75,
+            (true, false) if !is_otherwise && is_listed(text, &range) => 0.75,
             (false, true) if !is_otherwise && text.near(Word::Health, &range, 60, 40) => 0.7,
             _ => continue,
         };
         out.push(Candidate::new(Detector::Icd10, range, confidence, alphanumerics(found.as_str())));
     }
+}
+
+/// Three characters are a code only where codes are listed: between spaces and
+/// the marks of a list.
+fn is_listed(text: &Text<'_>, range: &std::ops::Range<usize>) -> bool {
+    let before = text.plain.get(..range.start).unwrap_or_default().chars().next_back();
+    let after = text.plain.get(range.end..).unwrap_or_default().chars().next();
+    before.is_none_or(|c| c.is_whitespace() || matches!(c, ',' | ';' | ':' | '(' | '[' | '/' | '|' | '"' | '=' | '-'))
+        && after.is_none_or(|c| c.is_whitespace() || matches!(c, ',' | ';' | '.' | ')' | ']' | '/' | '|' | '"' | '-'))
 }

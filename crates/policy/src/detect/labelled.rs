@@ -124,7 +124,8 @@ const MRN_WORDS: [&str; 26] = [
     "expediente",
     "historia clínica",
 ];
-const MRN_PATTERNS: [&str; 2] = ["[A-Za-z]{0,3}-?[0-9]{5,12}", "[0-9]{2,4}(?:-[0-9]{2,4}){1,3}"];
+const MRN_PATTERNS: [&str; 3] =
+    ["[A-Za-z]{0,4}-?(?:[0-9]{2,4}-)?[0-9]{5,12}", "[A-Z0-9]{2,6}[0-9]{4,8}", "[0-9]{2,4}(?:-[0-9]{2,4}){1,3}"];
 
 const MEMBER_WORDS: [&str; 30] = [
     "member id",
@@ -195,11 +196,14 @@ fn after(detector: Detector, labelled: &Labelled, text: &Text<'_>, end: usize) -
     }
     let (at, token) = tokens(window).find(|(_, token)| token.contains(|c: char| c.is_ascii_digit()))?;
     let gap = window.get(..at)?;
-    let letters = gap.chars().filter(|c| c.is_alphabetic()).count();
     let other = text.before(Word::Other, end + at).is_some_and(|distance| distance < at);
-    if other || !leads(gap) || at > REACH_AFTER || !is_number(labelled, token) || !stands_free(text, end + at, token) {
+    if other || !leads(gap) || at > REACH_AFTER {
         return None;
     }
+    let letters = gap.chars().filter(|c| c.is_alphabetic()).count();
+    let joined = || joined(window.get(at..).unwrap_or_default());
+    let is_own = |token: &&str| is_number(labelled, token) && stands_free(text, end + at, token);
+    let token = Some(token).filter(is_own).or_else(|| joined().filter(is_own))?;
     let confidence = match letters {
         0..=10 => 0.85,
         _ => 0.75,
@@ -223,7 +227,19 @@ fn before(detector: Detector, labelled: &Labelled, text: &Text<'_>, start: usize
     Some(Candidate::new(detector, range, 0.7, alphanumerics(token)))
 }
 
+/// Groups with single spaces between them: `W1234 56789`.
+fn joined(window: &str) -> Option<&str> {
+    let len = window.find(|c: char| !c.is_ascii_alphanumeric() && c != ' ').unwrap_or(window.len());
+    let run = window.get(..len)?.split("  ").next()?.trim_end();
+    // A word of prose ends the number: each group has a digit.
+    let groups = run.split(' ').take_while(|group| group.contains(|c: char| c.is_ascii_digit()));
+    let len = groups.map(|group| group.len() + 1).sum::<usize>().checked_sub(1)?;
+    run.get(..len)
+}
+
 fn is_number(labelled: &Labelled, token: &str) -> bool {
+    let spaced = token.contains(' ').then(|| token.replace(' ', ""));
+    let token = spaced.as_deref().unwrap_or(token);
     token.len() <= NUMBER_BYTES_MAX
         && labelled.patterns.iter().any(|pattern| pattern.is_match(token))
         && !is_date_or_phone(token)

@@ -35,7 +35,8 @@ pub(super) fn find_npi(text: &Text<'_>, out: &mut Vec<Candidate>) {
             (true, _) => 0.95,
             (false, true) => continue,
             (false, false) if text.near(Word::Provider, &range, 40, 16) => 0.8,
-            (false, false) => 0.4,
+            (false, false) if text.stands_in_prose(&range) => 0.4,
+            (false, false) => continue,
         };
         out.push(Candidate::new(Detector::Npi, range, confidence, found.as_str()));
     }

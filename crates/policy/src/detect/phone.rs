@@ -10,10 +10,11 @@ use super::pattern;
 use super::text::{Text, Word};
 use crate::finding::Detector;
 
-/// Area and exchange begin with 2 to 9 (ATIS-0300051); with separators or without.
+/// Area and exchange begin with 2 to 9 (ATIS-0300051), made-up exchanges with
+/// less; with separators or without.
 static NORTH_AMERICAN: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?-u)(?:\+?1[-. ]{0,2})?(?:\([2-9][0-9]{2}\)[-. ]{0,2}|[2-9][0-9]{2}(?:[-. ]|[-/] )?)[2-9][0-9]{2}[-. ]?[0-9]{4}",
+        r"(?-u)(?:\+?1[-. ]{0,2})?(?:\([2-9][0-9]{2}\)[-. ]{0,2}|[2-9][0-9]{2}(?:[-. ]|[-/] )?)[0-9]{3}[-. ]?[0-9]{4}",
     )
 });
 
@@ -30,10 +31,15 @@ pub(super) fn find(text: &Text<'_>, out: &mut Vec<Candidate>) {
             continue;
         }
         let is_parted = found.len() >= value.len() + 2 || found.as_str().starts_with('+');
+        let is_exchange = last_ten(&value).get(3..4).is_some_and(|first| first >= "2");
         let confidence = match (text.near(Word::Phone, &range, 32, 12), is_parted) {
-            (true, true) => 0.85,
+            (true, true) if is_exchange => 0.85,
+            (true, true) => 0.6,
+            _ if !is_exchange => continue,
             (true, false) => 0.7,
-            (false, true) => 0.45,
+            // Three numbers in a row with spaces between them may be any three.
+            (false, true) if found.as_str().contains(['-', '.', '(', '+']) || text.stands_in_prose(&range) => 0.45,
+            (false, true) => continue,
             (false, false) => continue,
         };
         out.push(Candidate::new(Detector::Phone, range, confidence, last_ten(&value)));

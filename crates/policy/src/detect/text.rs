@@ -132,6 +132,24 @@ impl<'a> Text<'a> {
         left && right
     }
 
+    /// Whether it stands as a word of prose does: between spaces or the marks of
+    /// a sentence, and no link of a chain of numbers.
+    pub(super) fn stands_in_prose(&self, range: &Range<usize>) -> bool {
+        let mut before = self.plain.get(..range.start).unwrap_or_default().chars().rev();
+        let mut after = self.plain.get(range.end..).unwrap_or_default().chars();
+        let is_open = |c: Option<char>| c.is_none_or(|c| c.is_whitespace() || matches!(c, ':' | '#'));
+        let left = match before.next() {
+            Some('(' | '"' | '[') => is_open(before.next()),
+            c => is_open(c) && !(c == Some(' ') && before.next().is_some_and(|c| c.is_ascii_digit())),
+        };
+        let right = match after.next() {
+            Some(' ') => !after.next().is_some_and(|c| c.is_ascii_digit()),
+            Some(',' | '.' | ';' | ':' | ')' | ']' | '"' | '?' | '!') => after.next().is_none_or(char::is_whitespace),
+            c => c.is_none_or(char::is_whitespace),
+        };
+        left && right
+    }
+
     /// At most `len` bytes after `at`, cut between characters.
     pub(super) fn window_after(&self, at: usize, len: usize) -> &'a str {
         let end = self.plain.floor_char_boundary(at.saturating_add(len));
