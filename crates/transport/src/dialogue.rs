@@ -65,36 +65,70 @@ pub(crate) async fn run<E: Exchange>(
     exchange: &mut E,
     timeouts: &Timeouts,
 ) -> Result<E::Outcome, Broken> {
+    let mut wait = Wait::new(exchange, timeouts);
     loop {
-        let said = write_all(stream, exchange, timeouts).await?;
-        let outcome = match said.is_empty() {
-            true => read_some(stream, exchange, timeouts).await?,
-            false => feed(exchange, &said)?,
-        };
-        if let Some(outcome) = outcome {
-            return Ok(outcome);
+        let (wrote, mut said) = write_all(stream, exchange, timeouts).await?;
+        if wrote {
+            wait = Wait::new(exchange, timeouts);
+        }
+        if said.is_empty() {
+            said = wait.read(stream).await?;
+        }
+        let step = exchange.awaits();
+        match exchange.read(&said) {
+            Ok(Some(outcome)) => return Ok(outcome),
+            Ok(None) => wait.renew(exchange, timeouts),
+            Err(error) => return Err(Broken::Protocol(step, error)),
         }
     }
 }
 
-fn feed<E: Exchange>(exchange: &mut E, said: &[u8]) -> Result<Option<E::Outcome>, Broken> {
-    let step = exchange.awaits();
-    exchange.read(said).map_err(|error| Broken::Protocol(step, error))
+/// The wait for one reply. Its time runs for the reply, not for each byte: a
+/// peer that drips holds nobody up.
+struct Wait {
+    step: Step,
+    due: usize,
+    deadline: Instant,
 }
 
-/// Writes all that the step has to write; gives what the peer said meanwhile.
+impl Wait {
+    fn new<E: Exchange>(exchange: &E, timeouts: &Timeouts) -> Self {
+        let step = exchange.awaits();
+        Self { step, due: exchange.replies_due(), deadline: Instant::now() + patience(step, timeouts) }
+    }
+
+    /// Begins anew if the peer made progress.
+    fn renew<E: Exchange>(&mut self, exchange: &E, timeouts: &Timeouts) {
+        if (exchange.awaits(), exchange.replies_due()) != (self.step, self.due) {
+            *self = Self::new(exchange, timeouts);
+        }
+    }
+
+    async fn read(&self, stream: &mut dyn Stream) -> Result<Vec<u8>, Broken> {
+        let mut bytes = [0; READ_BYTES];
+        match timeout_at(self.deadline, stream.read(&mut bytes)).await {
+            Err(_) => Err(Broken::TimedOut(self.step)),
+            Ok(Err(_) | Ok(0)) => Err(Broken::Cut(self.step)),
+            Ok(Ok(count)) => Ok(bytes.get(..count).unwrap_or_default().to_vec()),
+        }
+    }
+}
+
+/// Writes all that the step has to write; gives whether that was anything, and
+/// what the peer said meanwhile.
 async fn write_all<E: Exchange>(
     stream: &mut dyn Stream,
     exchange: &mut E,
     timeouts: &Timeouts,
-) -> Result<Vec<u8>, Broken> {
-    let mut said = Vec::new();
+) -> Result<(bool, Vec<u8>), Broken> {
+    let (mut wrote, mut said) = (false, Vec::new());
     while said.is_empty() {
         let mut out = Vec::new();
         exchange.write(&mut out);
         if out.is_empty() {
             break;
         }
+        wrote = true;
         let mut written = 0;
         let writing = poll_fn(|context| write_and_listen(stream, context, &out, &mut written, &mut said));
         match timeout(timeouts.write, writing).await {
@@ -103,7 +137,7 @@ async fn write_all<E: Exchange>(
             Ok(Ok(())) => {}
         }
     }
-    Ok(said)
+    Ok((wrote, said))
 }
 
 /// Writes to the end, reading on the side: a peer whose replies nobody reads
@@ -148,27 +182,4 @@ fn listen(
         }
     }
     Poll::Pending
-}
-
-/// Reads until a reply is whole. The time runs for each reply, not for each
-/// byte: a peer that drips holds nobody up.
-async fn read_some<E: Exchange>(
-    stream: &mut dyn Stream,
-    exchange: &mut E,
-    timeouts: &Timeouts,
-) -> Result<Option<E::Outcome>, Broken> {
-    let (step, due) = (exchange.awaits(), exchange.replies_due());
-    let deadline = Instant::now() + patience(step, timeouts);
-    while exchange.awaits() == step && exchange.replies_due() == due {
-        let mut bytes = [0; READ_BYTES];
-        let count = match timeout_at(deadline, stream.read(&mut bytes)).await {
-            Err(_) => return Err(Broken::TimedOut(step)),
-            Ok(Err(_) | Ok(0)) => return Err(Broken::Cut(step)),
-            Ok(Ok(count)) => count,
-        };
-        if let Some(outcome) = feed(exchange, bytes.get(..count).unwrap_or_default())? {
-            return Ok(Some(outcome));
-        }
-    }
-    Ok(None)
 }
