@@ -1,0 +1,278 @@
+//! The clinic that is simulated: one organisation on a disk that outlives its
+//! process, and hosts of three postures.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use flow::listener::{Desk, Submission};
+use flow::{Courier, Journey, Organisation, Organisations, Profile, Settings, SubmissionDesk};
+use identity::{Sender, Submitter};
+use jiff::tz::TimeZone;
+use ledger::SigningKey;
+use mail::{Address, Clock, Domain, Entropy, Envelope, MessageId, OrgId, Recipient, ReversePath};
+use policy::Policy;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use seal::TagKey;
+use store::{OrgRow, SqliteOptions, Store};
+use tempfile::TempDir;
+use tokio::sync::watch;
+use transport::{Anchors, Transport, TransportConfig};
+use vault::{OrgVault, RootKey};
+
+use crate::mx::{Host, Posture};
+use crate::seams::{Dice, SeededEntropy, SimulatedClock, SimulatedDns, SimulatedNetwork, World};
+
+pub const ORG: OrgId = OrgId(1);
+/// What every message says, and no clear connection may.
+pub const MARKER: &str = "Metformin";
+
+pub struct Acknowledged {
+    pub message: MessageId,
+    pub recipients: Vec<String>,
+    /// Stands in the content, so that copies are counted.
+    pub token: String,
+}
+
+pub struct Clinic {
+    pub world: Arc<World>,
+    pub dir: TempDir,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    root: RootKey,
+    wrapped: Vec<u8>,
+    seed: [u8; 32],
+    anchors: Anchors,
+}
+
+impl Clinic {
+    pub fn new(seed: u64) -> Self {
+        let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy(Mutex::new(Dice::new(seed ^ 0xe27))));
+        let authority = authority();
+        let hosts = vec![
+            (domain("good.example"), Host::new(Posture::Tls(server(&authority, "mx.good.example", true)), Dice::new(seed ^ 1))),
+            (domain("self.example"), Host::new(Posture::Tls(server(&authority, "mx.self.example", false)), Dice::new(seed ^ 2))),
+            (domain("plain.example"), Host::new(Posture::Clear, Dice::new(seed ^ 3))),
+            (domain("clinic.example"), Host::new(Posture::Tls(server(&authority, "mx.clinic.example", true)), Dice::new(seed ^ 4))),
+        ];
+        let root = RootKey::ephemeral(entropy.as_ref());
+        let (_, wrapped) = root.new_org(ORG, entropy.as_ref());
+        Self {
+            world: Arc::new(World::new(seed, hosts)),
+            dir: tempfile::tempdir_in(memory_dir()).unwrap(),
+            clock: Arc::new(SimulatedClock(tokio::time::Instant::now())),
+            seed: mail::seam::random(entropy.as_ref()),
+            anchors: Anchors::from_pem(authority.pem().as_bytes()).unwrap(),
+            entropy,
+            root,
+            wrapped,
+        }
+    }
+
+    pub fn vault(&self) -> OrgVault {
+        self.root.open_org(ORG, &self.wrapped).unwrap()
+    }
+
+    pub fn signing_key(&self) -> SigningKey {
+        SigningKey::from_seed(&self.seed)
+    }
+
+    pub fn store(&self) -> Arc<dyn Store> {
+        let options = SqliteOptions { inline: true, ..SqliteOptions::default() };
+        store::open_sqlite(self.dir.path(), options).unwrap()
+    }
+
+    pub fn journey(&self, store: Arc<dyn Store>) -> Arc<Journey> {
+        let policy = Policy::default();
+        let vault = Arc::new(self.vault());
+        let organisation = Organisation {
+            org: ORG,
+            profile: profile(),
+            tag_key: TagKey::new(&vault.tag_key()),
+            signing_key: self.signing_key(),
+            policy_hash: policy.hash(),
+            policy,
+            dkim: HashMap::new(),
+            vault,
+        };
+        let settings = Settings::new("secure.clinic.example");
+        Journey::new(store, self.clock.clone(), self.entropy.clone(), Organisations::new([organisation]), settings)
+    }
+
+    /// Starts the process on its disk.
+    pub fn start(&self) -> Running {
+        let store = self.store();
+        let row = OrgRow { org: ORG, slug: "clinic".into(), wrapped_key: self.wrapped.clone() };
+        // Inline, the work is done at the first poll.
+        futures_now(store.ensure_org(row)).unwrap();
+        let journey = self.journey(store);
+        let mut config = TransportConfig::new(domain("secure.clinic.example"));
+        config.allow_private = true;
+        let transport = Transport::new(
+            config,
+            self.anchors.clone(),
+            Arc::new(SimulatedNetwork(self.world.clone())),
+            Arc::new(SimulatedDns(self.world.clone())),
+            self.clock.clone(),
+            self.entropy.clone(),
+        );
+        Running { desk: SubmissionDesk::new(journey.clone()), transport: Arc::new(transport), journey }
+    }
+}
+
+/// A process that lives until it is dropped in the middle of what it does.
+pub struct Running {
+    desk: SubmissionDesk,
+    transport: Arc<Transport>,
+    journey: Arc<Journey>,
+}
+
+impl Running {
+    /// Hands in a message; gives it if it was acknowledged.
+    pub async fn submit(&self, dice: &mut Dice) -> Option<Acknowledged> {
+        let token = format!("token-{:016x}", dice.next());
+        let recipients = recipients(dice);
+        let subject = if dice.one_in(4) { "[secure] Hello" } else { "Hello" };
+        let padding = "x".repeat(usize::try_from(dice.below(6_000)).unwrap());
+        let content = format!(
+            "From: nurse@clinic.example\r\nSubject: {subject}\r\nX-Sealpost-Passphrase: blue heron\r\n\r\n{MARKER} {token}\r\n{padding}\r\n"
+        );
+        let mut intake = self.desk.begin(submission(&recipients)).await.ok()?;
+        for part in content.as_bytes().chunks(1 + usize::try_from(dice.below(900)).unwrap()) {
+            intake.push(part).await.ok()?;
+        }
+        if dice.one_in(12) {
+            // The client breaks off: nothing was promised.
+            return None;
+        }
+        let reply = intake.finish().await;
+        let id = reply.text.split_whitespace().find(|word| word.starts_with(MessageId::PREFIX));
+        let message = id.filter(|_| reply.is_positive())?.parse().unwrap();
+        Some(Acknowledged { message, recipients, token })
+    }
+
+    /// Works until nothing waits any more, for that long at the most.
+    pub async fn run_to_the_end(self, longest: Duration) {
+        let journey = self.journey.clone();
+        let settled = async move {
+            loop {
+                tokio::time::sleep(Duration::from_secs(3_600)).await;
+                let waits = journey.store.next_due().await.unwrap().is_some();
+                if !waits && journey.store.undecided(ORG, 1).await.unwrap().is_empty() {
+                    return;
+                }
+            }
+        };
+        self.run_while(tokio::time::timeout(longest, settled)).await;
+    }
+
+    /// Works for that long and is then killed, wherever it is.
+    pub async fn run_for(self, span: Duration) {
+        self.run_while(tokio::time::sleep(span)).await;
+    }
+
+    async fn run_while<T>(self, until: impl Future<Output = T>) {
+        let (_stop, stopped) = watch::channel(false);
+        let courier = Courier::new(self.journey.clone(), self.transport.clone());
+        let work = async {
+            tokio::join!(courier.run(stopped.clone()), flow::resume::run(self.journey.clone(), stopped));
+        };
+        let store = Arc::downgrade(&self.journey.store);
+        tokio::select! {
+            () = work => {}
+            _ = until => {}
+        }
+        // What was spawned is aborted, and dies at its next turn.
+        drop(self);
+        while store.strong_count() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn recipients(dice: &mut Dice) -> Vec<String> {
+    const DOMAINS: [&str; 3] = ["good.example", "self.example", "plain.example"];
+    let count = 1 + dice.below(4);
+    let one = |at: u64, dice: &mut Dice| {
+        let name = if dice.one_in(10) { "nobody" } else { "patient" };
+        format!("{name}{at}@{}", DOMAINS[usize::try_from(dice.below(3)).unwrap()])
+    };
+    (0..count).map(|at| one(at, dice)).collect()
+}
+
+fn submission(recipients: &[String]) -> Submission {
+    let nurse = Address::parse("nurse@clinic.example").unwrap();
+    let list = recipients.iter().map(|text| Recipient::new(Address::parse(text).unwrap())).collect();
+    Submission {
+        sender: Sender {
+            org: ORG,
+            by: Submitter::Credential("ehr".into()),
+            senders: vec!["*@clinic.example".parse().unwrap()],
+        },
+        envelope: Envelope { sender: ReversePath(Some(nurse)), recipients: list, envid: None, smtputf8: false },
+        helo: "desk".into(),
+        peer: [192, 0, 2, 99].into(),
+        tls: None,
+        with: "ESMTPA",
+        body: smtp::server::BodyKind::default(),
+        declared_bytes: None,
+    }
+}
+
+fn profile() -> Profile {
+    Profile {
+        slug: "clinic".into(),
+        name: "Clinic".into(),
+        phone: "555-0100".into(),
+        time_zone: TimeZone::UTC,
+        portal_url: "https://secure.clinic.example".into(),
+        language: "en".into(),
+        domains: vec![domain("clinic.example")],
+        stream: "default".into(),
+    }
+}
+
+fn domain(text: &str) -> Domain {
+    Domain::parse(text).unwrap()
+}
+
+fn authority() -> CertifiedIssuer<'static, KeyPair> {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.not_after = rcgen::date_time_ymd(2100, 1, 1);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+fn server(authority: &CertifiedIssuer<'static, KeyPair>, name: &str, trusted: bool) -> Arc<rustls::ServerConfig> {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(2100, 1, 1);
+    let certificate = if trusted { params.signed_by(&key, authority) } else { params.self_signed(&key) }.unwrap();
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    Arc::new(config)
+}
+
+/// A disk in memory where there is one: what is simulated is the order of
+/// writes, not their speed.
+fn memory_dir() -> std::path::PathBuf {
+    let shared = std::path::PathBuf::from("/dev/shm");
+    if shared.is_dir() { shared } else { std::env::temp_dir() }
+}
+
+/// The value of a future that is ready at its first poll.
+pub fn futures_now<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match future.as_mut().poll(&mut context) {
+        std::task::Poll::Ready(value) => value,
+        std::task::Poll::Pending => panic!("the inline store made a future wait"),
+    }
+}
