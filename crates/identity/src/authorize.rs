@@ -138,3 +138,120 @@ fn within(principal: &Principal, resource: &Resource) -> bool {
     };
     same_org && own_copy
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::principal::Submitter;
+
+    const OURS: OrgId = OrgId(1);
+    const THEIRS: OrgId = OrgId(2);
+    const MESSAGE: MessageId = MessageId::from_bytes([1; 16]);
+    const OTHER_MESSAGE: MessageId = MessageId::from_bytes([2; 16]);
+
+    const ACTIONS: [Action; 14] = [
+        Action::Submit,
+        Action::Process,
+        Action::ReadTimeline,
+        Action::ReadContent,
+        Action::JudgeHeld,
+        Action::ReadReceipts,
+        Action::ReadLedger,
+        Action::ReadQueue,
+        Action::ReadPolicy,
+        Action::ManageCredentials,
+        Action::RequestCode,
+        Action::OpenAtPortal,
+        Action::ManageOrganisations,
+        Action::RotateKeys,
+    ];
+
+    fn resources(org: OrgId) -> [Resource; 5] {
+        [
+            Resource::Organisation(org),
+            Resource::Message(org, MESSAGE),
+            Resource::Copy(org, MESSAGE, 0),
+            Resource::Ledger(org),
+            Resource::Deployment,
+        ]
+    }
+
+    fn principals(org: OrgId) -> [Principal; 5] {
+        [
+            Principal::Submission { org, by: Submitter::Credential("ehr".into()) },
+            Principal::Operator { org, account: "root".into() },
+            Principal::Host { account: "root".into() },
+            Principal::System { org },
+            Principal::Recipient { org, message: MESSAGE, recipient: 0 },
+        ]
+    }
+
+    /// What a principal may do to anything of its own organisation.
+    fn check(principal: &Principal, expect: &[Action]) {
+        let resources = resources(OURS);
+        let may = |action: &Action| resources.iter().any(|resource| authorize(principal, *action, resource).is_ok());
+        let found: Vec<Action> = ACTIONS.into_iter().filter(may).collect();
+        assert_eq!(found, expect, "{principal}");
+    }
+
+    #[test]
+    fn each_principal_may_do_this_and_no_more() {
+        use Action as A;
+        let [submission, operator, host, system, recipient] = principals(OURS);
+        check(&submission, &[A::Submit]);
+        check(
+            &operator,
+            &[
+                A::ReadTimeline,
+                A::JudgeHeld,
+                A::ReadReceipts,
+                A::ReadLedger,
+                A::ReadQueue,
+                A::ReadPolicy,
+                A::ManageCredentials,
+            ],
+        );
+        check(&host, &[A::ManageOrganisations, A::RotateKeys]);
+        check(&system, &[A::Process, A::ReadContent, A::ReadLedger, A::ReadQueue, A::ReadPolicy]);
+        check(&recipient, &[A::RequestCode, A::OpenAtPortal]);
+    }
+
+    #[test]
+    fn nobody_touches_another_organisation() {
+        for principal in principals(OURS).iter().filter(|principal| principal.org().is_some()) {
+            for action in ACTIONS {
+                for resource in resources(THEIRS) {
+                    assert_eq!(authorize(principal, action, &resource), Err(Forbidden), "{principal} {action:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_host_touches_no_organisation() {
+        let [_, _, host, ..] = principals(OURS);
+        for action in ACTIONS {
+            for resource in resources(OURS).into_iter().filter(|resource| *resource != Resource::Deployment) {
+                assert_eq!(authorize(&host, action, &resource), Err(Forbidden), "{action:?} {resource:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_action_fits_one_kind_of_resource() {
+        for action in ACTIONS {
+            let fitting = resources(OURS).iter().filter(|resource| fits(action, resource)).count();
+            assert_eq!(fitting, 1, "{action:?}");
+        }
+    }
+
+    #[test]
+    fn a_recipient_opens_the_own_copy_only() {
+        let recipient = Principal::Recipient { org: OURS, message: MESSAGE, recipient: 0 };
+        let open = |resource| authorize(&recipient, Action::OpenAtPortal, &resource);
+        assert_eq!(open(Resource::Copy(OURS, MESSAGE, 0)), Ok(()));
+        assert_eq!(open(Resource::Copy(OURS, MESSAGE, 1)), Err(Forbidden));
+        assert_eq!(open(Resource::Copy(OURS, OTHER_MESSAGE, 0)), Err(Forbidden));
+        assert_eq!(open(Resource::Copy(THEIRS, MESSAGE, 0)), Err(Forbidden));
+    }
+}

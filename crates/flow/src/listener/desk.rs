@@ -8,7 +8,7 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
 
-use identity::Sender;
+use identity::{AuthRefused, Sender};
 use mail::{Address, Envelope, Reply};
 use zeroize::Zeroizing;
 
@@ -59,24 +59,6 @@ pub struct Attempt {
     pub password: Zeroizing<String>,
     /// Where it connects from.
     pub peer: IpAddr,
-}
-
-/// Why a client is not recognised. The client can't tell an unknown login
-/// from a wrong password.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AuthRefused {
-    /// Unknown, wrong, revoked or locked.
-    #[error("the login or the password is wrong")]
-    Wrong,
-    /// Too many passwords are being checked.
-    #[error("too many logins are being checked")]
-    Busy,
-    /// Too many failures from this address.
-    #[error("too many failed logins from this address")]
-    TooMany,
-    /// The store can't be asked at present.
-    #[error("credentials can't be looked up at present")]
-    Unavailable,
 }
 
 /// All that a listener knows of a message before its content.

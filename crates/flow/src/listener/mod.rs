@@ -28,7 +28,8 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-pub use desk::{Answer, Attempt, AuthRefused, Desk, Intake, Submission, TlsFacts};
+pub use desk::{Answer, Attempt, Desk, Intake, Submission, TlsFacts};
+pub use identity::AuthRefused;
 pub use settings::{ClientLimits, Door, NamedNetworks, NotPrivate, Settings};
 
 use conversation::{Client, Conversation};
