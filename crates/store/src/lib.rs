@@ -17,6 +17,7 @@ use std::time::Duration;
 
 pub mod body;
 mod change;
+pub mod classes;
 pub mod error;
 mod migrations;
 mod packed;

@@ -7,6 +7,7 @@
 
 mod apply;
 mod bodies;
+mod engine;
 mod fault;
 mod keep;
 mod leases;

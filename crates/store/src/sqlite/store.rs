@@ -1,23 +1,14 @@
 //! [`Store`] over the writer and the readers.
 
-use std::fs::File;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use mail::{MessageId, OrgId};
-use tokio::sync::oneshot;
 
-use super::fault;
-use super::open;
-use super::queue::{Job, Outcome, Queue};
+use super::engine::Engine;
 use super::reader::Reader;
-use super::runner::{Runner, locked};
-use super::segments::Segments;
-use super::shared::Shared;
 use super::spool::BodySpool;
-use super::writer::Writer;
 use crate::change::{Answer, Change};
 use crate::row::{
     CredentialRow, JournalRow, Leased, LinkRow, MessageRow, OrgRow, ParcelRow, PostureRow, QueueSummary, RunRow,
@@ -25,50 +16,21 @@ use crate::row::{
 use crate::sql::{self, Query};
 use crate::{BodyRef, BodyWriter, Pending, SqliteOptions, Store, StoreError, Transition};
 
-/// How many threads take large bodies.
-const SPOOLERS: usize = 2;
-
 /// The embedded store.
 pub(crate) struct SqliteStore {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    shared: Arc<Shared>,
-    writing: Writing,
-    readers: Runner<Reader>,
-    spoolers: Arc<Runner<()>>,
-    lock: Mutex<Option<File>>,
-}
-
-enum Writing {
-    Inline(Mutex<Option<Writer>>),
-    Thread { queue: Arc<Queue>, handle: Mutex<Option<JoinHandle<()>>> },
+    engine: Arc<Engine>,
 }
 
 impl SqliteStore {
     pub(crate) fn open(dir: &Path, options: &SqliteOptions) -> Result<Self, StoreError> {
-        let files = open::files(dir)?;
-        let connection = open::connection(&files.database)?;
-        open::remove_leftovers(&connection, &files.bodies)?;
-        let shared = Arc::new(Shared::new(&files.bodies, open::waiting(&connection)?));
-        let segments = Segments::open(&files.bodies, open::segment_to_go_on_in(&connection, &files.bodies)?)?;
-        let writer = Writer::new(connection, segments, Arc::clone(&shared))?;
-        let inner = Inner {
-            writing: Writing::begin(writer, options, &shared)?,
-            readers: readers(&files.database, options)?,
-            spoolers: Arc::new(spoolers(options)?),
-            shared,
-            lock: Mutex::new(Some(files.lock)),
-        };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { engine: Arc::new(Engine::open(dir, options)?) })
     }
 
     fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Pending<'_, T> {
-        self.inner.readers.run(move |reader| work(reader))
+        self.engine.readers.run(move |reader| work(reader))
     }
 
     fn all<T: Send + 'static>(&self, query: Query<T>) -> Pending<'_, Vec<T>> {
@@ -81,7 +43,7 @@ impl SqliteStore {
 
     /// Makes one change and gives its answer.
     async fn change(&self, change: Change) -> Result<Answer, StoreError> {
-        self.inner.writing.changes(vec![change]).await?.pop().ok_or(StoreError::Closed)?
+        self.engine.changes(vec![change]).await?.pop().ok_or(StoreError::Closed)?
     }
 
     fn done(&self, change: Change) -> Pending<'_, ()> {
@@ -93,17 +55,17 @@ impl Store for SqliteStore {
     fn commit(&self, transitions: Vec<Transition>) -> Pending<'_, Vec<Result<(), StoreError>>> {
         Box::pin(async move {
             let changes = transitions.into_iter().map(Change::Transition).collect();
-            let outcomes = self.inner.writing.changes(changes).await?;
+            let outcomes = self.engine.changes(changes).await?;
             Ok(outcomes.into_iter().map(|outcome| outcome.map(drop)).collect())
         })
     }
 
     fn new_body(&self, org: OrgId, message: MessageId) -> Box<dyn BodyWriter> {
-        Box::new(BodySpool::new(&self.inner.shared, &self.inner.spoolers, org, message))
+        Box::new(BodySpool::new(&self.engine.shared, &self.engine.spoolers, org, message))
     }
 
     fn read_body(&self, org: OrgId, message: MessageId, body: &BodyRef) -> Pending<'_, Vec<u8>> {
-        let (shared, body) = (Arc::clone(&self.inner.shared), body.clone());
+        let (shared, body) = (Arc::clone(&self.engine.shared), body.clone());
         self.read(move |_| shared.bodies.read(org, message, &body))
     }
 
@@ -156,12 +118,12 @@ impl Store for SqliteStore {
     }
 
     fn lease(&self, _node: &str, now: Timestamp, until: Timestamp, limit: usize) -> Pending<'_, Vec<Leased>> {
-        let shared = Arc::clone(&self.inner.shared);
+        let shared = Arc::clone(&self.engine.shared);
         self.read(move |reader| shared.lease(reader, now, until, limit))
     }
 
     fn next_due(&self) -> Pending<'_, Option<Timestamp>> {
-        let shared = Arc::clone(&self.inner.shared);
+        let shared = Arc::clone(&self.engine.shared);
         self.read(move |reader| shared.next_due(reader))
     }
 
@@ -194,7 +156,7 @@ impl Store for SqliteStore {
     }
 
     fn queue(&self, org: OrgId) -> Pending<'_, QueueSummary> {
-        let shared = Arc::clone(&self.inner.shared);
+        let shared = Arc::clone(&self.engine.shared);
         self.read(move |reader| {
             let waiting = shared.waiting(org);
             let oldest_due = if waiting == 0 { None } else { reader.one(sql::parcel::oldest_due(org))?.flatten() };
@@ -204,7 +166,7 @@ impl Store for SqliteStore {
     }
 
     fn unsequenced(&self, org: OrgId, limit: usize) -> Pending<'_, Vec<JournalRow>> {
-        let shared = Arc::clone(&self.inner.shared);
+        let shared = Arc::clone(&self.engine.shared);
         self.read(move |reader| reader.unsequenced(&shared, org, limit))
     }
 
@@ -252,96 +214,12 @@ impl Store for SqliteStore {
     }
 
     fn close(&self) -> Pending<'_, ()> {
-        Box::pin(async move {
-            if matches!(self.inner.writing, Writing::Inline(_)) {
-                self.inner.close();
-                return Ok(());
-            }
-            let (inner, (done, closed)) = (Arc::clone(&self.inner), oneshot::channel());
-            let close = move || {
-                inner.close();
-                let _ = done.send(());
-            };
-            std::thread::Builder::new()
-                .name("store-close".into())
-                .spawn(close)
-                .map_err(|error| fault::file("starting a thread", error))?;
-            closed.await.map_err(|_| StoreError::Closed)
-        })
+        Box::pin(Arc::clone(&self.engine).close_aside())
     }
 }
 
 impl Drop for SqliteStore {
     fn drop(&mut self) {
-        self.inner.close();
+        self.engine.close();
     }
-}
-
-impl Inner {
-    /// Ends everything in order; the directory is free afterwards. Blocks.
-    /// Closing again finds nothing to do.
-    fn close(&self) {
-        self.spoolers.close();
-        self.readers.close();
-        self.writing.close();
-        drop(locked(&self.lock).take());
-    }
-}
-
-impl Writing {
-    fn begin(mut writer: Writer, options: &SqliteOptions, shared: &Arc<Shared>) -> Result<Self, StoreError> {
-        if options.inline {
-            return Ok(Self::Inline(Mutex::new(Some(writer))));
-        }
-        let queue = Arc::new(Queue::new(options.window, Arc::clone(shared)));
-        let own = Arc::clone(&queue);
-        let write = move || {
-            while let Some(jobs) = own.next() {
-                writer.run(jobs);
-            }
-            writer.finish();
-        };
-        let handle = std::thread::Builder::new().name("store-writer".into()).spawn(write);
-        let handle = handle.map_err(|error| fault::file("starting a thread", error))?;
-        Ok(Self::Thread { queue, handle: Mutex::new(Some(handle)) })
-    }
-
-    async fn changes(&self, changes: Vec<Change>) -> Outcome {
-        match self {
-            Self::Inline(writer) => locked(writer).as_mut().ok_or(StoreError::Closed)?.run_one(changes),
-            Self::Thread { queue, .. } => {
-                let (reply, outcome) = oneshot::channel();
-                queue.push(Job { changes, reply })?;
-                outcome.await.map_err(|_| StoreError::Closed)?
-            }
-        }
-    }
-
-    fn close(&self) {
-        match self {
-            Self::Inline(writer) => {
-                if let Some(writer) = locked(writer).take() {
-                    writer.finish();
-                }
-            }
-            Self::Thread { queue, handle } => {
-                queue.close();
-                if let Some(handle) = locked(handle).take() {
-                    let _ = handle.join();
-                }
-            }
-        }
-    }
-}
-
-fn readers(database: &Path, options: &SqliteOptions) -> Result<Runner<Reader>, StoreError> {
-    if options.inline {
-        return Ok(Runner::inline(Reader::open(database)?));
-    }
-    let readers: Result<Vec<_>, _> = (0..options.readers.max(1)).map(|_| Reader::open(database)).collect();
-    Runner::threads("store-reader", readers?)
-}
-
-fn spoolers(options: &SqliteOptions) -> Result<Runner<()>, StoreError> {
-    if options.inline { Ok(Runner::inline(())) } else { Runner::threads("store-spooler", vec![(); SPOOLERS]) }
 }

@@ -1,6 +1,7 @@
 //! What the store promises, on every engine.
 
 mod accept;
+mod classes;
 mod damage;
 mod engines;
 mod group;
