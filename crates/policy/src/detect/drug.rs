@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind};
 
 use super::candidate::Candidate;
 use super::text::{Text, Word, is_whole_word};
@@ -45,7 +45,8 @@ struct Finder {
 
 impl Finder {
     fn new(names: BTreeMap<String, bool>) -> Self {
-        let automaton = AhoCorasickBuilder::new().ascii_case_insensitive(true).build(names.keys());
+        let automaton =
+            AhoCorasickBuilder::new().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(names.keys());
         Self { automaton: automaton.expect("the names make an automaton"), names: names.into_iter().collect() }
     }
 }

@@ -18,15 +18,14 @@ static CODE: LazyLock<Regex> =
 const OTHERWISE: [&str; 2] = ["H1B", "B12"];
 
 pub(super) fn find(text: &Text<'_>, out: &mut Vec<Candidate>) {
-    for found in CODE.find_iter(text.plain) {
-        let range = found.range();
+    for (range, written) in text.find(&CODE, 1) {
         if !text.stands_alone(&range) {
             continue;
         }
         let is_diagnosis = text.near(Word::Diagnosis, &range, 80, 24);
-        let is_dotted = found.as_str().contains('.');
-        let is_otherwise = OTHERWISE.contains(&found.as_str()) || text.counts_other(Word::Diagnosis, &range);
-        let is_capital = !found.as_str().contains(|c: char| c.is_ascii_lowercase());
+        let is_dotted = written.contains('.');
+        let is_otherwise = OTHERWISE.contains(&written) || text.counts_other(Word::Diagnosis, &range);
+        let is_capital = !written.contains(|c: char| c.is_ascii_lowercase());
         let confidence = match (is_diagnosis, is_dotted) {
             (true, true) if is_capital => 0.95,
             (true, true) => 0.75,
@@ -35,7 +34,7 @@ pub(super) fn find(text: &Text<'_>, out: &mut Vec<Candidate>) {
             (false, true) if !is_otherwise && text.near(Word::Health, &range, 60, 40) => 0.7,
             _ => continue,
         };
-        out.push(Candidate::new(Detector::Icd10, range, confidence, alphanumerics(found.as_str())));
+        out.push(Candidate::new(Detector::Icd10, range, confidence, alphanumerics(written)));
     }
 }
 

@@ -24,9 +24,8 @@ static CARD: LazyLock<Regex> = LazyLock::new(|| {
 const NPI_PREFIX: &str = "80840";
 
 pub(super) fn find_npi(text: &Text<'_>, out: &mut Vec<Candidate>) {
-    for found in NPI.find_iter(text.plain) {
-        let range = found.range();
-        if !text.stands_alone(&range) || !is_luhn(&format!("{NPI_PREFIX}{}", found.as_str())) {
+    for (range, written) in text.find(&NPI, 10) {
+        if !text.stands_alone(&range) || !is_luhn(&format!("{NPI_PREFIX}{}", written)) {
             continue;
         }
         let is_named = text.near(Word::Npi, &range, 40, 16);
@@ -38,21 +37,20 @@ pub(super) fn find_npi(text: &Text<'_>, out: &mut Vec<Candidate>) {
             (false, false) if text.stands_in_prose(&range) => 0.4,
             (false, false) => continue,
         };
-        out.push(Candidate::new(Detector::Npi, range, confidence, found.as_str()));
+        out.push(Candidate::new(Detector::Npi, range, confidence, written));
     }
 }
 
 pub(super) fn find_card(text: &Text<'_>, out: &mut Vec<Candidate>) {
-    for found in CARD.find_iter(text.plain) {
-        let range = found.range();
-        let value = digits(found.as_str());
+    for (range, written) in text.find(&CARD, 13) {
+        let value = digits(written);
         let is_whole = text.stands_alone(&range) && !is_within_groups(text, &range);
         if !is_whole || !is_issued(&value) || !is_luhn(&value) {
             continue;
         }
         let is_named = text.near(Word::Card, &range, 40, 24);
         let counts_other = text.counts_other(Word::Card, &range);
-        let confidence = match (is_named, counts_other, value.len() == found.len()) {
+        let confidence = match (is_named, counts_other, value.len() == written.len()) {
             (_, true, _) => 0.3,
             (true, false, _) => 0.95,
             (false, false, false) => 0.9,

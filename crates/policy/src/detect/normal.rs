@@ -7,25 +7,38 @@ use std::borrow::Cow;
 pub(super) fn normal(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut reversed: Option<usize> = None;
-    for c in text.chars() {
-        match c {
-            // RIGHT-TO-LEFT OVERRIDE shows what follows from its end to its beginning.
-            '\u{202E}' if reversed.is_none() => reversed = Some(out.len()),
-            '\u{202C}' | '\n' => {
-                if let Some(from) = reversed.take() {
-                    turn(&mut out, from);
-                }
-                if c == '\n' {
-                    out.push(c);
-                }
-            }
-            c => out.extend(plain(c)),
+    let mut rest = text;
+    while !rest.is_empty() {
+        // Nearly all mail is nearly all plain: copy up to what is not.
+        let plain_len = rest.bytes().position(|byte| !byte.is_ascii() || matches!(byte, b'\r' | b'\n'));
+        let (run, odd) = rest.split_at(plain_len.unwrap_or(rest.len()));
+        out.push_str(run);
+        let mut chars = odd.chars();
+        if let Some(c) = chars.next() {
+            push(c, &mut out, &mut reversed);
         }
+        rest = chars.as_str();
     }
     if let Some(from) = reversed {
         turn(&mut out, from);
     }
     out
+}
+
+fn push(c: char, out: &mut String, reversed: &mut Option<usize>) {
+    match c {
+        // RIGHT-TO-LEFT OVERRIDE shows what follows from its end to its beginning.
+        '\u{202E}' if reversed.is_none() => *reversed = Some(out.len()),
+        '\u{202C}' | '\n' => {
+            if let Some(from) = reversed.take() {
+                turn(out, from);
+            }
+            if c == '\n' {
+                out.push(c);
+            }
+        }
+        c => out.extend(plain(c)),
+    }
 }
 
 fn turn(out: &mut String, from: usize) {

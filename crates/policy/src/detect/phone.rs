@@ -23,14 +23,13 @@ static INTERNATIONAL: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?-u)\+[2-9][0-9]{0,2}(?:[-. ]?\(?[0-9]{1,5}\)?){2,5}"));
 
 pub(super) fn find(text: &Text<'_>, out: &mut Vec<Candidate>) {
-    for found in NORTH_AMERICAN.find_iter(text.plain) {
-        let range = found.range();
-        let value = digits(found.as_str());
+    for (range, written) in text.find(&NORTH_AMERICAN, 10) {
+        let value = digits(written);
         let is_plus = text.plain.get(..range.start).is_some_and(|before| before.ends_with('+'));
         if is_plus || !text.stands_alone(&range) || has_service_code(&value) || text.counts_other(Word::Phone, &range) {
             continue;
         }
-        let is_parted = found.len() >= value.len() + 2 || found.as_str().starts_with('+');
+        let is_parted = written.len() >= value.len() + 2 || written.starts_with('+');
         let is_exchange = last_ten(&value).get(3..4).is_some_and(|first| first >= "2");
         let confidence = match (text.near(Word::Phone, &range, 32, 12), is_parted) {
             (true, true) if is_exchange => 0.85,
@@ -38,15 +37,14 @@ pub(super) fn find(text: &Text<'_>, out: &mut Vec<Candidate>) {
             _ if !is_exchange => continue,
             (true, false) => 0.7,
             // Three numbers in a row with spaces between them may be any three.
-            (false, true) if found.as_str().contains(['-', '.', '(', '+']) || text.stands_in_prose(&range) => 0.45,
+            (false, true) if written.contains(['-', '.', '(', '+']) || text.stands_in_prose(&range) => 0.45,
             (false, true) => continue,
             (false, false) => continue,
         };
         out.push(Candidate::new(Detector::Phone, range, confidence, last_ten(&value)));
     }
-    for found in INTERNATIONAL.find_iter(text.plain) {
-        let range = found.range();
-        let value = digits(found.as_str());
+    for (range, written) in text.find(&INTERNATIONAL, 8) {
+        let value = digits(written);
         if text.stands_alone(&range) && (8..=15).contains(&value.len()) {
             let confidence = if text.near(Word::Phone, &range, 32, 12) { 0.85 } else { 0.5 };
             out.push(Candidate::new(Detector::Phone, range, confidence, value));

@@ -22,13 +22,12 @@ static MBI: LazyLock<Regex> = LazyLock::new(|| {
 static DEA: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?-u)[A-HJ-NPRSTUXa-hj-nprstux][A-Za-z9]-?[0-9]{7}"));
 
 pub(super) fn find_mbi(text: &Text<'_>, out: &mut Vec<Candidate>) {
-    for found in MBI.find_iter(text.plain) {
-        let range = found.range();
+    for (range, written) in text.find(&MBI, 5) {
         if !text.stands_alone(&range) {
             continue;
         }
-        let is_capital = !found.as_str().contains(|c: char| c.is_ascii_lowercase());
-        let is_parted = found.as_str().contains(['-', ' ']);
+        let is_capital = !written.contains(|c: char| c.is_ascii_lowercase());
+        let is_parted = written.contains(['-', ' ']);
         let confidence = match (text.near(Word::Mbi, &range, 40, 16), text.counts_other(Word::Mbi, &range)) {
             (true, _) => 0.95,
             (false, true) if !is_parted => continue,
@@ -37,18 +36,17 @@ pub(super) fn find_mbi(text: &Text<'_>, out: &mut Vec<Candidate>) {
             (false, false) if is_capital => 0.75,
             (false, false) => 0.5,
         };
-        out.push(Candidate::new(Detector::Mbi, range, confidence, alphanumerics(found.as_str())));
+        out.push(Candidate::new(Detector::Mbi, range, confidence, alphanumerics(written)));
     }
 }
 
 pub(super) fn find_dea(text: &Text<'_>, out: &mut Vec<Candidate>) {
-    for found in DEA.find_iter(text.plain) {
-        let range = found.range();
-        let value = alphanumerics(found.as_str());
+    for (range, written) in text.find(&DEA, 7) {
+        let value = alphanumerics(written);
         if !text.stands_alone(&range) || !has_dea_check_digit(&value) {
             continue;
         }
-        let is_capital = !found.as_str().contains(|c: char| c.is_ascii_lowercase());
+        let is_capital = !written.contains(|c: char| c.is_ascii_lowercase());
         let confidence = match (text.near(Word::Dea, &range, 40, 16), text.counts_other(Word::Dea, &range)) {
             (true, _) => 0.95,
             (false, true) => continue,

@@ -46,15 +46,14 @@ const SAMPLES: [&str; 24] = [
 ];
 
 pub(super) fn find(text: &Text<'_>, out: &mut Vec<Candidate>) {
-    for found in FORM.find_iter(text.plain) {
-        let range = found.range();
-        let value = digits(found.as_str());
+    for (range, written) in text.find(&FORM, 9) {
+        let value = digits(written);
         if !text.stands_alone(&range) || !is_issuable(&value) {
             continue;
         }
         let is_named = text.near(Word::Ssn, &range, 40, 16);
         let counts_other = text.counts_other(Word::Ssn, &range);
-        let confidence = match (separator(found.as_str()), is_named, counts_other) {
+        let confidence = match (separator(written), is_named, counts_other) {
             ('-', true, false) => 0.95,
             ('-', false, false) => 0.85,
             ('-', _, true) => 0.4,

@@ -3,7 +3,8 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind};
+use regex::Regex;
 
 /// What a word says of a number beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +58,11 @@ static WORDS: LazyLock<Vec<(Word, &str)>> = LazyLock::new(|| {
 
 static FINDER: LazyLock<AhoCorasick> = LazyLock::new(|| {
     let words = WORDS.iter().map(|(_, word)| word);
-    AhoCorasickBuilder::new().ascii_case_insensitive(true).build(words).expect("the built-in words make an automaton")
+    AhoCorasickBuilder::new()
+        .ascii_case_insensitive(true)
+        .kind(Some(AhoCorasickKind::DFA))
+        .build(words)
+        .expect("the built-in words make an automaton")
 });
 
 /// A text in its plain form with where its telling words stand.
@@ -65,6 +70,8 @@ pub(super) struct Text<'a> {
     pub plain: &'a str,
     /// For each kind of word where it begins and ends, in order of the end.
     words: Vec<Vec<(usize, usize)>>,
+    /// Where digits stand, with what can belong to a number around them.
+    numbers: Vec<Number>,
 }
 
 impl<'a> Text<'a> {
@@ -78,7 +85,22 @@ impl<'a> Text<'a> {
                 places.push((found.start(), found.end()));
             }
         }
-        Self { plain, words }
+        Self { plain, words, numbers: numbers(plain) }
+    }
+
+    /// What a pattern finds where there are at least so many digits; the rest,
+    /// most of any text, is never searched.
+    pub(super) fn find<'t>(
+        &'t self,
+        pattern: &'t Regex,
+        digits_min: usize,
+    ) -> impl Iterator<Item = (Range<usize>, &'a str)> + 't {
+        let numbers = self.numbers.iter().filter(move |number| number.digits >= digits_min);
+        numbers.flat_map(move |number| {
+            let from = number.around.start;
+            let found = pattern.find_iter(self.plain.get(number.around.clone()).unwrap_or_default());
+            found.map(move |found| (from + found.start()..from + found.end(), found.as_str()))
+        })
     }
 
     /// Where words of a kind stand, in order of their ends.
@@ -182,6 +204,36 @@ pub(super) fn leads(gap: &str) -> bool {
     let words = gap.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
     let is_led = |word: &str| word.starts_with(char::is_uppercase) || FILLERS.contains(&word);
     words.into_iter().all(is_led)
+}
+
+/// A place with digits.
+struct Number {
+    /// The digits and what can belong to a number around them.
+    around: Range<usize>,
+    /// How many digits there are.
+    digits: usize,
+}
+
+/// No number has so many bytes without a digit in it; nor so many before its
+/// first digit or after its last.
+const GAP: usize = 6;
+
+fn numbers(plain: &str) -> Vec<Number> {
+    let mut found: Vec<Number> = Vec::new();
+    for (at, _) in plain.bytes().enumerate().filter(|(_, byte)| byte.is_ascii_digit()) {
+        match found.last_mut() {
+            Some(last) if at <= last.around.end + GAP => {
+                last.around.end = at + 1;
+                last.digits += 1;
+            }
+            _ => found.push(Number { around: at..at + 1, digits: 1 }),
+        }
+    }
+    for Number { around, .. } in &mut found {
+        *around =
+            plain.ceil_char_boundary(around.start.saturating_sub(GAP))..plain.floor_char_boundary(around.end + GAP);
+    }
+    found
 }
 
 /// Whether no letter or digit stands beside a word; its own punctuation parts it too.
