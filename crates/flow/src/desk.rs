@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use identity::Sender;
+use identity::{Action, LoginLimits, Logins, Resource, Sender, Submitter, authorize};
 use mail::{Address, Reply};
 
 use crate::accept::Arriving;
+use crate::credentials;
 use crate::journey::Journey;
 use crate::listener::{Answer, Attempt, AuthRefused, Desk, Intake, Submission};
 use crate::reply;
@@ -14,27 +15,56 @@ use crate::reply;
 /// The desk over the journey.
 pub struct SubmissionDesk {
     journey: Arc<Journey>,
+    logins: Logins,
 }
 
 impl SubmissionDesk {
     /// A desk over this journey.
     pub fn new(journey: Arc<Journey>) -> Self {
-        Self { journey }
+        Self { journey, logins: Logins::new(LoginLimits::default()) }
+    }
+
+    async fn check(&self, attempt: Attempt) -> Result<Sender, AuthRefused> {
+        let credential = match credentials::find_anywhere(&self.journey, &attempt.login).await {
+            Ok(credential) => credential,
+            Err(error) => {
+                tracing::error!(%error, "a login could not be looked up");
+                return Err(AuthRefused::Unavailable);
+            }
+        };
+        let now = self.journey.clock.now();
+        self.logins.check(credential.as_ref(), attempt.password, attempt.peer, now).await
+    }
+
+    /// Access that was ended is ended in sessions that are open, too.
+    async fn is_still_allowed(&self, sender: &Sender) -> Result<(), Reply> {
+        let Submitter::Credential(login) = &sender.by else {
+            return Ok(());
+        };
+        let organisation = self.journey.organisations.find(sender.org).ok_or_else(reply::not_served)?;
+        match credentials::find(&self.journey, organisation, login).await {
+            Ok(Some(credential)) if credential.revoked.is_none() => Ok(()),
+            Ok(_) => Err(reply::access_ended()),
+            Err(_) => Err(reply::try_again()),
+        }
     }
 }
 
 impl Desk for SubmissionDesk {
-    fn authenticate(&self, _attempt: Attempt) -> Answer<'_, Result<Sender, AuthRefused>> {
-        Box::pin(async move { Err(AuthRefused::Unavailable) })
+    fn authenticate(&self, attempt: Attempt) -> Answer<'_, Result<Sender, AuthRefused>> {
+        Box::pin(self.check(attempt))
     }
 
-    fn allows<'a>(&'a self, _sender: &'a Sender, _from: Option<&'a Address>) -> Answer<'a, Result<(), Reply>> {
-        Box::pin(async move { Ok(()) })
+    fn allows<'a>(&'a self, sender: &'a Sender, _from: Option<&'a Address>) -> Answer<'a, Result<(), Reply>> {
+        Box::pin(self.is_still_allowed(sender))
     }
 
     fn begin(&self, submission: Submission) -> Answer<'_, Result<Box<dyn Intake>, Reply>> {
         Box::pin(async move {
-            let organisation = self.journey.organisations.find(submission.sender.org).ok_or_else(reply::not_served)?;
+            let org = submission.sender.org;
+            authorize(&submission.sender.principal(), Action::Submit, &Resource::Organisation(org))
+                .map_err(|_| reply::not_served())?;
+            let organisation = self.journey.organisations.find(org).ok_or_else(reply::not_served)?;
             let arriving = Arriving::begin(self.journey.clone(), organisation.clone(), submission);
             Ok(Box::new(arriving) as Box<dyn Intake>)
         })

@@ -20,6 +20,7 @@ mod accept;
 pub mod arrival;
 mod case;
 mod courier;
+pub mod credentials;
 mod desk;
 mod dsn;
 mod enqueue;

@@ -39,6 +39,11 @@ pub fn not_served() -> Reply {
     Reply::new(550, EnhancedCode(5, 7, 1), "this organisation is not served here")
 }
 
+/// The credential was revoked since it logged in.
+pub fn access_ended() -> Reply {
+    Reply::new(550, EnhancedCode(5, 7, 8), "this credential was revoked")
+}
+
 /// The store did not take it; the client may try again.
 pub fn not_stored(why: &StoreError) -> Reply {
     let status = match why {

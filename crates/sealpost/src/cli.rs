@@ -11,7 +11,13 @@ use mail::{Address, Domain, MessageId};
 #[command(name = "sealpost", version, about, max_term_width = 100, propagate_version = true)]
 pub struct Cli {
     /// The configuration file; conf.d beside it is read too
-    #[arg(long, global = true, value_name = "FILE", default_value = "/etc/sealpost/sealpost.toml", env = "SEALPOST_CONFIG")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "/etc/sealpost/sealpost.toml",
+        env = "SEALPOST_CONFIG"
+    )]
     pub config: PathBuf,
     /// Print JSON on stdout and nothing else
     #[arg(long, global = true)]
@@ -48,7 +54,7 @@ pub enum Command {
     /// The configuration: show, check
     #[command(subcommand)]
     Config(ConfigVerb),
-    /// Logins of submission: add, list, revoke
+    /// Logins of submission: add, revoke
     #[command(subcommand)]
     Credential(CredentialVerb),
     /// DKIM: the DNS records that publish the keys

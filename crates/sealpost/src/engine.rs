@@ -157,7 +157,9 @@ impl Engine {
         let portal = Arc::new(Portal::new(desk, seams.clock.clone(), seams.entropy.clone()));
         let router = web::portal::router(site(config)?, portal, seams.clock.clone());
         let tls = match config.portal_tls() {
-            Some((chain, key)) => Some(server_config(files(chain, key), &["h2", "http/1.1"]).context("portal: no TLS")?),
+            Some((chain, key)) => {
+                Some(server_config(files(chain, key), &["h2", "http/1.1"]).context("portal: no TLS")?)
+            }
             None => None,
         };
         for address in &config.portal.listen {

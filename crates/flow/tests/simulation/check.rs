@@ -37,9 +37,10 @@ fn ended(clinic: &Clinic, message: &Acknowledged, timeline: &Timeline) {
             .filter(|taken| taken.content.contains(&message.token) && taken.to.contains(recipient))
             .collect::<Vec<_>>();
         let known = copies.iter().filter(|copy| copy.replied).count();
-        let delivered = timeline.events.iter().any(|(_, event)| {
-            matches!(event, Event::Delivered { recipient: to, .. } if to.to_string() == *recipient)
-        });
+        let delivered = timeline
+            .events
+            .iter()
+            .any(|(_, event)| matches!(event, Event::Delivered { recipient: to, .. } if to.to_string() == *recipient));
         assert!(!delivered || !copies.is_empty(), "{} to {recipient} was recorded and never sent", message.message);
         // The record may be lost with the process, once for each of its lives.
         assert!(known <= 4, "{} to {recipient} arrived {known} times with a known reply", message.message);

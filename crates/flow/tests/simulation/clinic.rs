@@ -51,10 +51,19 @@ impl Clinic {
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy(Mutex::new(Dice::new(seed ^ 0xe27))));
         let authority = authority();
         let hosts = vec![
-            (domain("good.example"), Host::new(Posture::Tls(server(&authority, "mx.good.example", true)), Dice::new(seed ^ 1))),
-            (domain("self.example"), Host::new(Posture::Tls(server(&authority, "mx.self.example", false)), Dice::new(seed ^ 2))),
+            (
+                domain("good.example"),
+                Host::new(Posture::Tls(server(&authority, "mx.good.example", true)), Dice::new(seed ^ 1)),
+            ),
+            (
+                domain("self.example"),
+                Host::new(Posture::Tls(server(&authority, "mx.self.example", false)), Dice::new(seed ^ 2)),
+            ),
             (domain("plain.example"), Host::new(Posture::Clear, Dice::new(seed ^ 3))),
-            (domain("clinic.example"), Host::new(Posture::Tls(server(&authority, "mx.clinic.example", true)), Dice::new(seed ^ 4))),
+            (
+                domain("clinic.example"),
+                Host::new(Posture::Tls(server(&authority, "mx.clinic.example", true)), Dice::new(seed ^ 4)),
+            ),
         ];
         let root = RootKey::ephemeral(entropy.as_ref());
         let (_, wrapped) = root.new_org(ORG, entropy.as_ref());

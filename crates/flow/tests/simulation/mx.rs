@@ -113,7 +113,9 @@ impl Host {
             }
             let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
             match verb.as_str() {
-                "EHLO" if offers_tls => self.say(stream, "250-mx\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 STARTTLS").await?,
+                "EHLO" if offers_tls => {
+                    self.say(stream, "250-mx\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 STARTTLS").await?
+                }
                 "EHLO" => self.say(stream, "250-mx\r\n250-PIPELINING\r\n250 8BITMIME").await?,
                 "STARTTLS" if offers_tls && self.chance(8) => self.say(stream, "454 4.7.0 not now").await?,
                 "STARTTLS" if offers_tls => {

@@ -39,7 +39,10 @@ pub async fn run(cli: &Cli, wanted: &Init) -> Result<ExitCode> {
     }
     installation.journey.store.close().await?;
     say("Next: put a real certificate in place, make a login and start the server:");
-    say(&format!("  sealpost credential add LOGIN --sender '*@{}'", wanted.domains.first().map_or("", |one| one.as_str())));
+    say(&format!(
+        "  sealpost credential add LOGIN --sender '*@{}'",
+        wanted.domains.first().map_or("", |one| one.as_str())
+    ));
     say("  sealpost serve");
     say(&format!("Back up {} apart from the data: without it nothing can be read.", files.root_key.display()));
     Ok(ExitCode::SUCCESS)
@@ -85,7 +88,8 @@ fn configuration(wanted: &Init, files: &Files) -> String {
     let slug: String = main.split('.').next().unwrap_or("main").to_owned();
     let name = wanted.name.clone().unwrap_or_else(|| main.to_owned());
     let domains: Vec<String> = wanted.domains.iter().map(|domain| quoted(domain.as_str())).collect();
-    let mut text = String::from("# Sealpost. Every key and its default: docs/configuration.md, or: sealpost config show\n\n");
+    let mut text =
+        String::from("# Sealpost. Every key and its default: docs/configuration.md, or: sealpost config show\n\n");
     let mut line = |written: std::fmt::Arguments<'_>| {
         text.write_fmt(written).expect("a String takes everything");
         text.push('\n');

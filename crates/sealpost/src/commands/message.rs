@@ -94,14 +94,22 @@ fn details(event: &Event) -> String {
         Event::Queued { kind, recipients, .. } => format!("{kind} for {}", list_of(recipients)),
         Event::Attempted { mx, ip, level, tls, result, .. } => {
             let ip = ip.map_or_else(String::new, |ip| format!(" [{ip}]"));
-            let tls = tls.as_ref().map_or_else(String::new, |tls| format!(", {} {}, {}", tls.version, tls.cipher, tls.verified));
+            let tls = tls
+                .as_ref()
+                .map_or_else(String::new, |tls| format!(", {} {}, {}", tls.version, tls.cipher, tls.verified));
             let level = level.map_or_else(String::new, |level| format!(", proved {level}"));
             format!("{mx}{ip}: {result}{level}{tls}")
         }
-        Event::Delivered { recipient, reply, .. } | Event::DsnSent { recipient, reply, .. } => format!("{recipient}: {reply}"),
+        Event::Delivered { recipient, reply, .. } | Event::DsnSent { recipient, reply, .. } => {
+            format!("{recipient}: {reply}")
+        }
         Event::Deferred { recipient, because, until, .. } => format!("{recipient}: {because}; again at {until}"),
-        Event::Rerouted { recipient, from, to, because, .. } => format!("{recipient}: {from} → {to}, because {because}"),
-        Event::Refused { recipient, because } | Event::Held { recipient, because } | Event::Expired { recipient, because } => {
+        Event::Rerouted { recipient, from, to, because, .. } => {
+            format!("{recipient}: {from} → {to}, because {because}")
+        }
+        Event::Refused { recipient, because }
+        | Event::Held { recipient, because }
+        | Event::Expired { recipient, because } => {
             format!("{}: {because}", recipient.as_ref().map_or_else(|| "all".to_owned(), ToString::to_string))
         }
         Event::Released { recipient, by } => {

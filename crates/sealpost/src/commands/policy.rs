@@ -73,7 +73,13 @@ fn message(file: &Path) -> Result<Vec<u8>> {
     Ok(wire)
 }
 
-fn judge(policy: &Policy, organisation: &str, message: &[u8], from: Option<Address>, to: &[Address]) -> policy::Verdict {
+fn judge(
+    policy: &Policy,
+    organisation: &str,
+    message: &[u8],
+    from: Option<Address>,
+    to: &[Address],
+) -> policy::Verdict {
     let read = reading::read(message, &Limits::default());
     let author = read.as_ref().ok().and_then(|reading| {
         let text = reading.from.rsplit('<').next()?.trim_end_matches('>').trim();

@@ -437,8 +437,12 @@ impl Config {
         Some((self.submission.certificate.as_deref()?, self.submission.key.as_deref()?))
     }
 
-    /// Certificate and key of the portal: its own, else those of submission; none: plain HTTP, which only loopback may.
+    /// Certificate and key of the portal: its own, else those of submission. None: plain HTTP, which only loopback
+    /// may, and which a `portal.url` of `http://` asks for.
     pub fn portal_tls(&self) -> Option<(&Path, &Path)> {
+        if self.portal.url.as_ref().is_some_and(|url| url.starts_with("http://")) {
+            return None;
+        }
         match (&self.portal.certificate, &self.portal.key) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
             _ => self.submission_tls(),

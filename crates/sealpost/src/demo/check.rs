@@ -16,11 +16,8 @@ pub fn scene(clinic: &Clinic, scene: &Scene, timeline: &Timeline) -> Vec<String>
     let Some(organisation) = clinic.engine.journey.organisations.iter().next() else {
         return vec!["the clinic is gone".to_owned()];
     };
-    let verified: Vec<Receipt> = timeline
-        .receipts
-        .iter()
-        .filter_map(|jws| Receipt::verify(jws, organisation.signing_key.jwk()).ok())
-        .collect();
+    let verified: Vec<Receipt> =
+        timeline.receipts.iter().filter_map(|jws| Receipt::verify(jws, organisation.signing_key.jwk()).ok()).collect();
     if verified.len() != timeline.receipts.len() {
         failures.push(format!("{}: a receipt does not verify", timeline.message));
     }

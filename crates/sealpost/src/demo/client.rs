@@ -61,7 +61,11 @@ impl Account {
     }
 }
 
-async fn command<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>, line: &str, code: u16) -> Result<String> {
+async fn command<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut BufReader<S>,
+    line: &str,
+    code: u16,
+) -> Result<String> {
     stream.write_all(format!("{line}\r\n").as_bytes()).await?;
     stream.flush().await?;
     expect(stream, code).await

@@ -109,7 +109,6 @@ fn configuration(dir: &Path, authority: &Authority, world: &World, portal: &str)
         [portal]
         listen = ["{listen}"]
         url = "{portal}"
-        plain_http = true
 
         [health]
         listen = "127.0.0.1:0"

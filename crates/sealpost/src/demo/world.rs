@@ -273,7 +273,9 @@ where
         let line = hear(stream).await?;
         let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
         match verb.as_str() {
-            "EHLO" if dialogue.offers_tls => say(stream, &format!("250-{name}\r\n250-8BITMIME\r\n250 STARTTLS")).await?,
+            "EHLO" if dialogue.offers_tls => {
+                say(stream, &format!("250-{name}\r\n250-8BITMIME\r\n250 STARTTLS")).await?
+            }
             "EHLO" => say(stream, &format!("250-{name}\r\n250 8BITMIME")).await?,
             "STARTTLS" if dialogue.offers_tls => {
                 say(stream, "220 go ahead").await?;

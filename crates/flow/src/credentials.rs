@@ -1,0 +1,62 @@
+//! Credentials of submission: kept sealed in the store under a keyed index of
+//! their login, so that the database names nobody.
+
+use identity::{Credential, CredentialError};
+use store::{CredentialRow, StoreError};
+use vault::{Label, VaultError};
+
+use crate::journey::Journey;
+use crate::organisation::Organisation;
+
+/// Why a credential can't be kept or found.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialTrouble {
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What is stored does not open.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// What is stored is no credential.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+}
+
+/// Keeps a credential; another one of the same login is replaced.
+pub async fn keep(
+    journey: &Journey,
+    organisation: &Organisation,
+    credential: &Credential,
+) -> Result<(), CredentialTrouble> {
+    let login = organisation.vault.login_index(&credential.login);
+    let entropy = journey.entropy.as_ref();
+    let sealed = organisation.vault.seal(Label::Credential, &login, &credential.to_bytes(), entropy);
+    let row = CredentialRow { login, sealed, revoked: credential.revoked.is_some() };
+    Ok(journey.store.put_credential(organisation.org, row).await?)
+}
+
+/// The credential of a login in one organisation.
+pub async fn find(
+    journey: &Journey,
+    organisation: &Organisation,
+    login: &str,
+) -> Result<Option<Credential>, CredentialTrouble> {
+    let index = organisation.vault.login_index(login);
+    let Some(row) = journey.store.credential(organisation.org, index).await? else {
+        return Ok(None);
+    };
+    let bytes = organisation.vault.open(Label::Credential, &index, &row.sealed)?;
+    Ok(Some(Credential::from_bytes(&bytes)?))
+}
+
+/// The credential of a login, whichever organisation it belongs to. All are
+/// asked, whether one has answered or not, so that the time does not tell.
+pub async fn find_anywhere(journey: &Journey, login: &str) -> Result<Option<Credential>, CredentialTrouble> {
+    let mut found = None;
+    for organisation in journey.organisations.iter() {
+        if let Some(credential) = find(journey, organisation, login).await? {
+            found = Some(credential);
+        }
+    }
+    Ok(found)
+}
