@@ -12,18 +12,20 @@ use std::time::Duration;
 use identity::Sender;
 use mail::Reply;
 use smtp::server::reply::{self, Fixed};
-use smtp::server::{BeginAsked, Event, FinishAsked, LoginAsked, SenderAsked, Session, StartTlsAsked};
+use smtp::server::{BeginAsked, Event, FinishAsked, LoginAsked, SenderAsked, Session, StartTlsAsked, Transaction};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::buffer::Buffer;
+use super::gate::Meter;
 use super::pace::Pace;
 use super::{Attempt, AuthRefused, ClientLimits, Desk, Intake, Submission, TlsFacts, stopped};
 
 /// What is known of a client, whatever stream it is on.
 pub(super) struct Client {
     pub desk: Arc<dyn Desk>,
+    pub meter: Arc<Meter>,
     pub limits: Arc<ClientLimits>,
     pub session: Session,
     pub peer: IpAddr,
@@ -31,6 +33,21 @@ pub(super) struct Client {
     pub tls: Option<TlsFacts>,
     pub pace: Pace,
     pub stop: watch::Receiver<bool>,
+}
+
+impl Client {
+    fn submission(&self, sender: Sender, transaction: Transaction) -> Submission {
+        Submission {
+            sender,
+            helo: self.session.helo().to_owned(),
+            peer: self.peer,
+            tls: self.tls.clone(),
+            with: self.session.with(transaction.envelope.smtputf8),
+            body: transaction.body,
+            declared_bytes: transaction.declared_bytes,
+            envelope: transaction.envelope,
+        }
+    }
 }
 
 /// A client on a stream.
@@ -43,6 +60,8 @@ pub(super) struct Conversation<'c, S> {
 
 /// How long a client that was sent away may take to read why.
 const LINGER: Duration = Duration::from_secs(2);
+/// Refused logins are told at multiples of this time.
+const REFUSAL_STEP: Duration = Duration::from_millis(50);
 /// Replies are written once there are so many, even if more input waits.
 const OUT_BYTES_MAX: usize = 16 * 1024;
 
@@ -100,9 +119,9 @@ impl<'c, S: AsyncRead + AsyncWrite + Unpin> Conversation<'c, S> {
                     buffer.consume(consumed);
                     self.sender(asked).await;
                 }
-                Event::Begin(asked) => {
+                Event::Begin(transaction, asked) => {
                     buffer.consume(consumed);
-                    self.begin_message(asked).await;
+                    self.begin_message(*transaction, asked).await;
                 }
                 Event::Finish(asked) => {
                     buffer.consume(consumed);
@@ -167,6 +186,7 @@ impl<'c, S: AsyncRead + AsyncWrite + Unpin> Conversation<'c, S> {
     }
 
     async fn login(&mut self, mut asked: LoginAsked) {
+        let began = Instant::now();
         let attempt = Attempt {
             login: std::mem::take(&mut asked.login),
             password: std::mem::take(&mut asked.password),
@@ -179,6 +199,7 @@ impl<'c, S: AsyncRead + AsyncWrite + Unpin> Conversation<'c, S> {
             }
             Err(refused) => {
                 tracing::info!(peer = %self.client.peer, %refused, "login refused");
+                sleep_until(refusal_time(began, Instant::now())).await;
                 Err(login_reply(refused))
             }
         };
@@ -195,27 +216,17 @@ impl<'c, S: AsyncRead + AsyncWrite + Unpin> Conversation<'c, S> {
         client.session.sender_checked(asked, verdict, &mut self.out);
     }
 
-    async fn begin_message(&mut self, asked: BeginAsked) {
-        let verdict = match &self.client.sender {
-            Some(sender) => self.client.desk.begin(self.submission(sender.clone(), &asked)).await,
+    async fn begin_message(&mut self, transaction: Transaction, asked: BeginAsked) {
+        let client = &*self.client;
+        let verdict = match &client.sender {
             None => Err(reply::FAULT.into()),
+            Some(sender) if !client.meter.allows(sender, std::time::Instant::now()) => {
+                Err(reply::TOO_MANY_IN_MINUTE.into())
+            }
+            Some(sender) => client.desk.begin(client.submission(sender.clone(), transaction)).await,
         };
         let verdict = verdict.map(|intake| self.intake = Some(intake));
         self.client.session.begun(asked, verdict, &mut self.out);
-    }
-
-    fn submission(&self, sender: Sender, asked: &BeginAsked) -> Submission {
-        let transaction = &asked.transaction;
-        Submission {
-            sender,
-            envelope: transaction.envelope.clone(),
-            helo: self.client.session.helo().to_owned(),
-            peer: self.client.peer,
-            tls: self.client.tls.clone(),
-            with: self.client.session.with(transaction.envelope.smtputf8),
-            body: transaction.body,
-            declared_bytes: transaction.declared_bytes,
-        }
     }
 
     async fn content(&mut self, content: &[u8]) {
@@ -261,10 +272,31 @@ impl<'c, S: AsyncRead + AsyncWrite + Unpin> Conversation<'c, S> {
     }
 }
 
+/// Refusals come at whole steps after the question: looking up and opening a
+/// credential that exists takes longer than finding none, and must not show.
+fn refusal_time(began: Instant, now: Instant) -> Instant {
+    let steps = now.saturating_duration_since(began).as_millis() / REFUSAL_STEP.as_millis() + 1;
+    began + REFUSAL_STEP.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX))
+}
+
 fn login_reply(refused: AuthRefused) -> Fixed {
     match refused {
         AuthRefused::Wrong => reply::LOGIN_WRONG,
         AuthRefused::Busy | AuthRefused::Unavailable => reply::LOGIN_LATER,
         AuthRefused::TooMany => reply::LOGIN_TOO_OFTEN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_come_at_whole_steps() {
+        let began = Instant::now();
+        for (took, told) in [(0, 50), (3, 50), (49, 50), (50, 100), (120, 150)] {
+            let now = began + Duration::from_millis(took);
+            assert_eq!(refusal_time(began, now), began + Duration::from_millis(told), "{took}");
+        }
     }
 }

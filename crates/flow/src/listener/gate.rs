@@ -1,11 +1,13 @@
-//! How many clients are served at a time, in all and from one address, and
-//! how often an address may come.
+//! How many clients are served at a time, in all and from one address, how
+//! often an address may come, and how much one sender may send.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use identity::{Sender, Submitter};
+use mail::OrgId;
 use smtp::server::reply::{self, Fixed};
 
 use super::ClientLimits;
@@ -28,8 +30,13 @@ struct Counts {
 
 struct Visits {
     connections: usize,
-    minute_began: Instant,
-    in_minute: u32,
+    minute: Minute,
+}
+
+/// What happened in the minute that began then.
+struct Minute {
+    began: Instant,
+    count: u32,
 }
 
 /// A client's place, given back when dropped.
@@ -59,20 +66,56 @@ impl Gate {
         if counts.connections >= self.connections_max {
             return Err(reply::TOO_MANY_CLIENTS);
         }
-        let visits =
-            counts.addresses.entry(address).or_insert(Visits { connections: 0, minute_began: now, in_minute: 0 });
-        if now.saturating_duration_since(visits.minute_began) >= MINUTE {
-            visits.minute_began = now;
-            visits.in_minute = 0;
-        }
-        visits.in_minute = visits.in_minute.saturating_add(1);
-        let too_often = !named && visits.in_minute > self.per_minute_max;
+        let visits = counts.addresses.entry(address).or_insert(Visits { connections: 0, minute: Minute::new(now) });
+        let too_often = !visits.minute.allows(self.per_minute_max, now) && !named;
         if too_often || visits.connections >= self.per_address_max {
             return Err(reply::TOO_MANY_FROM_ADDRESS);
         }
         visits.connections += 1;
         counts.connections += 1;
         Ok(Pass { gate: self.clone(), address })
+    }
+}
+
+impl Minute {
+    fn new(now: Instant) -> Self {
+        Self { began: now, count: 0 }
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.began) >= MINUTE
+    }
+
+    /// Counts once more; whether that is not more than `max`.
+    fn allows(&mut self, max: u32, now: Instant) -> bool {
+        if self.is_over(now) {
+            *self = Self::new(now);
+        }
+        self.count = self.count.saturating_add(1);
+        self.count <= max
+    }
+}
+
+/// Counts messages of a sender, over all of its connections.
+pub(super) struct Meter {
+    per_minute_max: u32,
+    senders: Mutex<HashMap<OrgId, HashMap<Submitter, Minute>>>,
+}
+
+impl Meter {
+    pub(super) fn new(limits: &ClientLimits) -> Self {
+        Self { per_minute_max: limits.messages_per_minute_max, senders: Mutex::default() }
+    }
+
+    /// Whether the sender may send one more now. As many are remembered as
+    /// there are credentials and named networks.
+    pub(super) fn allows(&self, sender: &Sender, now: Instant) -> bool {
+        let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = senders.entry(sender.org).or_default();
+        match known.get_mut(&sender.by) {
+            Some(minute) => minute.allows(self.per_minute_max, now),
+            None => known.entry(sender.by.clone()).or_insert(Minute::new(now)).allows(self.per_minute_max, now),
+        }
     }
 }
 
@@ -83,7 +126,7 @@ impl Counts {
             return;
         }
         self.swept = Some(now);
-        let is_recent = |visits: &Visits| now.saturating_duration_since(visits.minute_began) < MINUTE;
+        let is_recent = |visits: &Visits| !visits.minute.is_over(now);
         self.addresses.retain(|_, visits| visits.connections > 0 || is_recent(visits));
     }
 }
@@ -153,6 +196,21 @@ mod tests {
         assert!(gate.enter(peer, false, now).is_err());
         assert!(gate.enter(peer, true, now).is_ok(), "a named network comes as often as it likes");
         assert!(gate.enter(peer, false, now + MINUTE).is_ok());
+    }
+
+    #[test]
+    fn a_sender_may_send_so_much_a_minute() {
+        let meter = Meter::new(&ClientLimits { messages_per_minute_max: 2, ..ClientLimits::default() });
+        let sender = |org, login: &str| Sender {
+            org: OrgId(org),
+            by: Submitter::Credential(login.to_owned()),
+            senders: Vec::new(),
+        };
+        let now = Instant::now();
+        assert!(meter.allows(&sender(1, "ehr"), now) && meter.allows(&sender(1, "ehr"), now));
+        assert!(!meter.allows(&sender(1, "ehr"), now));
+        assert!(meter.allows(&sender(1, "desk"), now) && meter.allows(&sender(2, "ehr"), now));
+        assert!(meter.allows(&sender(1, "ehr"), now + MINUTE));
     }
 
     #[test]

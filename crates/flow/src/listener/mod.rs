@@ -33,7 +33,7 @@ pub use identity::AuthRefused;
 pub use settings::{ClientLimits, Door, NamedNetworks, NotPrivate, Settings};
 
 use conversation::{Client, Conversation};
-use gate::{Gate, Pass};
+use gate::{Gate, Meter, Pass};
 use pace::Pace;
 
 /// Why a listener does not listen.
@@ -61,6 +61,7 @@ pub struct Reception {
     session: smtp::server::Limits,
     limits: Arc<ClientLimits>,
     gate: Arc<Gate>,
+    meter: Arc<Meter>,
 }
 
 impl Reception {
@@ -68,7 +69,8 @@ impl Reception {
     pub fn new(desk: Arc<dyn Desk>, settings: Settings) -> Arc<Self> {
         let Settings { hostname, session, clients } = settings;
         let gate = Gate::new(&clients);
-        Arc::new(Self { desk, hostname, session, limits: Arc::new(clients), gate })
+        let meter = Arc::new(Meter::new(&clients));
+        Arc::new(Self { desk, hostname, session, limits: Arc::new(clients), gate, meter })
     }
 
     /// Listens on `address`; port 0 takes a free one.
@@ -199,6 +201,7 @@ impl Visit {
         let reception = &self.reception;
         Client {
             desk: reception.desk.clone(),
+            meter: reception.meter.clone(),
             limits: reception.limits.clone(),
             session: Session::new(reception.hostname.as_str(), access, reception.session.clone()),
             peer: self.peer,

@@ -36,6 +36,9 @@ pub struct ClientLimits {
     pub connections_per_address_max: usize,
     /// New connections a minute from one IPv4 address or one IPv6 /64.
     pub connections_per_minute_max: u32,
+    /// Messages a minute from one credential or named network, whatever the
+    /// connections.
+    pub messages_per_minute_max: u32,
     /// The time to the end of a TLS handshake.
     pub handshake_timeout: Duration,
     /// The time to the next command, and to the next byte of a command. A
@@ -63,6 +66,7 @@ impl Default for ClientLimits {
             connections_max: 4_000,
             connections_per_address_max: 200,
             connections_per_minute_max: 1_200,
+            messages_per_minute_max: 60_000,
             handshake_timeout: Duration::from_secs(15),
             command_timeout: Duration::from_secs(300),
             stranger_timeout: Duration::from_secs(30),

@@ -245,13 +245,14 @@ impl Session {
         }
     }
 
-    fn begin<'b>(&mut self, transaction: Transaction, chunk: Option<Bdat>) -> Option<Event<'b>> {
+    fn begin<'b>(&mut self, transaction: Box<Transaction>, chunk: Option<Bdat>) -> Option<Event<'b>> {
         self.phase = Phase::Asked;
-        Some(Event::Begin(BeginAsked { transaction, chunk }))
+        let smtputf8 = transaction.envelope.smtputf8;
+        Some(Event::Begin(transaction, BeginAsked { smtputf8, chunk }))
     }
 
     /// The envelope, if content may follow it. It stays where it is if not.
-    fn complete_envelope(&mut self) -> Result<Transaction, Fixed> {
+    fn complete_envelope(&mut self) -> Result<Box<Transaction>, Fixed> {
         if let Some(refusal) = self.not_allowed_to_send() {
             return Err(refusal);
         }

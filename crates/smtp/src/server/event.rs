@@ -25,8 +25,8 @@ pub enum Event<'b> {
     Login(LoginAsked),
     /// May the client send as this address?
     Sender(SenderAsked),
-    /// Can a message be taken in?
-    Begin(BeginAsked),
+    /// Can this message be taken in?
+    Begin(Box<Transaction>, BeginAsked),
     /// A part of the message, dots unstuffed; never empty.
     Content(&'b [u8]),
     /// The message is whole. Store it, and say so.
@@ -70,8 +70,7 @@ impl SenderAsked {
 /// A message that waits for [`Session::begun`](super::Session::begun).
 #[derive(Debug)]
 pub struct BeginAsked {
-    /// What is known of it before its content.
-    pub transaction: Transaction,
+    pub(super) smtputf8: bool,
     pub(super) chunk: Option<Bdat>,
 }
 

@@ -62,6 +62,8 @@ pub const LOGIN_LATER: Fixed = fixed(454, (4, 7, 0), "logins can't be checked ju
 pub const LOGIN_TOO_OFTEN: Fixed = fixed(454, (4, 7, 0), "too many failed logins, try again later");
 /// For the driver: this client may not use the sender address.
 pub const SENDER_NOT_YOURS: Fixed = fixed(553, (5, 7, 1), "you may not send as this address");
+/// For the driver: this client has sent what it may in a minute.
+pub const TOO_MANY_IN_MINUTE: Fixed = fixed(450, (4, 7, 0), "too many messages in this minute, try again in the next");
 /// For the driver: the message could not be taken by a fault of ours.
 pub const FAULT: Fixed = fixed(451, (4, 3, 0), "fault on our side, try again later");
 

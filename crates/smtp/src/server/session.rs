@@ -76,7 +76,7 @@ pub(super) enum Phase {
 pub(super) enum Mailing {
     None,
     /// MAIL was taken.
-    Envelope(Transaction),
+    Envelope(Box<Transaction>),
     /// The first content was asked for.
     Content(Box<Taking>),
 }
@@ -176,7 +176,7 @@ impl Session {
             smtputf8: mail.smtputf8,
         };
         let transaction = Transaction { envelope, body: mail.body, declared_bytes: mail.size, ret: mail.ret, tried: 0 };
-        self.mailing = Mailing::Envelope(transaction);
+        self.mailing = Mailing::Envelope(Box::new(transaction));
         reply::write_fixed(reply::SENDER_TAKEN, out);
     }
 
@@ -185,11 +185,11 @@ impl Session {
         self.phase = match (verdict, asked.chunk) {
             (Ok(()), None) => {
                 out.extend_from_slice(reply::SEND_CONTENT.as_bytes());
-                self.take(Framing::Dots, asked.transaction.envelope.smtputf8);
+                self.take(Framing::Dots, asked.smtputf8);
                 Phase::Content
             }
             (Ok(()), Some(Bdat { bytes, last })) => {
-                self.take(Framing::Counted, asked.transaction.envelope.smtputf8);
+                self.take(Framing::Counted, asked.smtputf8);
                 Phase::Chunk { remaining: bytes, last }
             }
             (Err(refusal), None) => {

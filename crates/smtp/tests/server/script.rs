@@ -174,8 +174,8 @@ impl Player {
                 self.tell(format!("sender {address}"));
                 self.session.sender_checked(asked, verdict, out);
             }
-            Event::Begin(asked) => {
-                let envelope = &asked.transaction.envelope;
+            Event::Begin(transaction, asked) => {
+                let envelope = &transaction.envelope;
                 let recipients: Vec<_> = envelope.recipients.iter().map(|to| to.address.to_string()).collect();
                 let with = self.session.with(envelope.smtputf8);
                 self.tell(format!("begin {} {}", recipients.join(","), with));

@@ -51,7 +51,7 @@ fn drive(session: &mut Session, input: &[u8], out: &mut Vec<u8>, seen: &mut Seen
             Event::Input => break,
             Event::Login(asked) => session.login_checked(asked, Err(reply::LOGIN_WRONG), out),
             Event::Sender(asked) => session.sender_checked(asked, Ok(()), out),
-            Event::Begin(asked) => session.begun(asked, Ok(()), out),
+            Event::Begin(_, asked) => session.begun(asked, Ok(()), out),
             Event::Content(content) => seen.content.extend_from_slice(content),
             Event::Finish(asked) => {
                 seen.messages.push(std::mem::take(&mut seen.content));
