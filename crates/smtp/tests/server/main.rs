@@ -1,6 +1,7 @@
 //! The server side against scripts of conversations, in every cut, and
 //! against the public suites of smuggling and STARTTLS where they are.
 
+mod properties;
 mod script;
 mod suites;
 
