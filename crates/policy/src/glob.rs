@@ -43,7 +43,7 @@ impl Glob {
                 },
             }
         }
-        self.pattern[own..].iter().all(|c| *c == '*')
+        self.pattern.iter().skip(own).all(|c| *c == '*')
     }
 
     /// The pattern as written.

@@ -46,7 +46,7 @@ pub enum ReadingError {
 /// A message as its reader sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
-    /// The subject, decoded.
+    /// The subject, decoded; all of them where there are several.
     pub subject: String,
     /// The From field, decoded, as written: `Name <address>`.
     pub from: String,

@@ -15,12 +15,15 @@ pub fn read(raw: &[u8], limits: &Limits) -> Result<Reading, ReadingError> {
         return Err(ReadingError::NotAMessage);
     }
     let (block, _) = cut(raw);
-    let field = |name| header::fields(block).find(|field| field.is(name)).map(|field| unstructured(field.value));
+    let all = |name| -> Vec<String> {
+        header::fields(block).filter(|field| field.is(name)).map(|field| unstructured(field.value)).collect()
+    };
     let mut walk = Walk { limits, parts: 0, found: Vec::new(), beside: String::new() };
     walk.entity(raw, &Around { depth: 0, nesting: 0, default: "text/plain" })?;
     Ok(Reading {
-        subject: field("Subject").unwrap_or_default(),
-        from: field("From").unwrap_or_default(),
+        // Of several, which RFC 5322 §3.6 forbids, readers show one or the other.
+        subject: all("Subject").join(" "),
+        from: all("From").into_iter().next().unwrap_or_default(),
         parts: walk.found,
         beside: walk.beside,
     })

@@ -42,6 +42,12 @@ fn a_plain_message_is_one_text() {
 }
 
 #[test]
+fn a_second_subject_is_not_overlooked() {
+    let reading = read(b"Subject: one\nFrom: a@b.example\nsubject: two\n\n", &Limits::default()).unwrap();
+    assert_eq!(reading.subject, "one two");
+}
+
+#[test]
 fn parts_stand_where_the_reader_sees_them() {
     check(
         &format!(

@@ -173,21 +173,25 @@ pub(super) fn suggestion(word: &str, known: &[&str]) -> String {
     }
 }
 
-/// How many letters have to be put in, left out, changed or swapped.
+/// How many letters have to be put in, left out or changed (Levenshtein); two
+/// that are swapped count once.
 fn distance(from: &str, to: &str) -> usize {
     let (from, to): (Vec<char>, Vec<char>) = (from.chars().take(64).collect(), to.chars().collect());
-    let mut before: Vec<usize> = Vec::new();
+    let mut above: Vec<usize> = Vec::new();
     let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (i, a) in from.iter().enumerate() {
-        let mut next = vec![i + 1];
-        for (j, b) in to.iter().enumerate() {
-            let mut steps = (row[j] + usize::from(a != b)).min(row[j + 1] + 1).min(next[j] + 1);
-            if i > 0 && j > 0 && *a == to[j - 1] && from[i - 1] == *b {
-                steps = steps.min(before[j - 1] + 1);
+    let at = |row: &[usize], column: usize| row.get(column).copied().unwrap_or(usize::MAX / 2);
+    for (line, a) in from.iter().enumerate() {
+        let mut next = vec![line + 1];
+        for (column, b) in to.iter().enumerate() {
+            let changed = at(&row, column) + usize::from(a != b);
+            let mut steps = changed.min(at(&row, column + 1) + 1).min(at(&next, column) + 1);
+            let before = (line.checked_sub(1).and_then(|i| from.get(i)), column.checked_sub(1).and_then(|i| to.get(i)));
+            if before == (Some(b), Some(a)) {
+                steps = steps.min(at(&above, column.saturating_sub(1)) + 1);
             }
             next.push(steps);
         }
-        before = std::mem::replace(&mut row, next);
+        above = std::mem::replace(&mut row, next);
     }
     row.last().copied().unwrap_or(0)
 }

@@ -4,17 +4,18 @@ use std::fmt::Write;
 
 use toml::Value;
 
-use crate::detect::Detectors;
+use crate::detect::{Detectors, EDITION, lists};
 use crate::policy::Policy;
 use crate::rule::{Act, Rule};
 
 /// The form's version: it changes when the same policy would get another text
 /// or the same text another meaning.
-const FORMAT: &str = "# Sealpost policy, format 1\n";
+const FORMAT: u32 = 1;
 
 /// Every value of the policy, defaults too, in one fixed order.
 pub(crate) fn canonical(policy: &Policy) -> String {
-    let mut out = FORMAT.to_owned();
+    // The lists that ship belong to what is effective, and so to the hash.
+    let mut out = format!("# Sealpost policy, format {FORMAT}, detectors {EDITION}, lists {}\n", lists());
     out.push_str("[policy]\n");
     line(&mut out, "default", policy.default.word().into());
     out.push_str("[policy.subject]\n");

@@ -10,7 +10,7 @@ use super::text::{Text, Word, is_whole_word};
 use crate::finding::Detector;
 
 /// The list that ships.
-const LIST: &str = include_str!("../../data/drugs.txt");
+pub(super) const LIST: &str = include_str!("../../data/drugs.txt");
 
 /// The names of drugs that are looked for.
 #[derive(Clone, Debug)]

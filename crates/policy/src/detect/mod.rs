@@ -22,6 +22,7 @@ mod text;
 use std::collections::BTreeSet;
 
 use regex::Regex;
+use sha2::{Digest, Sha256};
 
 use crate::finding::Detector;
 use candidate::Candidate;
@@ -30,6 +31,16 @@ use text::Text;
 pub use drug::Drugs;
 pub use labelled::{Labelled, LabelledError};
 pub use scan::scan;
+
+/// The edition of the detectors: it rises when what they find in the same text
+/// changes by more than the lists that ship.
+pub(crate) const EDITION: u32 = 1;
+
+/// A digest of the lists that ship, so that a policy's hash says which judged.
+pub(crate) fn lists() -> String {
+    let digest = Sha256::new().chain_update(drug::LIST).chain_update(text::LIST).finalize();
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// What the detectors look for.
 #[derive(Clone, Debug, PartialEq)]

@@ -42,9 +42,12 @@ impl Word {
     ];
 }
 
-/// The words that ship, each with its kind.
+/// The list that ships.
+pub(super) const LIST: &str = include_str!("../../data/words.txt");
+
+/// Its words, each with its kind.
 static WORDS: LazyLock<Vec<(Word, &str)>> = LazyLock::new(|| {
-    let lines = include_str!("../../data/words.txt").lines().filter(|line| !line.starts_with("# "));
+    let lines = LIST.lines().filter(|line| !line.starts_with("# "));
     let mut kind = None;
     let mut words = Vec::new();
     for line in lines {
