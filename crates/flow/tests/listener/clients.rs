@@ -5,7 +5,7 @@ use std::process::Stdio;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use super::desk::House;
+use super::desk::{House, certify};
 
 /// Runs a program with this input; gives whether it succeeded, and all it said.
 async fn run(program: &str, arguments: &[&str], input: &str) -> (bool, String) {
@@ -164,4 +164,16 @@ async fn openssl_sees_only_the_allowed_versions_and_suites() {
             assert!(!ok && said.contains("Cipher is (NONE)"), "{weak:?}: {said}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_shown_while_the_listener_runs() {
+    let house = House::open().await;
+    let server = house.tls.to_string();
+    let chain = house.chain.to_str().unwrap();
+    let verify = ["s_client", "-connect", &server, "-CAfile", chain, "-verify_return_error"];
+    assert!(run("openssl", &verify, "QUIT\r\n").await.0);
+    certify(house.folder.path());
+    // Trusts the new certificate only, so it fails until that is shown.
+    while !run("openssl", &verify, "QUIT\r\n").await.0 {}
 }

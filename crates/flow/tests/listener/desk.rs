@@ -1,7 +1,7 @@
 //! A desk that records, and listeners in front of it.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -120,6 +120,15 @@ fn sender() -> Sender {
     }
 }
 
+/// Writes a new certificate for localhost and its key into `folder`.
+pub fn certify(folder: &Path) -> CertificateFiles {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let files = CertificateFiles { chain: folder.join("chain.pem"), key: folder.join("key.pem") };
+    std::fs::write(&files.chain, made.cert.pem()).unwrap();
+    std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+    files
+}
+
 /// The three doors, open.
 pub struct House {
     pub recorder: Arc<Recorder>,
@@ -130,7 +139,7 @@ pub struct House {
     pub chain: PathBuf,
     pub stop: watch::Sender<bool>,
     pub runs: Vec<JoinHandle<()>>,
-    _folder: tempfile::TempDir,
+    pub folder: tempfile::TempDir,
 }
 
 impl House {
@@ -140,10 +149,7 @@ impl House {
 
     pub async fn open_with(clients: ClientLimits, networks: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-        let files = CertificateFiles { chain: folder.path().join("chain.pem"), key: folder.path().join("key.pem") };
-        std::fs::write(&files.chain, made.cert.pem()).unwrap();
-        std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+        let files = certify(folder.path());
         let config = server_config(files.clone(), &[]).unwrap();
         let networks = networks.iter().map(|network| network.parse().unwrap()).collect();
         let ward =
@@ -161,6 +167,6 @@ impl House {
             runs.push(tokio::spawn(listener.run(stopped.clone())));
         }
         let [starttls, tls, named] = addresses[..] else { panic!("three doors") };
-        Self { recorder, starttls, tls, named, chain: files.chain, stop, runs, _folder: folder }
+        Self { recorder, starttls, tls, named, chain: files.chain, stop, runs, folder }
     }
 }
