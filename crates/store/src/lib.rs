@@ -43,6 +43,9 @@ pub struct SqliteOptions {
     /// Run everything on the calling thread within the first poll of the
     /// future, without threads and timers: for simulations.
     pub inline: bool,
+    /// Open it beside the process that has it: for commands that read, or that
+    /// change a row. Such a store takes no bodies and leases nothing.
+    pub beside: bool,
     /// How long the first of a group waits for others.
     pub window: Duration,
     /// How many threads read.
@@ -51,7 +54,7 @@ pub struct SqliteOptions {
 
 impl Default for SqliteOptions {
     fn default() -> Self {
-        Self { inline: false, window: Duration::from_millis(2), readers: 3 }
+        Self { inline: false, beside: false, window: Duration::from_millis(2), readers: 3 }
     }
 }
 

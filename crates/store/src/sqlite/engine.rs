@@ -38,9 +38,11 @@ enum Writing {
 
 impl Engine {
     pub(crate) fn open(dir: &Path, options: &SqliteOptions) -> Result<Self, StoreError> {
-        let files = open::files(dir)?;
+        let files = if options.beside { open::files_beside(dir)? } else { open::files(dir)? };
         let connection = open::connection(&files.database)?;
-        open::remove_leftovers(&connection, &files.bodies)?;
+        if !options.beside {
+            open::remove_leftovers(&connection, &files.bodies)?;
+        }
         let shared = Arc::new(Shared::new(&files.bodies, open::waiting(&connection)?));
         let segments = Segments::open(&files.bodies, open::segment_to_go_on_in(&connection, &files.bodies)?)?;
         let writer = Writer::new(connection, segments, Arc::clone(&shared))?;
@@ -49,7 +51,7 @@ impl Engine {
             spoolers: Arc::new(spoolers(options)?),
             writing: Writing::begin(writer, options, &shared)?,
             shared,
-            lock: Mutex::new(Some(files.lock)),
+            lock: Mutex::new(files.lock),
         })
     }
 
@@ -64,7 +66,11 @@ impl Engine {
         self.spoolers.close();
         self.readers.close();
         self.writing.close();
-        drop(locked(&self.lock).take());
+        if let Some(lock) = locked(&self.lock).take() {
+            // Not by closing the file alone: a process that is just being
+            // started would have a copy of it.
+            let _ = lock.unlock();
+        }
     }
 
     /// The same without blocking the caller's thread, unless inline.

@@ -26,8 +26,17 @@ const NEWEST_SEGMENT: &str = "SELECT coalesce(max(body_segment), 0) FROM \
 pub(crate) struct Files {
     pub database: PathBuf,
     pub bodies: PathBuf,
-    /// Held while the store is open.
-    pub lock: File,
+    /// Held while the store is open; none where another process may hold it.
+    pub lock: Option<File>,
+}
+
+/// The files of a directory that another process may have open.
+pub(crate) fn files_beside(dir: &Path) -> Result<Files, StoreError> {
+    let (database, bodies) = (dir.join("sealpost.db"), dir.join("bodies"));
+    match std::fs::metadata(&database) {
+        Ok(_) => Ok(Files { database, bodies, lock: None }),
+        Err(error) => Err(fault::file("looking for the database", error)),
+    }
 }
 
 /// Makes the directory if it isn't there, and locks it.
@@ -41,10 +50,11 @@ pub(crate) fn files(dir: &Path) -> Result<Files, StoreError> {
         Err(TryLockError::WouldBlock) => return Err(StoreError::Locked { dir: dir.to_owned() }),
         Err(TryLockError::Error(error)) => return Err(fault::file("locking the data directory", error)),
     }
+    not_lost(&database, &bodies)?;
     // SQLite gives its WAL the permissions of the database.
     private_file(&database)?;
     sync_dir(dir)?;
-    Ok(Files { database, bodies, lock })
+    Ok(Files { database, bodies, lock: Some(lock) })
 }
 
 /// The write connection, with the newest schema.
@@ -104,6 +114,19 @@ pub(crate) fn segment_to_go_on_in(connection: &Connection, bodies: &Path) -> Res
         return Ok(named.saturating_add(1));
     }
     Ok(on_disk.max(1))
+}
+
+/// Refuses to begin anew where bodies are left: their database is lost, and
+/// each of them would be taken for left over.
+fn not_lost(database: &Path, bodies: &Path) -> Result<(), StoreError> {
+    let empty = std::fs::metadata(database).map_or(0, |found| found.len()) == 0;
+    let ours = |name: &String| segment_number(name).is_some() || file_owner(name).is_some();
+    if empty && names(bodies)?.iter().any(ours) {
+        return Err(StoreError::corrupt(
+            "the database is missing and its bodies are there; restore it from the backup",
+        ));
+    }
+    Ok(())
 }
 
 /// Removes files of bodies that were never committed.

@@ -1,14 +1,18 @@
 //! What the store promises, on every engine.
 
 mod accept;
+mod child;
 mod classes;
+mod crash;
 mod damage;
 mod engines;
 mod group;
 mod journal;
 mod keys;
 mod make;
+mod nodes;
 mod opening;
 mod org;
 mod portal;
 mod queue;
+mod schema;
