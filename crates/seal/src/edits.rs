@@ -34,6 +34,8 @@ impl Edits {
                 copy.extend_from_slice(subject.as_bytes());
                 copy.extend_from_slice(b"\r\n");
             }
+            // Outlook repeats the subject in Thread-Topic.
+            Some(_) if field.is("Thread-Topic") => {}
             _ => copy.extend_from_slice(field.raw),
         }
     }
@@ -67,6 +69,6 @@ mod tests {
 
     #[test]
     fn the_subject_is_replaced_whole() {
-        check(Some("Hello"), "Subject: [secure]\r\n SSN\r\nTo: y\r\n\r\nb", "Subject: Hello\r\nTo: y\r\n\r\nb");
+        check(Some("Hello"), "Subject: [secure]\r\n SSN\r\nThread-Topic: SSN\r\nTo: y\r\n\r\nb", "Subject: Hello\r\nTo: y\r\n\r\nb");
     }
 }

@@ -15,7 +15,6 @@ use flow::listener::{self, Door, NamedNetworks, Reception};
 use flow::portal::{Clinic, Portal};
 use flow::{Courier, Journey, LinkDesk, SubmissionDesk};
 use ledger::{Ledger, Sequencer};
-use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -26,7 +25,7 @@ use crate::config::Config;
 use crate::installation::{Installation, Seams, checkpoint_dir, origin, private_dir};
 
 /// Where a running server listens.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Addresses {
     /// Submission with STARTTLS.
     pub submission_starttls: Vec<SocketAddr>,
@@ -49,6 +48,7 @@ pub struct Engine {
     doors: Doors,
     inner: Doors,
     ledger: LedgerKeeper,
+    transport: Arc<Transport>,
 }
 
 /// Tasks with the signal that stops them.
@@ -82,6 +82,7 @@ impl Engine {
             doors: Doors::new(),
             inner: Doors::new(),
             ledger,
+            transport: transport.clone(),
         };
         engine.open_submission(config).await?;
         engine.open_portal(config, seams).await?;
@@ -90,10 +91,24 @@ impl Engine {
         Ok(engine)
     }
 
+    /// The first address of each listener, for whoever started the process.
+    pub fn announcement(&self) -> serde_json::Value {
+        let first = |addresses: &[SocketAddr]| addresses.first().map(ToString::to_string);
+        let all = [
+            ("submission_starttls", first(&self.addresses.submission_starttls)),
+            ("submission_tls", first(&self.addresses.submission_tls)),
+            ("named_networks", first(&self.addresses.named_networks)),
+            ("portal", first(&self.addresses.portal)),
+            ("health", self.addresses.health.as_ref().map(ToString::to_string)),
+        ];
+        all.into_iter().filter_map(|(name, address)| Some((name, address?))).collect()
+    }
+
     /// Stops: no accepted message is lost, no delivery is cut in the middle.
     pub async fn stop(self) -> Result<()> {
         self.doors.close().await;
         self.inner.close().await;
+        self.transport.close().await;
         self.ledger.catch_up().await?;
         self.journey.store.close().await.context("the store did not close")
     }
@@ -267,6 +282,7 @@ fn site(config: &Config) -> Result<Site> {
         },
         sender_domains: config.organisation.iter().flat_map(|one| one.domains.clone()).collect(),
         accent: None,
+        proxies: Vec::new(),
     })
 }
 
@@ -279,6 +295,12 @@ fn listener_settings(config: &Config) -> listener::Settings {
     settings.clients.session_timeout = limits.session.0;
     settings.session.recipients_max = limits.recipients as usize;
     settings.session.message_bytes_max = limits.message_size.0;
+    settings.session.text_line_bytes_max = limits.line_length as usize;
+    // In the configuration 0 is no limit.
+    settings.clients.messages_per_minute_max = match limits.messages_per_minute {
+        0 => u32::MAX,
+        limit => limit,
+    };
     settings
 }
 

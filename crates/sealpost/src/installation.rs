@@ -44,8 +44,18 @@ pub struct Installation {
 impl Installation {
     /// Opens everything; what an organisation still lacks is made.
     pub async fn open(config: &Config, seams: &Seams) -> Result<Self> {
+        let store = open_store(config, SqliteOptions::default()).await?;
+        Self::over(store, config, seams).await
+    }
+
+    /// The same beside a server that may be running on it, for a command.
+    pub async fn beside(config: &Config, seams: &Seams) -> Result<Self> {
+        let store = open_store(config, SqliteOptions { beside: true, readers: 1, ..SqliteOptions::default() }).await?;
+        Self::over(store, config, seams).await
+    }
+
+    async fn over(store: Arc<dyn Store>, config: &Config, seams: &Seams) -> Result<Self> {
         let root = root_key(config)?;
-        let store = open_store(config).await?;
         let policy = Policy::from_table(&config.policy).context("the policy can't be read")?;
         let mut organisations = Vec::new();
         for profile in profiles(config)? {
@@ -55,11 +65,6 @@ impl Installation {
         let all = Organisations::new(organisations);
         let journey = Journey::new(store, seams.clock.clone(), seams.entropy.clone(), all, settings);
         Ok(Self { journey, root })
-    }
-
-    /// Opens everything beside a server that may be running on it.
-    pub async fn beside(config: &Config, seams: &Seams) -> Result<Self> {
-        Self::open(config, seams).await
     }
 
     /// The organisation with that slug, or the first one.
@@ -96,12 +101,12 @@ fn root_key(config: &Config) -> Result<RootKey> {
     }
 }
 
-async fn open_store(config: &Config) -> Result<Arc<dyn Store>> {
+async fn open_store(config: &Config, options: SqliteOptions) -> Result<Arc<dyn Store>> {
     match &config.store.url {
         StoreUrl::Sqlite => {
             let dir = &config.server.data_dir;
             std::fs::create_dir_all(dir).with_context(|| format!("can't make {}", dir.display()))?;
-            store::open_sqlite(dir, SqliteOptions::default())
+            store::open_sqlite(dir, options)
                 .with_context(|| format!("the database in {} can't be opened", dir.display()))
         }
         StoreUrl::Postgres(_) => {

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use identity::{Action, Resource};
-use ledger::{Checkpoint, Report, VerifierKey, audit};
+use ledger::{Checkpoint, Report, VerifierKey, audit, outside_checkpoint};
 
 use super::{Opened, print, say};
 use crate::cli::{AuditVerb, Cli};
-use crate::installation::origin;
+use crate::installation::{checkpoint_dir, origin};
 
 /// Runs it.
 pub async fn run(cli: &Cli, verb: &AuditVerb) -> Result<ExitCode> {
@@ -41,9 +41,13 @@ pub async fn run(cli: &Cli, verb: &AuditVerb) -> Result<ExitCode> {
 }
 
 async fn verify(cli: &Cli, opened: &Opened, verifier: &VerifierKey, earlier: Option<&Path>) -> Result<ExitCode> {
-    let earlier = earlier.map(|path| checkpoint(path, verifier)).transpose()?;
+    // What stands outside is read before the tree, so that it is never ahead of it.
+    let outside = outside_checkpoint(&checkpoint_dir(&opened.loaded.config), opened.organisation.org, verifier)
+        .context("the checkpoint outside the database can't be used")?;
+    let given = earlier.map(|path| checkpoint(path, verifier)).transpose()?;
+    let earlier: Vec<Checkpoint> = outside.into_iter().chain(given).collect();
     let store = opened.installation.journey.store.as_ref();
-    let report = audit(store, opened.organisation.org, verifier, earlier.as_slice()).await?;
+    let report = audit(store, opened.organisation.org, verifier, &earlier).await?;
     if cli.json {
         print(&serde_json::to_string(&report)?)?;
     } else {

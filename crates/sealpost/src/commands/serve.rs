@@ -23,7 +23,7 @@ pub async fn run(cli: &Cli, wanted: &Serve) -> Result<ExitCode> {
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM can't be handled")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT can't be handled")?;
     if wanted.announce {
-        print(&serde_json::to_string(&engine.addresses)?)?;
+        print(&engine.announcement().to_string())?;
     }
     tracing::info!(addresses = ?engine.addresses, "ready");
     tokio::select! {

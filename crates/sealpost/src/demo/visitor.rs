@@ -156,6 +156,7 @@ fn link_in(mail: &Received, start: &str) -> Option<String> {
 /// The code that leads the subject of a code's mail.
 pub fn code_in(mail: &Received) -> Option<String> {
     let subject = mail::header::first(mail.content.split("\r\n\r\n").next()?.as_bytes(), "Subject")?;
-    let code = subject.get(..6)?;
+    let decoded = mail::reading::unstructured(subject.as_bytes());
+    let code = decoded.get(..6)?;
     code.bytes().all(|byte| byte.is_ascii_digit()).then(|| code.to_owned())
 }
