@@ -1,2 +1,43 @@
-//! Stub.
-fn main() {}
+//! The project's own verbs, the same on every machine and in CI.
+//!
+//! `cargo xtask check` judges the code without running it, `cargo xtask test`
+//! runs every test, `cargo xtask tidy` is the part of `check` that is ours.
+//! This program never touches the product: it reads the tree and starts cargo.
+
+mod cargo;
+mod check;
+mod packages;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "\
+cargo xtask VERB
+
+  check   format, lints, tidy
+  test    every test; installs the Debian packages that are missing, if root
+  tidy    layers, sizes, words, licences, sources, documents";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<()> {
+    match arguments.first().map(String::as_str) {
+        Some("check") => check::run(),
+        Some("test") => test::run(arguments.get(1..).unwrap_or_default()),
+        Some("tidy") => tidy::run(),
+        Some(other) => bail!("there is no verb {other}\n\n{USAGE}"),
+        None => bail!("a verb is missing\n\n{USAGE}"),
+    }
+}

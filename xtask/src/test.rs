@@ -1,0 +1,105 @@
+//! `cargo xtask test`: every test of the workspace, and one line that counts them.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::Stdio;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{cargo, packages};
+
+/// Where tests write what they could not run: `testkit::suites` does.
+const NOT_RUN: &str = "SEALPOST_NOT_RUN";
+
+/// Runs `cargo test --workspace` with these further arguments.
+pub fn run(arguments: &[String]) -> Result<()> {
+    packages::ensure_present()?;
+    let folder = cargo::root().join("target/xtask");
+    fs::create_dir_all(&folder)?;
+    let not_run = folder.join("not-run");
+    fs::write(&not_run, "")?;
+    let (counts, success) = cargo_test(arguments, &not_run)?;
+    let counts = counts.without(&fs::read_to_string(&not_run)?);
+    // The last line of a run: whoever reads it needs nothing else.
+    eprintln!();
+    report(&format!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped));
+    ensure!(success && counts.failed == 0, "cargo test failed");
+    ensure!(counts.passed > 0, "no test ran");
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the count is what this program is run for")]
+fn report(line: &str) {
+    println!("{line}");
+}
+
+fn cargo_test(arguments: &[String], not_run: &Path) -> Result<(Counts, bool)> {
+    let mut command = cargo::command(&["test", "--workspace", "--no-fail-fast", "--locked"]);
+    command.args(arguments).env(NOT_RUN, not_run).stdout(Stdio::piped());
+    eprintln!("$ cargo test --workspace --no-fail-fast --locked {}", arguments.join(" "));
+    let mut child = command.spawn().context("cargo test")?;
+    let output = child.stdout.take().context("the output of cargo test")?;
+    let mut counts = Counts::default();
+    for line in BufReader::new(output).split(b'\n') {
+        let line = line?;
+        let line = String::from_utf8_lossy(&line);
+        report(&line);
+        counts.add(&line);
+    }
+    Ok((counts, child.wait()?.success()))
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Counts {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+}
+
+impl Counts {
+    /// Adds what a line of libtest says: `test result: ok. 3 passed; 0 failed; 0 ignored; …`.
+    fn add(&mut self, line: &str) {
+        let Some(result) = line.strip_prefix("test result: ") else { return };
+        let number = |word: &str| -> usize {
+            let part = result.split([';', '.']).find_map(|part| part.trim().strip_suffix(word));
+            part.and_then(|number| number.trim().parse().ok()).unwrap_or_default()
+        };
+        self.passed += number("passed");
+        self.failed += number("failed");
+        self.skipped += number("ignored");
+    }
+
+    /// Tests that ended early because something was not there have passed for libtest, but not here.
+    fn without(mut self, not_run: &str) -> Self {
+        let mut lines: Vec<&str> = not_run.lines().collect();
+        lines.sort_unstable();
+        lines.dedup();
+        for line in &lines {
+            eprintln!("not run: {line}");
+        }
+        self.passed = self.passed.saturating_sub(lines.len());
+        self.skipped += lines.len();
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_results_of_all_binaries_are_summed() {
+        let mut counts = Counts::default();
+        for line in [
+            "running 3 tests",
+            "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in 1.28s",
+            "test result: FAILED. 16 passed; 6 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.07s",
+        ] {
+            counts.add(line);
+        }
+        assert_eq!(counts, Counts { passed: 19, failed: 6, skipped: 1 });
+        let counts = counts.without("a test: suite x\nanother: suite y\na test: suite x\n");
+        assert_eq!(counts, Counts { passed: 17, failed: 6, skipped: 3 });
+    }
+}
