@@ -16,7 +16,7 @@ use flow::portal::{Clinic, Portal};
 use flow::{Courier, Journey, LinkDesk, SubmissionDesk};
 use ledger::{Ledger, Sequencer};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use transport::{Anchors, HickoryResolver, Resolver, TokioNetwork, Transport, TransportConfig};
 use web::portal::Site;
@@ -232,6 +232,8 @@ struct LedgerKeeper {
     sequencer: Arc<Sequencer>,
     journey: Arc<Journey>,
     origins: Arc<Vec<(mail::OrgId, String)>>,
+    /// One at a time: all of them write the same checkpoint files.
+    turn: Arc<Mutex<()>>,
 }
 
 impl LedgerKeeper {
@@ -240,10 +242,11 @@ impl LedgerKeeper {
         private_dir(&dir)?;
         let origins = journey.organisations.iter().map(|one| (one.org, origin(config, &one.profile.slug))).collect();
         let sequencer = Sequencer::new(journey.store.clone(), seams.clock.clone(), dir);
-        Ok(Self { sequencer: Arc::new(sequencer), journey, origins: Arc::new(origins) })
+        Ok(Self { sequencer: Arc::new(sequencer), journey, origins: Arc::new(origins), turn: Arc::default() })
     }
 
     async fn catch_up(&self) -> Result<()> {
+        let _turn = self.turn.lock().await;
         for (org, origin) in self.origins.iter() {
             if let Some(organisation) = self.journey.organisations.find(*org) {
                 let ledger = Ledger { org: *org, origin, key: &organisation.signing_key };
