@@ -124,7 +124,7 @@ impl Cause {
             | Cause::NeedsSmtputf8
             | Cause::TooLarge(_)
             | Cause::Unsendable => false,
-            Cause::Replied(_, reply) => !reply.is_permanent(),
+            Cause::Replied(_, reply) => !is_final(reply),
             Cause::DnsFailed
             | Cause::TooManyHosts
             | Cause::Unreachable(_)
@@ -152,8 +152,9 @@ impl Cause {
             Cause::Broken(_, _) => EnhancedCode(4, 5, 0),
             Cause::TlsFailed(_) => EnhancedCode(4, 7, 5),
             Cause::Replied(_, reply) => {
-                let class = if reply.is_permanent() { 5 } else { 4 };
-                reply.enhanced.unwrap_or(EnhancedCode(class, 0, 0))
+                let class = if is_final(reply) { 5 } else { 4 };
+                let EnhancedCode(_, subject, detail) = reply.enhanced.unwrap_or(EnhancedCode(class, 0, 0));
+                EnhancedCode(class, subject, detail)
             }
             Cause::NeedsSmtputf8 => EnhancedCode(5, 6, 7),
             Cause::TooLarge(_) => EnhancedCode(5, 3, 4),
@@ -186,6 +187,12 @@ impl Cause {
             | Cause::TooLarge(_) => self.to_string(),
         }
     }
+}
+
+/// Whether a reply is the last word. 530 is not: it asks for TLS, which may
+/// work another time (RFC 3207 §4).
+pub(crate) fn is_final(reply: &Reply) -> bool {
+    reply.is_permanent() && reply.code != 530
 }
 
 impl Stage {

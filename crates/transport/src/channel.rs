@@ -32,8 +32,8 @@ pub struct Channel {
 pub enum Shortfall {
     /// The peer can't do more.
     Unable(Inability),
-    /// The peer could not do more just now.
-    NotNow(Cause),
+    /// It failed in a way that proves nothing.
+    Failed(Cause),
 }
 
 /// A channel does not prove what a parcel needs.

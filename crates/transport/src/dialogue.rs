@@ -15,7 +15,7 @@ use crate::config::Timeouts;
 use crate::network::Stream;
 
 /// What a peer may say while it is written to.
-const UNREAD_MAX: usize = 64 * 1024;
+const UNREAD_MAX: usize = 256 * 1024;
 const READ_BYTES: usize = 4096;
 
 /// Why a step of the dialogue came to no end.

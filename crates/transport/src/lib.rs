@@ -18,6 +18,7 @@ mod channel;
 mod config;
 mod delivery;
 mod dialogue;
+mod hosts;
 mod network;
 mod open;
 mod pool;

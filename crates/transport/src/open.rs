@@ -87,7 +87,7 @@ impl Opener<'_> {
             TlsAnswer::Refused(reply, session) => {
                 let shortfall = match reply.is_permanent() {
                     true => Shortfall::Unable(Inability::Refused(reply)),
-                    false => Shortfall::NotNow(Cause::Replied(Stage::Tls, reply)),
+                    false => Shortfall::Failed(Cause::Replied(Stage::Tls, reply)),
                 };
                 match session {
                     Some(session) => Ok(self.channel(target, stream, session, None, Some(shortfall))),
@@ -99,7 +99,7 @@ impl Opener<'_> {
 
     async fn ask_tls(&self, stream: &mut dyn Stream, mut starttls: StartTls) -> Result<TlsAnswer, OpenError> {
         let answer = dialogue::run(stream, &mut starttls, self.timeouts).await;
-        answer.map_err(|broken| OpenError::Tls(Shortfall::NotNow(broken.cause())))
+        answer.map_err(|broken| OpenError::Tls(Shortfall::Failed(broken.cause())))
     }
 
     async fn connect(&self, address: SocketAddr) -> Result<Box<dyn Stream>, OpenError> {
@@ -134,10 +134,10 @@ impl Opener<'_> {
             Ok(Err(error)) => {
                 return Err(OpenError::Tls(match error.verdict {
                     Verdict::Unable => Shortfall::Unable(Inability::Handshake(error.what)),
-                    Verdict::Defer => Shortfall::NotNow(Cause::TlsFailed(error.what)),
+                    Verdict::Defer => Shortfall::Failed(Cause::TlsFailed(error.what)),
                 }));
             }
-            Err(_) => return Err(OpenError::Tls(Shortfall::NotNow(Cause::TimedOut(Stage::Tls)))),
+            Err(_) => return Err(OpenError::Tls(Shortfall::Failed(Cause::TimedOut(Stage::Tls)))),
         };
         let session = self.hello(&mut *stream, handshake.done()).await?;
         let shortfall = match proof.judgement {

@@ -5,7 +5,7 @@ use mail::{Address, Reply};
 use seal::Parcel;
 use smtp::client::{Step, Verdict};
 
-use crate::cause::{Cause, Inability, Stage};
+use crate::cause::{Cause, Inability, Stage, is_final};
 use crate::delivery::{Attempt, Delivery, Fate, Tried};
 use crate::dialogue::stage;
 use crate::proof::Proof;
@@ -81,7 +81,7 @@ impl Run {
                 self.put_off(index, Cause::Replied(Stage::Recipient, reply));
                 return Again::SameSession;
             }
-            Verdict::Refused(step, reply) if reply.is_permanent() => Fate::Refused(Cause::Replied(stage(step), reply)),
+            Verdict::Refused(step, reply) if is_final(&reply) => Fate::Refused(Cause::Replied(stage(step), reply)),
             Verdict::Refused(step, reply) => {
                 self.put_off(index, Cause::Replied(stage(step), reply));
                 return Again::OtherHost;

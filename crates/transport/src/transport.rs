@@ -1,24 +1,24 @@
 //! Delivery of a parcel: the hosts of a domain in order, all their addresses,
 //! and one fate for each recipient.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use mail::{Clock, Domain, Entropy, Level, MxLookup};
-use rustls_pki_types::ServerName;
+use mail::{Clock, Entropy, Level};
 use seal::Parcel;
 use smtp::client::{Step, Verdict};
 use tokio::time::{Instant, timeout_at};
 
 use crate::cause::Cause;
 use crate::channel::{self, Channel, NotMet, Shortfall, Unsent};
-use crate::config::{Route, RouteHost, TransportConfig};
+use crate::config::TransportConfig;
 use crate::delivery::{Attempt, Delivery, Fate, Tried, Wire};
+use crate::hosts::{Finder, Host, Hosts};
 use crate::network::Network;
 use crate::open::{OpenError, Opener, Target};
 use crate::pool::{Key, Pool};
 use crate::proof::Proof;
-use crate::resolver::{ResolveError, Resolver, is_public, order};
+use crate::resolver::Resolver;
 use crate::run::{Again, Run, tried};
 use crate::tls::{Anchors, Tls};
 
@@ -30,25 +30,6 @@ pub struct Transport {
     entropy: Arc<dyn Entropy>,
     tls: Tls,
     pool: Pool,
-}
-
-/// A host to try, before its addresses are known.
-struct Host {
-    name: ServerName<'static>,
-    place: Place,
-    port: u16,
-    lookup: MxLookup,
-}
-
-enum Place {
-    Address(IpAddr),
-    Name(Domain),
-}
-
-/// The hosts of a domain, and whether there are more than may be tried.
-struct Hosts {
-    hosts: Vec<Host>,
-    is_cut: bool,
 }
 
 /// One parcel on its way.
@@ -99,11 +80,17 @@ impl Transport {
     pub async fn deliver(&self, parcel: &Parcel, wire: &dyn Wire) -> Delivery {
         let mut run = Run::new(parcel);
         let job = Job { parcel, wire, until: Instant::now() + self.config.timeouts.whole };
-        match self.hosts(parcel).await {
-            Ok(hosts) => self.try_hosts(&mut run, job, hosts).await,
-            Err(cause) => run.failed(&cause),
+        if let Some(recipient) = parcel.recipients().first() {
+            match self.finder().hosts(recipient.address.domain()).await {
+                Ok(hosts) => self.try_hosts(&mut run, job, hosts).await,
+                Err(cause) => run.failed(&cause),
+            }
         }
         run.finish()
+    }
+
+    fn finder(&self) -> Finder<'_> {
+        Finder { config: &self.config, resolver: &*self.resolver, entropy: &*self.entropy }
     }
 
     async fn try_hosts(&self, run: &mut Run, job: Job<'_>, hosts: Hosts) {
@@ -119,7 +106,7 @@ impl Transport {
     }
 
     async fn try_host(&self, run: &mut Run, job: Job<'_>, host: &Host) {
-        let addresses = match self.addresses(host).await {
+        let addresses = match self.finder().addresses(host).await {
             Ok(addresses) => addresses,
             Err(cause) => {
                 run.failed(&cause);
@@ -128,12 +115,13 @@ impl Transport {
             }
         };
         for address in addresses.iter().take(self.config.limits.addresses_max) {
-            let address = SocketAddr::new(*address, host.port);
-            let target = Target { name: host.name.clone(), address, lookup: host.lookup };
             if Instant::now() >= job.until {
                 return run.failed(&Cause::OutOfTime);
             }
-            if self.try_target(run, job, &target).await == Onward::NextHost {
+            let has_other_family = addresses.iter().any(|other| other.is_ipv4() != address.is_ipv4());
+            let address = SocketAddr::new(*address, host.port);
+            let target = Target { name: host.name.clone(), address, lookup: host.lookup };
+            if self.try_target(run, job, &target, has_other_family).await == Onward::NextHost {
                 return;
             }
         }
@@ -145,7 +133,7 @@ impl Transport {
     /// One address, on an idle connection if there is one. An idle connection
     /// may have ended meanwhile: then nothing was said of the parcel, and a
     /// new connection is tried at once.
-    async fn try_target(&self, run: &mut Run, job: Job<'_>, target: &Target) -> Onward {
+    async fn try_target(&self, run: &mut Run, job: Job<'_>, target: &Target, has_other_family: bool) -> Onward {
         let Ok(Some(_place)) = timeout_at(job.until, self.pool.place(&target.mx())).await else {
             run.failed(&Cause::OutOfTime);
             return Onward::NextHost;
@@ -159,6 +147,10 @@ impl Transport {
         }
         match self.open(target, level).await {
             Ok(channel) => self.transact(run, job, &key, channel, false).await.unwrap_or(Onward::NextHost),
+            Err(Shortfall::Failed(cause)) if has_other_family && is_family_missing(&cause) => {
+                note(run, target, None, Tried::Failed(cause));
+                Onward::NextAddress
+            }
             Err(shortfall) => {
                 note_shortfall(run, target, None, shortfall);
                 Onward::NextAddress
@@ -182,7 +174,7 @@ impl Transport {
         };
         again.map_err(|error| match error {
             OpenError::Tls(shortfall) => shortfall,
-            OpenError::Failed(cause) => Shortfall::NotNow(cause),
+            OpenError::Failed(cause) => Shortfall::Failed(cause),
         })
     }
 
@@ -200,91 +192,64 @@ impl Transport {
         let mut onward = Onward::NextAddress;
         while !queue.is_empty() && channel.is_usable() {
             let rest = queue.split_off(queue.len().min(self.config.limits.recipients_max.max(1)));
-            let proof = channel.proof.clone();
-            let cleared = match channel.clear(job.parcel) {
-                Ok(cleared) => cleared,
-                Err(NotMet { why, .. }) => {
-                    note_shortfall(run, &key.target, Some(proof), why);
+            match transact_once(run, job, &key.target, &mut channel, &queue, was_idle).await {
+                Once::Stale => return None,
+                Once::Over(next) => {
+                    onward = next;
                     break;
                 }
-            };
-            let sent = match channel::send(cleared, &queue, job.wire).await {
-                Ok(sent) => sent,
-                Err(unsent) => {
-                    onward = note_unsent(run, &key.target, proof, unsent);
-                    break;
-                }
-            };
-            if was_idle && is_stale(&sent.report.verdicts) {
-                return None;
+                Once::Done { again } => queue = again,
             }
             onward = Onward::NextHost;
-            let broken = sent.broken.as_ref();
-            let result = tried(&sent.report.verdicts, broken);
-            let progress = result == Tried::Sent;
-            note(run, &key.target, Some(proof.clone()), result);
-            let verdicts = queue.into_iter().zip(sent.report.verdicts);
-            let taken = verdicts.map(|(index, verdict)| (index, run.take(index, verdict, broken, &proof)));
-            // "Too many" means the next transaction, as long as each takes some.
-            let again = taken.filter(|(_, again)| *again == Again::SameSession && progress).map(|(index, _)| index);
-            queue = again.collect();
             queue.extend(rest);
         }
         self.pool.put(key.clone(), channel);
         Some(onward)
     }
-
-    async fn hosts(&self, parcel: &Parcel) -> Result<Hosts, Cause> {
-        let Some(first) = parcel.recipients().first() else { return Ok(Hosts { hosts: Vec::new(), is_cut: false }) };
-        let domain = first.address.domain();
-        if let Some(route) = self.config.routes.iter().find(|route| route.domain == *domain) {
-            return Ok(Hosts { hosts: vec![pinned(route)], is_cut: false });
-        }
-        let found = self.resolver.exchanges(domain).await.map_err(domain_cause)?;
-        let own: Vec<Domain> = self.config.own_names.iter().chain([&self.config.helo]).cloned().collect();
-        let order = order(found.hosts, &own, self.config.limits.hosts_max, &*self.entropy);
-        if order.hosts.is_empty() {
-            return Err(Cause::Loop);
-        }
-        let host = |name: Domain| {
-            let tls_name = ServerName::try_from(name.as_str().to_owned()).ok()?;
-            Some(Host { name: tls_name, place: Place::Name(name), port: self.config.mx_port, lookup: found.lookup })
-        };
-        Ok(Hosts { hosts: order.hosts.into_iter().filter_map(host).collect(), is_cut: order.is_cut })
-    }
-
-    async fn addresses(&self, host: &Host) -> Result<Vec<IpAddr>, Cause> {
-        let name = match &host.place {
-            Place::Address(address) => return Ok(vec![*address]),
-            Place::Name(name) => name,
-        };
-        let mut addresses = self.resolver.addresses(name).await.map_err(|error| match error {
-            ResolveError::Failed => Cause::DnsFailed,
-            ResolveError::NoSuchName | ResolveError::NoAddress | ResolveError::NullMx => Cause::NoRoute,
-        })?;
-        // Where a route leads is the operator's choice; where an MX leads is a stranger's.
-        if host.lookup != MxLookup::Pinned && !self.config.allow_private {
-            addresses.retain(|address| is_public(*address));
-        }
-        if addresses.is_empty() { Err(Cause::NoRoute) } else { Ok(addresses) }
-    }
 }
 
-fn pinned(route: &Route) -> Host {
-    let place = match &route.host {
-        RouteHost::Address(address) => Place::Address(*address),
-        RouteHost::Name(name) => Place::Name(name.clone()),
+/// What came of one transaction, for what comes next on its channel.
+enum Once {
+    /// It was carried through; these are to be asked again in the next one.
+    Done { again: Vec<usize> },
+    /// The channel had been idle and was dead.
+    Stale,
+    /// No transaction can be on this channel.
+    Over(Onward),
+}
+
+async fn transact_once(
+    run: &mut Run,
+    job: Job<'_>,
+    target: &Target,
+    channel: &mut Channel,
+    whom: &[usize],
+    was_idle: bool,
+) -> Once {
+    let proof = channel.proof.clone();
+    let cleared = match channel.clear(job.parcel) {
+        Ok(cleared) => cleared,
+        Err(NotMet { why, .. }) => {
+            note_shortfall(run, target, Some(proof), why);
+            return Once::Over(Onward::NextAddress);
+        }
     };
-    Host { name: route.tls_name.clone(), place, port: route.port, lookup: MxLookup::Pinned }
-}
-
-fn domain_cause(error: ResolveError) -> Cause {
-    match error {
-        ResolveError::NoSuchName => Cause::NoSuchDomain,
-        ResolveError::NoAddress => Cause::NoRoute,
-        ResolveError::NullMx => Cause::NullMx,
-        ResolveError::Failed => Cause::DnsFailed,
+    let sent = match channel::send(cleared, whom, job.wire).await {
+        Ok(sent) => sent,
+        Err(unsent) => return Once::Over(note_unsent(run, target, proof, unsent)),
+    };
+    if was_idle && is_stale(&sent.report.verdicts) {
+        return Once::Stale;
     }
+    let broken = sent.broken.as_ref();
+    let result = tried(&sent.report.verdicts, broken);
+    let progress = result == Tried::Sent;
+    note(run, target, Some(proof.clone()), result);
+    let verdicts = whom.iter().zip(sent.report.verdicts);
+    let taken = verdicts.map(|(index, verdict)| (*index, run.take(*index, verdict, broken, &proof)));
+    // "Too many" means the next transaction, as long as each takes some.
+    let again = taken.filter(|(_, again)| *again == Again::SameSession && progress).map(|(index, _)| index);
+    Once::Done { again: again.collect() }
 }
 
 fn note(run: &mut Run, target: &Target, proof: Option<Proof>, result: Tried) {
@@ -297,7 +262,7 @@ fn note_shortfall(run: &mut Run, target: &Target, proof: Option<Proof>, why: Sho
             run.unable(&inability);
             Tried::Unable(inability)
         }
-        Shortfall::NotNow(cause) => {
+        Shortfall::Failed(cause) => {
             run.failed(&cause);
             Tried::Failed(cause)
         }
@@ -321,6 +286,17 @@ fn note_unsent(run: &mut Run, target: &Target, proof: Proof, unsent: Unsent) -> 
     };
     note(run, target, Some(proof), Tried::Failed(cause));
     Onward::NextHost
+}
+
+/// Whether this machine has no way at all into the address's family. Such an
+/// address says nothing of its host where another family leads there: else a
+/// machine without IPv6 could never prove that a host is unable.
+fn is_family_missing(cause: &Cause) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        cause,
+        Cause::Unreachable(ErrorKind::NetworkUnreachable | ErrorKind::AddrNotAvailable | ErrorKind::Unsupported)
+    )
 }
 
 /// Whether an idle connection had ended before the peer heard of the parcel:

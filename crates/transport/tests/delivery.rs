@@ -20,7 +20,7 @@ fn clear(_: &Ca, _: &str) -> Behaviour {
 }
 
 fn greets(greeting: &'static str) -> impl FnOnce(&Ca, &str) -> Behaviour {
-    move |ca, name| Behaviour { greeting, ..good(ca, name) }
+    move |ca, name| Behaviour { greeting: greeting.to_owned(), ..good(ca, name) }
 }
 
 fn replies(to: &'static str, reply: &'static str) -> impl FnOnce(&Ca, &str) -> Behaviour {
@@ -110,7 +110,7 @@ async fn an_able_host_behind_an_unable_one_is_found() {
 
 #[tokio::test]
 async fn one_host_that_may_yet_be_able_defers() {
-    let not_now = |_: &Ca, _: &str| Behaviour::with_tls(Tls::Reply("454 not now"));
+    let not_now = |_: &Ca, _: &str| Behaviour::with_tls(Tls::Reply("454 not now".to_owned()));
     let mut world = World::new();
     let _first = world.host(clear).await;
     let _second = world.host(not_now).await;
@@ -311,4 +311,34 @@ async fn a_domain_without_any_host_is_no_route() {
     world.dead_host(&[]);
     world.names.addresses.insert("mx1.r.example".to_owned(), Ok(Vec::<IpAddr>::new()));
     assert_eq!(words(&world.deliver(&parcel(Need::Verified)).await), ["p refused 5.4.4 NoRoute"]);
+}
+
+#[tokio::test]
+async fn a_family_of_addresses_that_this_machine_lacks_says_nothing_of_the_host() {
+    let mut world = World::new();
+    let peer = Peer::start(Behaviour::clear()).await;
+    world.dead_host(&[[8, 9, 9, 9]]);
+    world.lead([8, 9, 9, 9], &peer);
+    let both = vec![IpAddr::from([8, 9, 9, 9]), "2a00::1".parse().unwrap()];
+    world.names.addresses.insert("mx1.r.example".to_owned(), Ok(both));
+    world.without_ipv6();
+    let delivery = world.deliver(&parcel(Need::Verified)).await;
+    assert_eq!(words(&delivery), ["p cannot meet"]);
+    let expect = ["mx1.r.example unable NotOffered", "mx1.r.example failed Unreachable(NetworkUnreachable)"];
+    assert_eq!(tried(&delivery), expect);
+
+    let mut world = World::new();
+    world.dead_host(&[]);
+    world.names.addresses.insert("mx1.r.example".to_owned(), Ok(vec!["2a00::1".parse().unwrap()]));
+    world.without_ipv6();
+    let expect = ["p deferred 4.4.1 Unreachable(NetworkUnreachable)"];
+    assert_eq!(words(&world.deliver(&parcel(Need::Verified)).await), expect);
+}
+
+#[tokio::test]
+async fn a_server_that_insists_on_the_tls_that_failed_is_tried_again() {
+    let mut world = World::new();
+    let behave = |_: &Ca, _: &str| Behaviour::with_tls(Tls::Cut).reply("MAIL", "530 5.7.0 STARTTLS first");
+    let _peer = world.host(behave).await;
+    assert_eq!(words(&world.deliver(&support::notice()).await), ["p deferred 4.7.0 Sender 530"]);
 }

@@ -77,8 +77,8 @@ async fn a_server_without_ehlo_offers_no_tls() {
 
 #[tokio::test]
 async fn starttls_refused_for_now_defers_and_for_good_is_inability() {
-    let now = || tls(Tls::Reply("454 4.7.0 not now"));
-    let never = || tls(Tls::Reply("502 5.5.1 never"));
+    let now = || tls(Tls::Reply("454 4.7.0 not now".to_owned()));
+    let never = || tls(Tls::Reply("502 5.5.1 never".to_owned()));
     check(Need::Verified, now(), "deferred 4.7.0 Tls 454 | failed Tls 454").await;
     check(Need::Verified, never(), "cannot meet | unable Refused 502").await;
     check(Need::None, now(), "delivered 250 none mx1.r.example | sent").await;
@@ -87,7 +87,7 @@ async fn starttls_refused_for_now_defers_and_for_good_is_inability() {
 
 #[tokio::test]
 async fn an_odd_answer_to_starttls_defers() {
-    let odd = tls(Tls::Reply("221 bye"));
+    let odd = tls(Tls::Reply("221 bye".to_owned()));
     check(Need::Verified, odd, "deferred 4.5.0 Broken(Tls, WrongCode(221)) | failed Broken(Tls, WrongCode(221))").await;
 }
 
@@ -154,7 +154,7 @@ async fn a_notice_crosses_in_clear_on_a_new_connection_where_tls_fails() {
 
 #[tokio::test]
 async fn nothing_but_a_need_of_none_ever_tries_a_second_connection_without_tls() {
-    for failing in [Tls::Bytes(alert(40)), Tls::Cut, Tls::Reply("454 later")] {
+    for failing in [Tls::Bytes(alert(40)), Tls::Cut, Tls::Reply("454 later".to_owned())] {
         let mut world = World::new();
         let peer = world.host(tls(failing)).await;
         world.deliver(&parcel(Need::Encrypted)).await;

@@ -55,6 +55,7 @@ impl Entropy for Counting {
 pub struct Switchboard {
     lines: HashMap<SocketAddr, SocketAddr>,
     pub connections: AtomicUsize,
+    lacks_ipv6: bool,
 }
 
 impl Network for Switchboard {
@@ -64,6 +65,9 @@ impl Network for Switchboard {
             Some(real) => {
                 let real = *real;
                 Box::pin(async move { TokioNetwork.connect(real).await })
+            }
+            None if self.lacks_ipv6 && to.is_ipv6() => {
+                Box::pin(async { Err(io::ErrorKind::NetworkUnreachable.into()) })
             }
             None => Box::pin(async { Err(io::ErrorKind::ConnectionRefused.into()) }),
         }
@@ -128,6 +132,11 @@ impl World {
     /// Lets an address lead to a peer.
     pub fn lead(&mut self, address: [u8; 4], peer: &Peer) {
         self.switchboard.lines.insert(SocketAddr::from((address, MX_PORT)), peer.address);
+    }
+
+    /// This machine has no IPv6.
+    pub fn without_ipv6(&mut self) {
+        self.switchboard.lacks_ipv6 = true;
     }
 
     fn place(&mut self, number: usize, addresses: Vec<IpAddr>) {

@@ -8,7 +8,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use testkit::ca::Identity;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use transport::Stream;
@@ -21,7 +21,7 @@ pub enum Tls {
     /// It offers it, and shakes hands.
     Offered(Arc<ServerConfig>),
     /// It offers it, and answers this.
-    Reply(&'static str),
+    Reply(String),
     /// It offers it, grants it, and then writes these bytes instead of a
     /// handshake, in the same segment as the 220.
     SameSegment(Vec<u8>),
@@ -36,16 +36,22 @@ pub enum Tls {
 /// How a host behaves.
 #[derive(Clone)]
 pub struct Behaviour {
-    pub greeting: &'static str,
+    pub greeting: String,
     pub tls: Tls,
     /// The extensions beside STARTTLS.
     pub offers: Vec<&'static str>,
     /// Replies other than 250, by the beginning of the command line.
-    pub replies: Vec<(&'static str, &'static str)>,
+    pub replies: Vec<(String, String)>,
     /// The reply to the content; none to cut the connection instead.
     pub end: Option<&'static str>,
     /// Whether it hangs up after each transaction.
     pub hangs_up: bool,
+    /// At this command it falls silent.
+    pub silent_at: Option<&'static str>,
+    /// It grants DATA and then reads nothing.
+    pub reads_no_content: bool,
+    /// It answers the MAIL after so many transactions with 421.
+    pub transactions_max: usize,
     /// Accepts at most so many recipients in a transaction.
     pub recipients_max: usize,
 }
@@ -53,12 +59,15 @@ pub struct Behaviour {
 impl Behaviour {
     pub fn clear() -> Self {
         Self {
-            greeting: "220 mx ESMTP",
+            greeting: "220 mx ESMTP".to_owned(),
             tls: Tls::Absent,
             offers: vec!["PIPELINING", "8BITMIME"],
             replies: Vec::new(),
             end: Some("250 2.0.0 queued"),
             hangs_up: false,
+            silent_at: None,
+            reads_no_content: false,
+            transactions_max: usize::MAX,
             recipients_max: usize::MAX,
         }
     }
@@ -71,14 +80,14 @@ impl Behaviour {
         Self { tls, ..Self::clear() }
     }
 
-    pub fn reply(mut self, to: &'static str, reply: &'static str) -> Self {
-        self.replies.push((to, reply));
+    pub fn reply(mut self, to: &str, reply: &str) -> Self {
+        self.replies.push((to.to_ascii_uppercase(), reply.to_owned()));
         self
     }
 
-    fn reply_to(&self, line: &str) -> Option<&'static str> {
+    fn reply_to(&self, line: &str) -> Option<&str> {
         let line = line.to_ascii_uppercase();
-        self.replies.iter().find(|(to, _)| line.starts_with(&to.to_ascii_uppercase())).map(|(_, reply)| *reply)
+        self.replies.iter().find(|(to, _)| line.starts_with(to)).map(|(_, reply)| reply.as_str())
     }
 }
 
@@ -100,6 +109,9 @@ pub struct Seen {
     /// Every command line.
     pub lines: Vec<String>,
     pub connections: usize,
+    /// Connections that are open now, and the most that ever were.
+    pub open: usize,
+    pub open_max: usize,
 }
 
 /// A running host.
@@ -117,9 +129,8 @@ impl Peer {
         let shared = seen.clone();
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                lock(&shared).connections += 1;
-                let host = Host { behaviour: behaviour.clone(), seen: shared.clone() };
-                tokio::spawn(async move { drop(host.serve(stream).await) });
+                let serving = serve(behaviour.clone(), shared.clone(), Box::new(stream));
+                tokio::spawn(serving);
             }
         });
         Self { address, seen, task }
@@ -141,7 +152,20 @@ impl Drop for Peer {
     }
 }
 
-fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
+/// One connection of a host.
+pub async fn serve(behaviour: Behaviour, seen: Arc<Mutex<Seen>>, stream: Box<dyn Stream>) {
+    {
+        let mut seen = lock(&seen);
+        seen.connections += 1;
+        seen.open += 1;
+        seen.open_max = seen.open_max.max(seen.open);
+    }
+    let host = Host { behaviour, seen };
+    drop(host.serve(stream).await);
+    lock(&host.seen).open -= 1;
+}
+
+pub fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
     seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -157,12 +181,12 @@ enum Ended {
 }
 
 impl Host {
-    async fn serve(&self, mut stream: TcpStream) -> std::io::Result<()> {
+    async fn serve(&self, mut stream: Box<dyn Stream>) -> std::io::Result<()> {
         stream.write_all(format!("{}\r\n", self.behaviour.greeting).as_bytes()).await?;
         if !self.behaviour.greeting.starts_with("220") {
             return Ok(());
         }
-        let Ended::StartTls(mut stream) = self.converse(Box::new(stream), false).await? else { return Ok(()) };
+        let Ended::StartTls(mut stream) = self.converse(stream, false).await? else { return Ok(()) };
         match &self.behaviour.tls {
             Tls::Absent | Tls::Reply(_) => Ok(()),
             Tls::Offered(config) => {
@@ -201,18 +225,23 @@ impl Host {
     async fn converse(&self, stream: Box<dyn Stream>, secure: bool) -> std::io::Result<Ended> {
         let mut stream = BufReader::new(stream);
         let mut recipients = Vec::new();
+        let mut transactions = 0;
         loop {
             let Some(line) = self.line(&mut stream, secure).await? else { return Ok(Ended::Closed) };
             lock(&self.seen).lines.push(line.clone());
             let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
+            if self.behaviour.silent_at == Some(verb.as_str()) {
+                return std::future::pending().await;
+            }
             let reply = match self.behaviour.reply_to(&line) {
                 Some(reply) => reply.to_owned(),
                 None => match verb.as_str() {
                     "EHLO" => self.ehlo(secure),
                     "STARTTLS" => match &self.behaviour.tls {
-                        Tls::Reply(reply) => (*reply).to_owned(),
+                        Tls::Reply(reply) => reply.clone(),
                         _ => return Ok(Ended::StartTls(stream.into_inner())),
                     },
+                    "MAIL" if transactions == self.behaviour.transactions_max => "421 enough".to_owned(),
                     "DATA" if recipients.is_empty() => "554 no recipients".to_owned(),
                     "DATA" => "354 go".to_owned(),
                     "QUIT" => "221 bye".to_owned(),
@@ -221,11 +250,14 @@ impl Host {
                 },
             };
             stream.write_all(format!("{reply}\r\n").as_bytes()).await?;
+            stream.flush().await?;
             match (verb.as_str(), reply.get(..1)) {
                 ("MAIL" | "RSET", _) => recipients.clear(),
                 ("RCPT", Some("2")) => recipients.push(line),
                 ("DATA", Some("3")) => {
-                    if !self.content(&mut stream, secure, std::mem::take(&mut recipients)).await? {
+                    transactions += 1;
+                    let goes_on = self.content(&mut stream, secure, std::mem::take(&mut recipients)).await?;
+                    if !goes_on {
                         return Ok(Ended::Closed);
                     }
                 }
@@ -259,6 +291,9 @@ impl Host {
         secure: bool,
         recipients: Vec<String>,
     ) -> std::io::Result<bool> {
+        if self.behaviour.reads_no_content {
+            return std::future::pending().await;
+        }
         let mut content = String::new();
         loop {
             match self.line(stream, secure).await? {
@@ -272,6 +307,7 @@ impl Host {
             lock(&self.seen).messages.push((recipients, content));
         }
         stream.write_all(format!("{end}\r\n").as_bytes()).await?;
+        stream.flush().await?;
         Ok(!self.behaviour.hangs_up)
     }
 

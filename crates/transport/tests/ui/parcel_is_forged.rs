@@ -1,0 +1,7 @@
+use seal::{Parcel, Stamp};
+
+fn forge(stamp: Stamp, other: Parcel) -> Parcel {
+    Parcel { stamp, ..other }
+}
+
+fn main() {}
