@@ -1,0 +1,4 @@
+//! End to end: the real binary between real peers, one file a behaviour.
+//! One test binary, so that it is linked once.
+
+mod demo;
