@@ -9,5 +9,5 @@ pub mod portal;
 pub mod sanitise;
 pub mod server;
 
-pub use portal::{Accent, Site};
-pub use server::{ServeError, ServeLimits, serve};
+pub use portal::{Accent, AccentError, Site};
+pub use server::{PeerAddress, ServeError, ServeLimits, serve};

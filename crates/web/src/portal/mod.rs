@@ -1,13 +1,59 @@
 //! The recipient's pages: from the link in a notice to the message.
 //!
-//! Server-rendered, without JavaScript. `GET /m/{id}` is inert, always; a
-//! `POST` sends a code and never opens a message by itself.
+//! Server-rendered, without JavaScript. `GET /m/{id}` is inert, always: link
+//! scanners fetch links. A `POST` sends a code and never opens a message by
+//! itself. Until a right code was entered, every id that could be one gets the
+//! same answers in the same time.
+//!
+//! | path | what |
+//! | --- | --- |
+//! | `GET /m/{id}` | the link of the notice |
+//! | `POST /m/{id}/code`, `GET` | a code is sent; where it is entered |
+//! | `POST /m/{id}/open` | a code |
+//! | `POST /m/{id}/passphrase` | a passphrase, after a right code |
+//! | `GET /m/{id}/message`, `/body`, `/a/{n}` | the message, its HTML, a file |
+//! | `POST /m/{id}/again`, `GET` | "ask the clinic to send it again" |
+//! | `POST /m/{id}/leave`, `GET /m/{id}/closed` | the end of a session |
+//! | `/verify`, `/`, `/static/…` | |
+
+mod accent;
+mod cookie;
+mod journey;
+mod letter;
+mod pace;
+mod pages;
+mod rate;
+mod reading;
+mod request;
+mod secure;
+mod verify;
+mod words;
 
 use std::sync::Arc;
 
-use axum::Router;
-use flow::portal::{Clinic, Portal};
+use axum::extract::{DefaultBodyLimit, FromRequest, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use axum::{Form, Router};
+use flow::portal::{Clinic, Language, Portal, PortalError};
+use ipnet::IpNet;
 use mail::{Clock, Domain};
+use maud::Markup;
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+
+pub use accent::{Accent, AccentError};
+
+use pages::{ends, verify as verify_page};
+use rate::Limiter;
+use words::{Wish, Words};
+
+/// A form is a few fields.
+const FORM_BYTES_MAX: usize = 16 * 1024;
+/// So many messages are opened at once: each is in memory whole.
+const OPENED_AT_ONCE: usize = 8;
 
 /// Where and for whom the pages are.
 #[derive(Debug, Clone)]
@@ -20,14 +66,126 @@ pub struct Site {
     pub sender_domains: Vec<Domain>,
     /// The clinic's colour, if it has one.
     pub accent: Option<Accent>,
+    /// Reverse proxies whose `X-Forwarded-For` is believed.
+    pub proxies: Vec<IpNet>,
 }
 
-/// A colour for buttons and links, dark enough to read on white.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Accent(pub [u8; 3]);
+/// What the handlers share.
+struct App {
+    site: Site,
+    portal: Arc<Portal>,
+    clock: Arc<dyn Clock>,
+    reading: Limiter,
+    asking: Limiter,
+    opening: Semaphore,
+    style: String,
+}
+
+impl App {
+    fn is_https(&self) -> bool {
+        self.site.origin.starts_with("https://")
+    }
+
+    /// Words for someone whose link may not be told about.
+    fn words(&self, wish: Wish) -> Words<'_> {
+        Words::new(wish.language(), wish.explicit.is_some(), &self.site.clinic)
+    }
+
+    /// Words for a recipient who entered a right code.
+    fn words_for(&self, wish: Wish, recipient: Language) -> Words<'_> {
+        Words::new(wish.language_of(recipient), wish.explicit.is_some(), &self.site.clinic)
+    }
+
+    /// The portal can't serve. The cause is for the log: it names no link.
+    fn broken(&self, wish: Wish, path: &str, error: &PortalError) -> Response {
+        tracing::error!(error = error as &dyn std::error::Error, "the portal can't serve");
+        ends::busy(&self.words(wish), path)
+    }
+}
 
 /// The routes of the portal.
 pub fn router(site: Site, portal: Arc<Portal>, clock: Arc<dyn Clock>) -> Router {
-    let _ = (site, portal, clock);
+    let style = [include_str!("portal.css"), &site.accent.map(Accent::css).unwrap_or_default()].concat();
+    let app = Arc::new(App {
+        site,
+        portal,
+        clock,
+        reading: Limiter::new(rate::READING),
+        asking: Limiter::new(rate::ASKING),
+        opening: Semaphore::new(OPENED_AT_ONCE),
+        style,
+    });
     Router::new()
+        .route("/", get(home))
+        .route("/verify", get(verify_form).post(verify_answer))
+        .route("/m/{id}", get(journey::landing))
+        .route("/m/{id}/code", get(journey::code_form).post(journey::send_code))
+        .route("/m/{id}/open", get(journey::back).post(journey::open))
+        .route("/m/{id}/passphrase", get(journey::back).post(journey::passphrase))
+        .route("/m/{id}/again", get(journey::asked).post(journey::ask_again))
+        .route("/m/{id}/leave", get(journey::back).post(journey::leave))
+        .route("/m/{id}/closed", get(journey::closed))
+        .route("/m/{id}/message", get(reading::message))
+        .route("/m/{id}/body", get(reading::body))
+        .route("/m/{id}/a/{number}", get(reading::file))
+        .route("/static/portal.css", get(style_sheet))
+        .route("/static/portal.svg", get(icon))
+        .route("/favicon.ico", get(|| async { Redirect::permanent("/static/portal.svg") }))
+        .route("/robots.txt", get(|| async { "User-agent: *\nDisallow: /\n" }))
+        .fallback(missing)
+        .method_not_allowed_fallback(not_so)
+        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .layer(from_fn_with_state(app.clone(), secure::same_site))
+        .layer(from_fn_with_state(app.clone(), request::limited))
+        .layer(from_fn_with_state(app.clone(), secure::headers))
+        .with_state(app)
 }
+
+/// Sends plain requests on to HTTPS, path and query included; for port 80.
+pub fn to_https(origin: String) -> Router {
+    let go = move |uri: axum::http::Uri| async move {
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        Redirect::permanent(&format!("{origin}{path}"))
+    };
+    Router::new().fallback(post(|| async { axum::http::StatusCode::BAD_REQUEST }).get(go))
+}
+
+async fn home(State(app): State<Arc<App>>, wish: Wish) -> Markup {
+    ends::home(&app.words(wish))
+}
+
+async fn missing(State(app): State<Arc<App>>, wish: Wish) -> Response {
+    ends::missing(&app.words(wish))
+}
+
+async fn not_so(State(app): State<Arc<App>>, wish: Wish) -> Response {
+    ends::not_so(&app.words(wish))
+}
+
+async fn verify_form(State(app): State<Arc<App>>, wish: Wish) -> Markup {
+    verify_page::verify(&app.words(wish), &app.site.origin, None)
+}
+
+#[derive(Deserialize)]
+struct Pasted {
+    mail: String,
+}
+
+async fn verify_answer(State(app): State<Arc<App>>, wish: Wish, request: axum::extract::Request) -> Response {
+    let Ok(Form(pasted)) = Form::<Pasted>::from_request(request, &()).await else {
+        return ends::bad(&app.words(wish));
+    };
+    let verdict = verify::judge(&pasted.mail, &app.site.origin, &app.site.sender_domains);
+    verify_page::verify(&app.words(wish), &app.site.origin, Some(&verdict)).into_response()
+}
+
+async fn style_sheet(State(app): State<Arc<App>>) -> Response {
+    ([(CONTENT_TYPE, "text/css; charset=utf-8"), (CACHE_CONTROL, KEPT)], app.style.clone()).into_response()
+}
+
+async fn icon() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "image/svg+xml"), (CACHE_CONTROL, KEPT)], include_str!("portal.svg"))
+}
+
+/// What holds nothing of anyone may be kept for an hour.
+const KEPT: &str = "public, max-age=3600";

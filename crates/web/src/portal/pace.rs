@@ -1,0 +1,38 @@
+//! Answers at even times, so that how long one took tells nothing.
+//!
+//! What is asked of a link that exists and of one that does not takes the same
+//! steps; what is left of the difference (a page that was cached, a row that
+//! was there) is hidden by answering at the next full step of a clock that
+//! started with the request.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+/// Longer than the work takes on a busy day.
+const STEP: Duration = Duration::from_millis(250);
+
+/// Does the work, and gives its result when the next step is full.
+pub(super) async fn evenly<T>(work: impl Future<Output = T>) -> T {
+    let start = Instant::now();
+    let result = work.await;
+    let steps = start.elapsed().as_millis() / STEP.as_millis() + 1;
+    sleep_until(start + STEP * u32::try_from(steps).unwrap_or(u32::MAX)).await;
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::sleep;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn work_of_different_length_takes_alike() {
+        for (work, expect) in [(0, 250), (3, 250), (249, 250), (251, 500), (700, 750)] {
+            let start = Instant::now();
+            evenly(sleep(Duration::from_millis(work))).await;
+            assert_eq!(start.elapsed().as_millis(), expect, "{work} ms");
+        }
+    }
+}

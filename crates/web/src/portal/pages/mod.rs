@@ -1,0 +1,11 @@
+//! The pages' markup. Every word comes from the Fluent files; no template
+//! holds text, script or style.
+
+pub(super) mod ends;
+pub(super) mod entry;
+pub(super) mod frame;
+pub(super) mod message;
+pub(super) mod verify;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! Every page, in a language whose every word is `⟦key⟧`: what is left when
+//! those are taken away are the texts that no translator would ever see.
+
+use flow::portal::{Catalogue, Clinic, Language, LinkId, Stage, Visit};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use mail::Address;
+use maud::{Markup, PreEscaped};
+
+use super::{ends, entry, message, verify};
+use crate::portal::letter::{Block, FileLine, Letter, Text};
+use crate::portal::verify::Verdict;
+use crate::portal::words::{EN_SOURCE, Words};
+
+const LINK: LinkId = LinkId::from_bytes([7; 16]);
+
+fn clinic() -> Clinic {
+    Clinic { name: "7".into(), phone: "+1 555 0100".into(), time_zone: TimeZone::UTC }
+}
+
+/// Each text of the real catalogue as its own key.
+fn keys_as_words() -> Catalogue {
+    let keys = EN_SOURCE.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(" = "));
+    let source: String = keys.map(|(key, _)| format!("{key} = ⟦{key}⟧\n")).collect();
+    Catalogue::new(Language::En, &source)
+}
+
+fn visit() -> Visit {
+    Visit {
+        stage: Stage::Open,
+        language: Language::En,
+        recipient: Address::parse("p@example.com").unwrap(),
+        expires_at: Timestamp::UNIX_EPOCH,
+        hint: Some("7".into()),
+        passphrase_tries_left: 1,
+    }
+}
+
+fn letter(text: Text) -> Letter {
+    let file = |name: &str| FileLine { number: 0, name: name.into(), bytes: 5 };
+    Letter {
+        subject: String::new(),
+        from: "7".into(),
+        received_at: Timestamp::UNIX_EPOCH,
+        text,
+        simplified: true,
+        files: vec![file(""), file("7")],
+    }
+}
+
+fn blocks() -> Vec<Block> {
+    vec![Block { nested: true, markup: PreEscaped("<p>7</p>".into()) }]
+}
+
+fn every_page(words: &Words<'_>) -> Vec<(&'static str, Markup)> {
+    let visit = visit();
+    let verdicts = [
+        Verdict::OurLink { host: "7".into() },
+        Verdict::ForeignLink,
+        Verdict::OurSender,
+        Verdict::ForeignSender,
+        Verdict::Unclear,
+    ];
+    let mut pages = vec![
+        ("landing", entry::landing(words, LINK)),
+        ("code", entry::code(words, LINK, false)),
+        ("wrong code", entry::code(words, LINK, true)),
+        ("passphrase", entry::passphrase(words, LINK, &visit, false)),
+        ("wrong passphrase", entry::passphrase(words, LINK, &visit, true)),
+        ("framed message", message::message(words, LINK, &visit, &letter(Text::Framed(blocks())))),
+        ("plain message", message::message(words, LINK, &visit, &letter(Text::Plain(blocks())))),
+        ("empty message", message::message(words, LINK, &visit, &letter(Text::Empty))),
+        ("body", message::body(words, &blocks())),
+        ("expired", ends::expired(words, LINK, &visit)),
+        ("gone", ends::gone(words, LINK)),
+        ("locked", ends::locked(words, LINK)),
+        ("lacks passphrase", ends::lacks_passphrase(words, LINK)),
+        ("asked", ends::asked(words, LINK)),
+        ("closed", ends::closed(words, LINK)),
+        ("home", ends::home(words)),
+        ("verify", verify::verify(words, "7", None)),
+    ];
+    pages.extend(verdicts.iter().map(|verdict| ("verdict", verify::verify(words, "7", Some(verdict)))));
+    pages
+}
+
+/// What a person reads or hears: text, and the attributes that are spoken.
+fn spoken(html: &str) -> String {
+    let html = match (html.find("<style>"), html.find("</style>")) {
+        (Some(from), Some(to)) => format!("{}{}", &html[..from], &html[to..]),
+        _ => html.to_owned(),
+    };
+    let mut out = String::new();
+    for piece in html.split('<').skip(1) {
+        let (tag, text) = piece.split_once('>').unwrap();
+        for attribute in ["title=\"", "aria-label=\"", "alt=\"", "placeholder=\"", "value=\""] {
+            if let Some((_, value)) = tag.split_once(attribute) {
+                out.push_str(value.split('"').next().unwrap());
+            }
+        }
+        out.push_str(text);
+        out.push(' ');
+    }
+    out
+}
+
+#[test]
+fn every_word_of_every_page_is_in_the_catalogue() {
+    let (catalogue, clinic) = (keys_as_words(), clinic());
+    let words = Words::of(&catalogue, &clinic);
+    for (name, page) in every_page(&words) {
+        let mut rest = spoken(&page.0).replace("English", "").replace("Español", "").replace("+1", "");
+        while let (Some(from), Some(to)) = (rest.find('⟦'), rest.find('⟧')) {
+            rest.replace_range(from..to + '⟧'.len_utf8(), "");
+        }
+        assert!(!rest.contains(char::is_alphabetic), "{name}: {rest}");
+    }
+}
+
+#[test]
+fn every_page_is_small_and_names_its_language_and_its_matter() {
+    let clinic = clinic();
+    for language in Language::ALL {
+        let words = Words::new(language, true, &clinic);
+        for (name, page) in every_page(&words) {
+            let html = page.0;
+            assert!(html.len() < 30 * 1024 - include_str!("../portal.css").len(), "{name}: {} bytes", html.len());
+            assert!(html.contains(&format!("<html lang=\"{language}\">")), "{name}");
+            assert!(html.contains("<title>") && html.contains("<main>"), "{name}");
+            for forbidden in ["<script", " style=", " onclick=", " onload=", "javascript:"] {
+                assert!(!html.contains(forbidden), "{name}: {forbidden}");
+            }
+            if name != "body" {
+                assert_eq!(html.matches("<h1").count(), 1, "{name}");
+                assert!(html.contains("tel:+15550100"), "{name} has no way out");
+            }
+        }
+    }
+}
+
+#[test]
+fn labels_and_descriptions_point_at_what_is_there() {
+    let clinic = clinic();
+    let words = Words::new(Language::En, false, &clinic);
+    for (name, page) in every_page(&words) {
+        let html = page.0;
+        for attribute in [" for=\"", " aria-describedby=\"", " aria-labelledby=\""] {
+            for value in html.split(attribute).skip(1).filter_map(|rest| rest.split('"').next()) {
+                let is_there = |id: &str| html.contains(&format!(" id=\"{id}\""));
+                assert!(value.split(' ').all(is_there), "{name}:{attribute}{value}");
+            }
+        }
+    }
+}

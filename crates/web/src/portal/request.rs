@@ -1,0 +1,115 @@
+//! What handlers read from a request: the link's id, who asks, the session.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
+use axum::middleware::Next;
+use axum::response::Response;
+use flow::portal::{Caller, LinkId, SessionToken};
+use ipnet::IpNet;
+
+use super::App;
+use super::cookie;
+use super::pages::ends;
+use super::words::Wish;
+use crate::server::PeerAddress;
+
+/// A request about one link.
+pub(super) struct Asked {
+    pub(super) link: LinkId,
+    pub(super) wish: Wish,
+    /// The session that the browser brings, if any; unproven.
+    pub(super) token: Option<SessionToken>,
+    /// Whether the address says that what was entered was wrong.
+    pub(super) wrong: bool,
+    peer: Option<IpAddr>,
+}
+
+impl Asked {
+    pub(super) fn caller(&self) -> Caller {
+        Caller { link: self.link, peer: self.peer }
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Asked {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
+        let Ok(wish) = Wish::from_request_parts(parts, app).await;
+        let path = Path::<Vec<String>>::from_request_parts(parts, app).await;
+        let id = path.ok().and_then(|Path(path)| path.first().and_then(|id| id.parse().ok()));
+        // What can't be an id is nothing's; that tells nothing.
+        let Some(link) = id else { return Err(ends::missing(&app.words(wish))) };
+        let query = parts.uri.query().unwrap_or_default();
+        Ok(Self {
+            link,
+            wish,
+            token: cookie::read(&parts.headers, link, app.is_https()),
+            wrong: query.split('&').any(|flag| flag == "wrong"),
+            peer: parts.extensions.get::<Visitor>().map(|visitor| visitor.0),
+        })
+    }
+}
+
+/// Where a request comes from, behind the proxies that are believed.
+#[derive(Clone, Copy)]
+struct Visitor(IpAddr);
+
+/// Bounds how often one address asks, and notes the address.
+pub(super) async fn limited(State(app): State<Arc<App>>, wish: Wish, mut request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<PeerAddress>().map(|peer| peer.0.ip());
+    let visitor = peer.map(|peer| visitor(peer, request.headers(), &app.site.proxies));
+    let limiter = if request.method() == Method::POST { &app.asking } else { &app.reading };
+    if !limiter.admits(visitor.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), app.clock.now()) {
+        return ends::slow(&app.words(wish));
+    }
+    if let Some(visitor) = visitor {
+        request.extensions_mut().insert(Visitor(visitor));
+    }
+    next.run(request).await
+}
+
+/// The nearest address that is no believed proxy: what stands further left in
+/// X-Forwarded-For anybody can have written.
+fn visitor(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
+    let is_proxy = |address: &IpAddr| proxies.iter().any(|network| network.contains(&address.to_canonical()));
+    let fields = headers.get_all("x-forwarded-for").iter().filter_map(|field| field.to_str().ok());
+    let hops: Vec<&str> = fields.flat_map(|field| field.split(',')).collect();
+    let mut nearest = peer.to_canonical();
+    for hop in hops.into_iter().rev() {
+        if !is_proxy(&nearest) {
+            break;
+        }
+        let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+        nearest = address.to_canonical();
+    }
+    nearest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(peer: &str, forwarded: &[&str], expect: &str) {
+        let proxies = ["127.0.0.0/8".parse().unwrap(), "10.0.0.0/8".parse().unwrap()];
+        let mut headers = HeaderMap::new();
+        for field in forwarded {
+            headers.append("x-forwarded-for", field.parse().unwrap());
+        }
+        assert_eq!(visitor(peer.parse().unwrap(), &headers, &proxies).to_string(), expect);
+    }
+
+    #[test]
+    fn only_a_believed_proxy_tells_for_whom_it_asks() {
+        check("192.0.2.1", &["198.51.100.1"], "192.0.2.1");
+        check("127.0.0.1", &["198.51.100.1"], "198.51.100.1");
+        check("127.0.0.1", &["203.0.113.9, 198.51.100.1"], "198.51.100.1");
+        check("127.0.0.1", &["203.0.113.9, 198.51.100.1", "10.0.0.2"], "198.51.100.1");
+        check("::ffff:127.0.0.1", &["198.51.100.1"], "198.51.100.1");
+        check("127.0.0.1", &["rubbish"], "127.0.0.1");
+        check("127.0.0.1", &[], "127.0.0.1");
+    }
+}
