@@ -11,6 +11,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest;
 use identity::Submitter;
 use ledger::{ContentDigest, Digest, Door, Event, Salt};
+use mail::reading::ReadingError;
 use mail::{Envelope, MessageId, Reply};
 use store::{Acceptance, BodyWriter, MessageState, SpooledBody, Write};
 use vault::{BodySealer, Label, MessageKey};
@@ -18,7 +19,7 @@ use vault::{BodySealer, Label, MessageKey};
 use crate::arrival::{self, Arrival, HEADER_BYTES_MAX, HeaderRefused, Session};
 use crate::case::{Case, Changes};
 use crate::journey::Journey;
-use crate::judge::judge;
+use crate::judge;
 use crate::listener::{Answer, Intake, Submission};
 use crate::manifest::Manifest;
 use crate::organisation::Organisation;
@@ -222,7 +223,11 @@ impl Arrived {
         let Clear::Kept(stored) = &self.clear else {
             return Ok(MessageState::Accepted);
         };
-        let verdict = judge(&self.organisation, &self.manifest, stored);
+        let read = judge::read(stored, &self.journey.settings.mime);
+        if let Err(why @ (ReadingError::Depth(_) | ReadingError::Parts(_))) = &read {
+            return Err(reply::unreadable(why));
+        }
+        let verdict = judge::judge(&self.organisation, &self.manifest, stored, &read);
         match plan(case, &verdict, changes) {
             Planned::Goes(state) => Ok(state),
             Planned::RefusedForAll(rules) => Err(reply::refused_by_policy(&rules)),

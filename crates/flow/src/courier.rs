@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use identity::{Action, Forbidden, Principal, Resource, authorize};
 use ledger::EventKind;
 use mail::Level;
 use seal::{Content, Kind, Parcel};
@@ -36,6 +37,8 @@ pub struct Courier {
 enum NotCarried {
     #[error("the organisation is not served here")]
     NotServed,
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
     #[error(transparent)]
     NotAParcel(#[from] crate::enqueue::NotAParcel),
     #[error("the message's row does not open")]
@@ -131,6 +134,8 @@ impl Courier {
 
     async fn try_carry(&self, leased: &Leased) -> Result<(), NotCarried> {
         let organisation = self.journey.organisations.find(leased.org).ok_or(NotCarried::NotServed)?.clone();
+        let (system, message) = (Principal::System { org: leased.org }, Resource::Message(leased.org, leased.message));
+        authorize(&system, Action::Process, &message)?;
         let (key, parcel) = dequeue(&organisation, leased)?;
         let manifest = key.open(Label::Envelope, &[], &leased.envelope)?;
         let manifest = Manifest::from_bytes(&manifest).map_err(|_| NotCarried::Manifest)?;
@@ -242,7 +247,7 @@ impl Courier {
             NotCarried::NotAParcel(_) | NotCarried::Manifest | NotCarried::Body(_) => {
                 Write::Finish { parcel: leased.parcel, state: ParcelState::Held }
             }
-            NotCarried::NotServed | NotCarried::Store(_) => {
+            NotCarried::NotServed | NotCarried::Forbidden(_) | NotCarried::Store(_) => {
                 let due = later(self.journey.clock.now(), PUT_BACK_FOR);
                 Write::Retry { parcel: leased.parcel, due }
             }

@@ -38,13 +38,15 @@ pub enum Action {
     Delivered,
     /// It waits for the sender: nothing was sent.
     Held,
+    /// Its recipient came too late, and asks for it again.
+    AskedAgain,
 }
 
 impl Action {
     /// RFC 3464 has no word for held mail; it is late.
     const fn word(self) -> &'static str {
         match self {
-            Action::Failed => "failed",
+            Action::Failed | Action::AskedAgain => "failed",
             Action::Delayed | Action::Held => "delayed",
             Action::Delivered => "delivered",
         }
@@ -56,6 +58,7 @@ impl Action {
             Action::Delayed => "Delayed: your message",
             Action::Delivered => "Delivered: your message",
             Action::Held => "Held, needs you: your message",
+            Action::AskedAgain => "Please send again: your message",
         }
     }
 
@@ -68,6 +71,9 @@ impl Action {
                 "Your message has not been delivered to the recipients below yet. It is still being tried; you need do nothing."
             }
             Action::Delivered => "Your message was handed to the mail servers of the recipients below.",
+            Action::AskedAgain => {
+                "Your message could not be read in the portal any more, and the recipients below ask you to send it again."
+            }
             Action::Held => {
                 "Your message to the recipients below is held and has not been sent. Please read below what is needed."
             }

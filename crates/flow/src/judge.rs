@@ -3,21 +3,30 @@
 //! The same function serves a message that is coming in, one that was accepted
 //! and waits, and the explanation of either.
 
-use mail::reading::{self, Limits};
-use mail::{Address, header};
+use mail::Address;
+use mail::reading::{self, Limits, Reading, ReadingError};
 use policy::{Direction, Facts, SubjectAction, Verdict};
 use seal::Edits;
 
 use crate::manifest::Manifest;
 use crate::organisation::Organisation;
 
-/// Judges the stored bytes of a message for each of its recipients.
-pub fn judge(organisation: &Organisation, manifest: &Manifest, stored: &[u8]) -> Verdict {
-    let read = reading::read(stored, &Limits::default());
+/// The stored bytes as their reader sees them.
+pub fn read(stored: &[u8], limits: &Limits) -> Result<Reading, ReadingError> {
+    reading::read(stored, limits)
+}
+
+/// Judges a message for each of its recipients.
+pub fn judge(
+    organisation: &Organisation,
+    manifest: &Manifest,
+    stored: &[u8],
+    read: &Result<Reading, ReadingError>,
+) -> Verdict {
     let facts = Facts {
         direction: Direction::Outbound,
         sender: manifest.envelope.sender.0.as_ref(),
-        header: header::split(stored).header,
+        header: reading::header_block(stored),
         reading: read.as_ref(),
         body_bytes: stored.len() as u64,
         organisation: &organisation.profile.name,
@@ -31,7 +40,7 @@ pub fn judge(organisation: &Organisation, manifest: &Manifest, stored: &[u8]) ->
 pub fn edits(verdict: &Verdict) -> Edits {
     let subject = match &verdict.subject {
         SubjectAction::Keep => None,
-        SubjectAction::Clean(subject) | SubjectAction::Replace(subject) => Some(header::encoded(subject)),
+        SubjectAction::Clean(subject) | SubjectAction::Replace(subject) => Some(mail::header::encoded(subject)),
     };
     Edits { subject }
 }

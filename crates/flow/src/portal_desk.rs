@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use identity::{Action, Forbidden, Principal, Resource, authorize};
 use jiff::Timestamp;
 use ledger::{Event, Record};
 use mail::reading::{self, Limits};
@@ -12,6 +13,7 @@ use store::{MessageRow, Store, StoreError, Transition, Write};
 use vault::{Label, MessageKey, VaultError};
 
 use crate::case::{Case, Changes};
+use crate::dsn::{self, Told};
 use crate::journey::Journey;
 use crate::manifest::{Manifest, UnknownFormat};
 use crate::organisation::Organisation;
@@ -35,6 +37,8 @@ enum Trouble {
     Manifest(#[from] UnknownFormat),
     #[error(transparent)]
     State(#[from] StateError),
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
     #[error("the link's message is not there")]
     NoMessage,
 }
@@ -79,6 +83,14 @@ impl LinkDesk {
         self.0.store.as_ref()
     }
 
+    /// Refuses what the holder of a link may not do, which is anything but
+    /// with the own copy.
+    fn may(ticket: &Ticket, action: Action) -> Result<(), Trouble> {
+        let (org, message, recipient) = (ticket.org, ticket.message, ticket.recipient);
+        let holder = Principal::Recipient { org, message, recipient };
+        Ok(authorize(&holder, action, &Resource::Copy(org, message, recipient))?)
+    }
+
     /// `None` where the message was erased.
     async fn open(&self, org: mail::OrgId, message: mail::MessageId) -> Result<Option<Opened>, Trouble> {
         let organisation = self.0.organisations.find(org).ok_or(Trouble::NoMessage)?.clone();
@@ -114,6 +126,7 @@ impl LinkDesk {
 
     async fn save(&self, change: Change) -> Result<Saved, Trouble> {
         let ticket = &change.ticket;
+        Self::may(ticket, Action::RequestCode)?;
         let opened = self.open(ticket.org, ticket.message).await?.ok_or(Trouble::NoMessage)?;
         let case = opened.case(&self.0, change.at);
         let mut changes = Changes::default();
@@ -123,7 +136,7 @@ impl LinkDesk {
             sealed: case.seal_link(&ticket.hash, &change.state),
             expires_at: change.state.expires_at(),
         });
-        let sends_code = change.code.is_some();
+        let sends = change.code.is_some() || change.event == Some(PortalEvent::AskedAgain);
         if let Some(code) = &change.code {
             self.queue_code(&case, &change.state, code, &mut changes).await?;
         }
@@ -132,7 +145,7 @@ impl LinkDesk {
         }
         match self.0.commit(case.transition(changes)).await {
             Ok(()) => {
-                if sends_code {
+                if sends {
                     self.0.queued.notify_one();
                 }
                 Ok(Saved::Done)
@@ -206,7 +219,16 @@ impl LinkDesk {
                 let met = factors.iter().map(|factor| factor_word(*factor).to_owned()).collect();
                 changes.event(Event::Opened { recipient, met, peer });
             }
-            PortalEvent::AskedAgain => changes.event(Event::ResendAsked { recipient }),
+            PortalEvent::AskedAgain => {
+                let told = Told {
+                    recipient: Recipient::new(recipient.clone()),
+                    status: dsn::EXPIRED,
+                    because: "The time for reading it in the portal is over.".to_owned(),
+                    remote: None,
+                };
+                changes.event(Event::ResendAsked { recipient });
+                case.tell(dsn::Action::AskedAgain, &[told], changes);
+            }
         }
         Ok(())
     }
@@ -224,6 +246,7 @@ impl LinkDesk {
     }
 
     async fn content(&self, ticket: &Ticket) -> Result<Option<Content>, Trouble> {
+        Self::may(ticket, Action::OpenAtPortal)?;
         let Some(opened) = self.open(ticket.org, ticket.message).await? else {
             return Ok(None);
         };

@@ -1,6 +1,7 @@
 //! What a client of the SMTP door reads about its message: the one place where
 //! the journey's outcomes become replies (RFC 5321 §4.2, RFC 3463).
 
+use mail::reading::ReadingError;
 use mail::{EnhancedCode, MessageId, Reply};
 use store::StoreError;
 
@@ -27,6 +28,11 @@ pub fn header_refused(why: HeaderRefused) -> Reply {
         HeaderRefused::Loop => EnhancedCode(5, 4, 6),
     };
     Reply::new(554, status, why.to_string())
+}
+
+/// Its parts are more, or deeper, than anybody could judge.
+pub fn unreadable(why: &ReadingError) -> Reply {
+    Reply::new(554, EnhancedCode(5, 6, 0), format!("the message can't be judged: {why}"))
 }
 
 /// From names an author that the credential may not use.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use identity::{Action, Forbidden, Principal, Resource, authorize};
 use mail::{MessageId, OrgId};
 use policy::Verdict;
 use store::{MessageRow, MessageState, StoreError, Write};
@@ -11,9 +12,9 @@ use tokio::sync::watch;
 use vault::{Label, VaultError};
 
 use crate::case::{Case, Changes};
-use crate::dsn::{self, Action, Told};
+use crate::dsn::{self, Told};
 use crate::journey::Journey;
-use crate::judge::judge;
+use crate::judge;
 use crate::manifest::{Manifest, UnknownFormat};
 use crate::plan::{Planned, plan};
 
@@ -26,6 +27,8 @@ const BATCH: usize = 100;
 enum NotDecided {
     #[error("the message was erased")]
     Erased,
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
     #[error(transparent)]
     Vault(#[from] VaultError),
     #[error(transparent)]
@@ -75,6 +78,7 @@ async fn decide_batch(journey: &Journey, org: OrgId) -> bool {
 }
 
 async fn decide(journey: &Journey, org: OrgId, message: MessageId) -> Result<(), NotDecided> {
+    authorize(&Principal::System { org }, Action::Process, &Resource::Message(org, message))?;
     let Some(row) = journey.store.message(org, message).await? else {
         return Err(NotDecided::Erased);
     };
@@ -110,7 +114,8 @@ async fn judge_stored(case: &Case<'_>, row: &MessageRow) -> Result<Verdict, NotD
     let _memory = case.journey.memory(row.body.len()).await;
     let sealed = case.journey.store.read_body(case.organisation.org, row.message, &row.body).await?;
     let stored = case.key.open_body_in_place(sealed)?;
-    Ok(judge(case.organisation, case.manifest, &stored))
+    let read = judge::read(&stored, &case.journey.settings.mime);
+    Ok(judge::judge(case.organisation, case.manifest, &stored, &read))
 }
 
 /// The door is closed behind the message: its sender is told instead.
@@ -128,5 +133,5 @@ fn refuse(case: &Case<'_>, rules: &str, changes: &mut Changes) {
             remote: None,
         })
         .collect();
-    case.tell(Action::Failed, &told, changes);
+    case.tell(dsn::Action::Failed, &told, changes);
 }

@@ -11,6 +11,8 @@ pub struct Settings {
     pub node: String,
     /// How long a portal link shows its message.
     pub portal_life: Duration,
+    /// How deep and in how many parts a message may be.
+    pub mime: mail::reading::Limits,
     /// Memory for judging and sending, in bytes.
     pub memory_bytes_max: usize,
     /// Passphrases hashed at a time.
@@ -37,6 +39,7 @@ impl Settings {
             hostname: hostname.into(),
             node: "local".into(),
             portal_life: Duration::from_secs(30 * 24 * HOUR),
+            mime: mail::reading::Limits::default(),
             memory_bytes_max: 256 * 1024 * 1024,
             hashing_max: 2,
             deliveries_max: 200,

@@ -24,6 +24,8 @@ pub enum Action {
     ReadContent,
     /// Release or refuse a held message.
     JudgeHeld,
+    /// Destroy a message's key for good.
+    EraseMessage,
     /// Read and export the receipts of a message.
     ReadReceipts,
     /// Read and verify the ledger.
@@ -76,7 +78,7 @@ fn fits(action: Action, resource: &Resource) -> bool {
     use Resource as R;
     match action {
         A::Submit | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => matches!(resource, R::Organisation(_)),
-        A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts => {
+        A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::EraseMessage | A::ReadReceipts => {
             matches!(resource, R::Message(..))
         }
         A::RequestCode | A::OpenAtPortal => matches!(resource, R::Copy(..)),
@@ -93,11 +95,11 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::Submit => true,
             A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts | A::ReadLedger => false,
             A::ReadQueue | A::ReadPolicy | A::ManageCredentials | A::RequestCode | A::OpenAtPortal => false,
-            A::ManageOrganisations | A::RotateKeys => false,
+            A::EraseMessage | A::ManageOrganisations | A::RotateKeys => false,
         },
         Principal::Operator { .. } => match action {
             A::ReadTimeline | A::JudgeHeld | A::ReadReceipts | A::ReadLedger | A::ReadQueue => true,
-            A::ReadPolicy | A::ManageCredentials => true,
+            A::EraseMessage | A::ReadPolicy | A::ManageCredentials => true,
             // A body needs a reason and a record of the look; no command of today takes one.
             A::ReadContent => false,
             A::Submit | A::Process | A::RequestCode | A::OpenAtPortal => false,
@@ -107,18 +109,19 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::ManageOrganisations | A::RotateKeys => true,
             A::Submit | A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts => false,
             A::ReadLedger | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => false,
-            A::RequestCode | A::OpenAtPortal => false,
+            A::EraseMessage | A::RequestCode | A::OpenAtPortal => false,
         },
         Principal::System { .. } => match action {
             A::Process | A::ReadContent | A::ReadPolicy | A::ReadQueue | A::ReadLedger => true,
             A::Submit | A::ReadTimeline | A::JudgeHeld | A::ReadReceipts | A::ManageCredentials => false,
+            A::EraseMessage => false,
             A::RequestCode | A::OpenAtPortal | A::ManageOrganisations | A::RotateKeys => false,
         },
         Principal::Recipient { .. } => match action {
             A::RequestCode | A::OpenAtPortal => true,
             A::Submit | A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts => false,
             A::ReadLedger | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => false,
-            A::ManageOrganisations | A::RotateKeys => false,
+            A::EraseMessage | A::ManageOrganisations | A::RotateKeys => false,
         },
     }
 }

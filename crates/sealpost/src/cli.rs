@@ -244,13 +244,11 @@ pub enum PolicyVerb {
 /// `sealpost vault …`.
 #[derive(Debug, Subcommand)]
 pub enum VaultVerb {
-    /// A new organisation key; every message key is rewrapped, in batches that can be resumed
+    /// New organisation keys; every message key is rewrapped. An interrupted run is resumed by the next
     Rotate {
-        /// Replace the root key by the one in this file too
+        /// Replace the root key by the one in this file instead; it is made if missing
         #[arg(long, value_name = "FILE")]
         root: Option<PathBuf>,
-        #[command(flatten)]
-        organisation: Organisation,
     },
 }
 

@@ -211,6 +211,10 @@ fn settings(config: &Config) -> Settings {
     let defaults = Settings::new(config.server.hostname.as_str());
     Settings {
         portal_life: config.portal.expiry.0,
+        mime: mail::reading::Limits {
+            depth_max: config.submission.limits.mime_depth as usize,
+            parts_max: config.submission.limits.mime_parts as usize,
+        },
         memory_bytes_max: usize::try_from(config.server.judging_memory.0).unwrap_or(usize::MAX),
         deliveries_max: usize::try_from(config.delivery.concurrency).unwrap_or(usize::MAX),
         retry: config.delivery.retry.iter().map(|span| span.0).collect(),

@@ -160,7 +160,7 @@ async fn passphrase(
 async fn erase(cli: &Cli, id: MessageId, reason: &str, organisation: &Organisation) -> Result<ExitCode> {
     let opened = Opened::new(cli, organisation).await?;
     let org = opened.organisation.org;
-    opened.may(Action::JudgeHeld, &Resource::Message(org, id))?;
+    opened.may(Action::EraseMessage, &Resource::Message(org, id))?;
     mend::erase(&opened.installation.journey, org, id, reason).await.context("not erased")?;
     say(&format!("✓ {id} is erased: its key is destroyed"));
     Ok(ExitCode::SUCCESS)

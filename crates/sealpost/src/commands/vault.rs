@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use identity::{Action, Principal, Resource, authorize};
-use mail::MessageId;
+use mail::{MessageId, OrgId};
 use store::Store;
 use vault::{OrgVault, RootKey};
 
@@ -20,27 +20,46 @@ const BATCH: usize = 1_000;
 
 /// Runs it.
 pub async fn run(cli: &Cli, verb: &VaultVerb) -> Result<ExitCode> {
-    let VaultVerb::Rotate { root, organisation } = verb;
+    let VaultVerb::Rotate { root } = verb;
     authorize(&Principal::Host { account: operator() }, Action::RotateKeys, &Resource::Deployment)?;
     let loaded = loaded(cli)?;
     let seams = Seams::default();
     let installation = Installation::open(&loaded.config, &seams).await?;
-    let organisation = installation.organisation(organisation.organisation.as_deref())?;
     let store = installation.journey.store.as_ref();
-    let org = organisation.org;
-    let row = store.orgs().await?.into_iter().find(|row| row.org == org).context("the organisation has no row")?;
-    let (rotated, wrapped) = installation.root.rotate_org(org, &row.wrapped_key, seams.entropy.as_ref())?;
-    // Durable before anything uses it: else what it wraps could never be opened.
-    store.rewrap_org(org, wrapped.clone()).await?;
-    let moved = rewrap(store, &rotated).await?;
-    say(&format!("✓ a new key for {}; {moved} message keys rewrapped", organisation.profile.slug));
-    if let Some(path) = root {
-        let new = new_root(path, &loaded.config.server.data_dir, &seams)?;
-        store.rewrap_org(org, new.rewrap_org(&installation.root, org, &wrapped)?).await?;
-        say(&format!("✓ the root key is now {}: set vault.root_key_file to it", path.display()));
+    match root {
+        Some(path) => {
+            let new = new_root(path, &loaded.config.server.data_dir, &seams)?;
+            for row in store.orgs().await? {
+                let wrapped = new.rewrap_org(&installation.root, row.org, &row.wrapped_key)?;
+                store.rewrap_org(row.org, wrapped).await?;
+            }
+            say(&format!("✓ the root key is now {}: set vault.root_key_file to it", path.display()));
+        }
+        None => {
+            for organisation in installation.journey.organisations.iter() {
+                let moved = rotate(&installation, organisation.org, &seams).await?;
+                say(&format!("✓ a new key for {}; {moved} message keys rewrapped", organisation.profile.slug));
+            }
+        }
     }
     store.close().await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A new key for an organisation, unless an earlier rotation is not done yet.
+async fn rotate(installation: &Installation, org: OrgId, seams: &Seams) -> Result<usize> {
+    let store = installation.journey.store.as_ref();
+    let row = store.orgs().await?.into_iter().find(|row| row.org == org).context("the organisation has no row")?;
+    let current = installation.root.open_org(org, &row.wrapped_key)?;
+    let unfinished = rewrap(store, &current).await?;
+    if unfinished > 0 {
+        say("an earlier rotation was interrupted: it is finished now");
+        return Ok(unfinished);
+    }
+    let (rotated, wrapped) = installation.root.rotate_org(org, &row.wrapped_key, seams.entropy.as_ref())?;
+    // Durable before anything uses it: else what it wraps could never be opened.
+    store.rewrap_org(org, wrapped).await?;
+    rewrap(store, &rotated).await
 }
 
 fn new_root(path: &Path, data_dir: &Path, seams: &Seams) -> Result<RootKey> {

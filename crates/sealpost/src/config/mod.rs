@@ -24,14 +24,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use origin::Origin;
-pub use sections::{
-    Config, Delivery, Dkim, Health, Language, Limits, Log, LogFormat, NamedNetworks, Organisation, Portal, Route,
-    Server, Store, StoreUrl, Submission, Vault,
-};
-pub use units::{NameServer, Secret, Size, Span};
-
-/// Where the configuration file is when nobody says otherwise.
-pub const DEFAULT_FILE: &str = "/etc/sealpost/sealpost.toml";
+pub use sections::{Config, Log, LogFormat, Organisation, Route, StoreUrl};
 
 /// What one problem is about: whose place it is in, and what to do.
 #[derive(Debug, thiserror::Error)]

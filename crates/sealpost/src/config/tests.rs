@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::sections::Language;
+use super::units::{Size, Span};
 use super::*;
 
 const LEAST: &str = r#"
