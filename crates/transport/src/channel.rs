@@ -4,9 +4,13 @@
 //! [`send`] takes nothing else. Content can't cross a channel that did not
 //! prove what the parcel needs.
 
+use std::time::Duration;
+
 use mail::{Level, Recipient};
 use seal::Parcel;
 use smtp::client::{Content, Extensions, Report, Session, Transaction, Unfit};
+use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
 
 use crate::cause::{Cause, Inability, Stage};
 use crate::config::Timeouts;
@@ -14,6 +18,9 @@ use crate::delivery::{PeerFeatures, Wire, WireError};
 use crate::dialogue::{self, Broken};
 use crate::network::Stream;
 use crate::proof::Proof;
+
+/// How long taking leave may take.
+const QUIT_TIME: Duration = Duration::from_secs(5);
 
 /// An open session with an MX host.
 pub struct Channel {
@@ -105,15 +112,12 @@ impl Channel {
         self.session.is_some()
     }
 
-    /// Takes leave; nobody waits for it.
+    /// Takes leave, within a short time.
     pub(crate) async fn quit(mut self) {
         if let Some(session) = self.session.take() {
-            let timeouts = Timeouts { command: crate::pool::QUIT_TIME, write: crate::pool::QUIT_TIME, ..self.timeouts };
+            let timeouts = Timeouts { command: QUIT_TIME, write: QUIT_TIME, ..self.timeouts };
             drop(dialogue::run(&mut *self.stream, &mut session.quit(), &timeouts).await);
-            drop(
-                tokio::time::timeout(crate::pool::QUIT_TIME, tokio::io::AsyncWriteExt::shutdown(&mut self.stream))
-                    .await,
-            );
+            drop(timeout(QUIT_TIME, self.stream.shutdown()).await);
         }
     }
 }

@@ -21,9 +21,6 @@ use crate::channel::Channel;
 use crate::config::{Limits, Timeouts};
 use crate::open::Target;
 
-/// How long taking leave may take; nobody waits for it.
-pub(crate) const QUIT_TIME: Duration = Duration::from_secs(5);
-
 /// What a channel is found by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {

@@ -5,7 +5,7 @@ use mail::{Address, Reply};
 use seal::Parcel;
 use smtp::client::{Step, Verdict};
 
-use crate::cause::{Cause, Inability, Stage, is_final};
+use crate::cause::{Cause, Stage, is_final};
 use crate::delivery::{Attempt, Delivery, Fate, Tried};
 use crate::dialogue::stage;
 use crate::proof::Proof;
@@ -60,8 +60,7 @@ impl Run {
     }
 
     /// A host proved that it can't do what is needed.
-    pub(crate) fn unable(&mut self, inability: &Inability) {
-        tracing::debug!(?inability, "a host proved unable");
+    pub(crate) const fn unable(&mut self) {
         self.unable = true;
     }
 

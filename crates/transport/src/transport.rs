@@ -145,7 +145,7 @@ impl Transport {
         {
             return onward;
         }
-        match self.open(target, level).await {
+        match self.open(run, target, level).await {
             Ok(channel) => self.transact(run, job, &key, channel, false).await.unwrap_or(Onward::NextHost),
             Err(Shortfall::Failed(cause)) if has_other_family && is_family_missing(&cause) => {
                 note(run, target, None, Tried::Failed(cause));
@@ -160,19 +160,21 @@ impl Transport {
 
     /// Opens a channel. Where TLS fails and the parcel needs none, a second
     /// connection goes without; whoever needs TLS never gets there.
-    async fn open(&self, target: &Target, level: Level) -> Result<Channel, Shortfall> {
+    async fn open(&self, run: &mut Run, target: &Target, level: Level) -> Result<Channel, Shortfall> {
         let opener = Opener {
             network: &*self.network,
             tls: &self.tls,
             helo: &self.config.helo,
             timeouts: &self.config.timeouts,
         };
-        let again = match opener.open(target, None).await {
-            Ok(channel) => return Ok(channel),
-            Err(OpenError::Tls(shortfall)) if level == Level::None => opener.open(target, Some(shortfall)).await,
-            Err(error) => Err(error),
+        let opened = match opener.open(target, None).await {
+            Err(OpenError::Tls(shortfall)) if level == Level::None => {
+                note(run, target, None, tried_in_vain(shortfall.clone()));
+                opener.open(target, Some(shortfall)).await
+            }
+            opened => opened,
         };
-        again.map_err(|error| match error {
+        opened.map_err(|error| match error {
             OpenError::Tls(shortfall) => shortfall,
             OpenError::Failed(cause) => Shortfall::Failed(cause),
         })
@@ -256,18 +258,19 @@ fn note(run: &mut Run, target: &Target, proof: Option<Proof>, result: Tried) {
     run.note(Attempt { mx: target.mx(), address: Some(target.address), proof, result });
 }
 
+fn tried_in_vain(why: Shortfall) -> Tried {
+    match why {
+        Shortfall::Unable(inability) => Tried::Unable(inability),
+        Shortfall::Failed(cause) => Tried::Failed(cause),
+    }
+}
+
 fn note_shortfall(run: &mut Run, target: &Target, proof: Option<Proof>, why: Shortfall) {
-    let result = match why {
-        Shortfall::Unable(inability) => {
-            run.unable(&inability);
-            Tried::Unable(inability)
-        }
-        Shortfall::Failed(cause) => {
-            run.failed(&cause);
-            Tried::Failed(cause)
-        }
-    };
-    note(run, target, proof, result);
+    match &why {
+        Shortfall::Unable(_) => run.unable(),
+        Shortfall::Failed(cause) => run.failed(cause),
+    }
+    note(run, target, proof, tried_in_vain(why));
 }
 
 fn note_unsent(run: &mut Run, target: &Target, proof: Proof, unsent: Unsent) -> Onward {

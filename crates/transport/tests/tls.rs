@@ -148,6 +148,7 @@ async fn a_notice_crosses_in_clear_on_a_new_connection_where_tls_fails() {
         let peer = world.host(tls(failing)).await;
         let delivery = world.deliver(&notice()).await;
         assert_eq!(words(&delivery), ["p delivered 250 none mx1.r.example"]);
+        assert_eq!(delivery.attempts.len(), 2, "what failed is kept as evidence");
         assert_eq!(peer.seen().connections, 2, "never on the connection where TLS failed");
     }
 }

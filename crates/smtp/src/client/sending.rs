@@ -32,6 +32,7 @@ pub struct Sending {
     rcpts: Vec<Option<Reply>>,
     end: Option<(Step, Reply)>,
     is_over: bool,
+    is_content_out: bool,
 }
 
 /// A command whose reply is due.
@@ -85,13 +86,14 @@ impl Sending {
             rcpts,
             end: None,
             is_over: false,
+            is_content_out: false,
         }
     }
 
     /// Whether the whole content was handed out for writing: from here on the
     /// server may have taken it even if no reply comes.
     pub fn is_content_out(&self) -> bool {
-        self.asked.back() == Some(&Asked::End)
+        self.is_content_out
     }
 
     /// What is known when the connection ends before the transaction does.
@@ -175,6 +177,7 @@ impl Sending {
             self.next = Next::Content(after);
             return;
         }
+        self.is_content_out = true;
         self.ask(Asked::End, if chunking { "" } else { ".\r\n" }, Next::Wait, out);
     }
 
