@@ -259,7 +259,7 @@ mod tests {
             stored("From: a@c.example\r\nsubject:  x\r\n y\r\n"),
             "Received: from x\r\nFrom: a@c.example\r\nsubject:  x\r\n y\r\n\
              Date: Tue, 14 Nov 2023 22:13:20 +0000\r\n\
-             Message-ID: <msg_01041061050r3gg28a1c60t3gf@secure.clinic.example>\r\n"
+             Message-ID: <msg_01040g2081040g2081040g2081@secure.clinic.example>\r\n"
         );
     }
 
