@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use mail::Domain;
+
 use super::{Config, Loaded, Organisation, Problem};
 
 /// Everything that makes this configuration one that must not run.
@@ -16,6 +18,7 @@ pub fn problems(loaded: &Loaded) -> Vec<Problem> {
     found.named_networks(&loaded.config);
     found.delivery(&loaded.config);
     found.portal(&loaded.config);
+    found.dkim(&loaded.config);
     found.problems
 }
 
@@ -38,12 +41,15 @@ impl Found<'_> {
         let mut domains = BTreeMap::new();
         for (index, organisation) in organisations.iter().enumerate() {
             let key = |name: &str| self.key_of_organisation(index, name);
-            let (slug_key, domains_key) = (key("slug"), key("domains"));
+            let (slug_key, domains_key, zone_key) = (key("slug"), key("domains"), key("time_zone"));
             if !is_slug(&organisation.slug) {
                 self.wrong(&slug_key, "a slug is 1 to 40 lower-case letters, digits and hyphens");
             }
             if let Some(other) = slugs.insert(&organisation.slug, &organisation.name) {
                 self.wrong(&slug_key, format!("also the slug of {other}"));
+            }
+            if organisation.zone().is_err() {
+                self.wrong(&zone_key, "not the IANA name of a time zone, such as \"America/Chicago\"");
             }
             if organisation.domains.is_empty() {
                 self.wrong(&domains_key, "an organisation sends from one domain at least");
@@ -173,6 +179,17 @@ impl Found<'_> {
         let fine = url.starts_with("https://") || url.strip_prefix("http://").is_some_and(is_local);
         if !fine {
             self.wrong("portal.url", "begins with https://, or with http:// and a loopback address");
+        }
+    }
+
+    /// A selector is a part of a DNS name (RFC 6376 §3.1).
+    fn dkim(&mut self, config: &Config) {
+        let is_selector = |text: &String| Domain::parse(text).is_ok();
+        if !is_selector(&config.dkim.selector) {
+            self.wrong("dkim.selector", "not a selector: letters, digits, hyphens, dots");
+        }
+        for (domain, _) in config.dkim.selectors.iter().filter(|(_, selector)| !is_selector(selector)) {
+            self.wrong(&format!("dkim.selectors.{domain}"), "not a selector: letters, digits, hyphens, dots");
         }
     }
 }

@@ -120,10 +120,17 @@ fn a_configuration_that_contradicts_itself_is_refused() {
     );
     refuse("[portal]\nurl = 'http://secure.clinic.example'", "portal.url: begins with https://");
     refuse("[portal]\nurl = 'http://127.0.0.1.evil.example'", "portal.url: begins with https://");
+    refuse("[dkim]\nselector = 'a b'", "dkim.selector: not a selector");
+    refuse(
+        "[dkim.selectors]\n'clinic.example' = ''",
+        "sealpost.toml:18: dkim.selectors.clinic.example: not a selector",
+    );
     refuse("[delivery]\nretry = []", "delivery.retry");
     refuse("[submission.limits]\nrecipients = 0", "0 would refuse everything");
     refuse("[[route]]\ndomain = 'a.example'\nhost = '127.0.0.1'", "an address needs a tls_name");
     refuse("[store]\nurl = 'mysql://user:hunter2@host/db'", "store.url: neither \"sqlite\" nor postgres://");
+    let zone = replaced("slug = ", "time_zone = \"Mars/Olympus\"\nslug = ");
+    assert!(read(&zone).unwrap_err().contains("sealpost.toml:3: organisation.time_zone: not the IANA name"));
     let beside = replaced("/etc/sealpost/root.key", "/var/lib/sealpost/root.key");
     assert!(read(&beside).unwrap_err().contains("lies inside server.data_dir"));
     let no_tls = replaced("certificate = \"/etc/sealpost/tls.pem\"\nkey = \"/etc/sealpost/tls.key\"", "");
