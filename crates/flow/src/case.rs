@@ -67,7 +67,7 @@ impl Case<'_> {
 
     /// Puts a recipient's copy into the portal: a link that only the notice
     /// names, and the notice.
-    pub fn to_portal(&self, recipient: &Recipient, grounds: &Grounds, changes: &mut Changes) {
+    pub fn put_into_portal(&self, recipient: &Recipient, grounds: &Grounds, changes: &mut Changes) {
         let entropy = self.journey.entropy.as_ref();
         let link = LinkId::new(entropy);
         let hash = self.organisation.vault.link_hash(link.as_bytes());

@@ -94,7 +94,7 @@ impl<'a> Sorted<'a> {
         for (recipient, grounds) in &self.portal {
             let because = choose(grounds.need, Capabilities::default()).because;
             changes.event(Case::sealed_event(recipient, Method::Portal, because));
-            case.to_portal(recipient, grounds, changes);
+            case.put_into_portal(recipient, grounds, changes);
         }
     }
 

@@ -193,7 +193,7 @@ impl LinkDesk {
             Parcel::from_bytes(&bytes, &case.organisation.tag_key, stamp).ok()
         });
         let is_own = |parcel: &Parcel| parcel.recipients().iter().any(|to| to.address == *state.recipient());
-        parcels.filter(is_own).last().map(|parcel| parcel.grounds().clone()).ok_or(Trouble::NoMessage)
+        parcels.filter(is_own).next_back().map(|parcel| parcel.grounds().clone()).ok_or(Trouble::NoMessage)
     }
 
     async fn tell(

@@ -210,7 +210,7 @@ impl<'a> Recording<'a> {
             to: Method::Portal,
             because: because.to_owned(),
         });
-        self.case.to_portal(recipient, self.parcel.grounds(), &mut self.changes);
+        self.case.put_into_portal(recipient, self.parcel.grounds(), &mut self.changes);
     }
 
     /// The domain shows less than it once did: a code proves nothing there.

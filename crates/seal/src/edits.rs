@@ -69,6 +69,10 @@ mod tests {
 
     #[test]
     fn the_subject_is_replaced_whole() {
-        check(Some("Hello"), "Subject: [secure]\r\n SSN\r\nThread-Topic: SSN\r\nTo: y\r\n\r\nb", "Subject: Hello\r\nTo: y\r\n\r\nb");
+        check(
+            Some("Hello"),
+            "Subject: [secure]\r\n SSN\r\nThread-Topic: SSN\r\nTo: y\r\n\r\nb",
+            "Subject: Hello\r\nTo: y\r\n\r\nb",
+        );
     }
 }

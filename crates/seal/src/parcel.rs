@@ -142,7 +142,10 @@ impl Parcel {
             return Err(NotTransit(need));
         }
         let content = Content::Original { body_sha256, edits };
-        Ok(Self { stamp, inner: Inner { kind: Kind::Content, recipients, method: Method::Tls, need, grounds, content } })
+        Ok(Self {
+            stamp,
+            inner: Inner { kind: Kind::Content, recipients, method: Method::Tls, need, grounds, content },
+        })
     }
 
     /// A notice that something waits in the portal. It may cross in clear,
@@ -309,7 +312,8 @@ mod tests {
 
     fn sample() -> Parcel {
         let to = vec![recipient("a@x.example"), recipient("b@x.example")];
-        Parcel::original(stamp(1, 2, 3), to, grounds(Need::Verified), digest_of(b"A: 1\r\n\r\nb"), Edits::default()).unwrap()
+        Parcel::original(stamp(1, 2, 3), to, grounds(Need::Verified), digest_of(b"A: 1\r\n\r\nb"), Edits::default())
+            .unwrap()
     }
 
     #[test]
@@ -338,8 +342,8 @@ mod tests {
     #[test]
     fn content_is_never_sealed_for_transit_where_policy_needs_more() {
         for need in Need::ALL.into_iter().filter(|need| need.transit().is_none()) {
-            let made =
-                Parcel::original(stamp(1, 2, 3), vec![recipient("a@x.example")], need, [0; 32], Edits::default());
+            let to = vec![recipient("a@x.example")];
+            let made = Parcel::original(stamp(1, 2, 3), to, grounds(need), [0; 32], Edits::default());
             assert_eq!(made, Err(NotTransit(need)));
         }
     }

@@ -11,7 +11,7 @@ use ledger::SigningKey;
 use mail::{Clock, Domain, Entropy, OrgId};
 use policy::Policy;
 use seal::{DkimKey, TagKey};
-use store::{OrgRow, SqliteOptions, Store};
+use store::{OrgRow, PostgresOptions, SqliteOptions, Store};
 use vault::{Label, OrgVault, RootKey};
 use zeroize::Zeroizing;
 
@@ -109,8 +109,9 @@ async fn open_store(config: &Config, options: SqliteOptions) -> Result<Arc<dyn S
             store::open_sqlite(dir, options)
                 .with_context(|| format!("the database in {} can't be opened", dir.display()))
         }
-        StoreUrl::Postgres(_) => {
-            bail!("store.url: running on PostgreSQL is not ready yet; use \"sqlite\"")
+        StoreUrl::Postgres(url) => {
+            let opened = store::open_postgres(url.reveal(), PostgresOptions::default()).await;
+            opened.context("the database of store.url can't be opened")
         }
     }
 }

@@ -115,19 +115,6 @@ impl Mailboxes {
             arrived.await;
         }
     }
-
-    /// The newest message to `to` that `wanted` accepts, once there is one.
-    pub async fn wait(&self, to: &str, wanted: impl Fn(&Received) -> bool) -> Received {
-        loop {
-            let mut arrived = std::pin::pin!(self.arrived.notified());
-            arrived.as_mut().enable();
-            let found = self.all().into_iter().rev().find(|mail| mail.to.iter().any(|one| one == to) && wanted(mail));
-            match found {
-                Some(mail) => return mail,
-                None => arrived.await,
-            }
-        }
-    }
 }
 
 /// The running world.
