@@ -1,4 +1,5 @@
 //! End to end: the real binary between real peers, one file a behaviour.
 //! One test binary, so that it is linked once.
 
+mod clinic;
 mod demo;
