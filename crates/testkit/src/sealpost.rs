@@ -142,6 +142,29 @@ impl Machine {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// `sealpost init`: makes the root key and the database; gives the DNS records that it wants published.
+    ///
+    /// # Panics
+    ///
+    /// When it fails; what it said is in the panic.
+    #[track_caller]
+    pub fn init(&self) -> String {
+        let data = self.path("data");
+        let organisation = ["--domain", "clinic.example", "--name", "Lakeside Clinic", "--data-dir"];
+        let arguments = ["init", "secure.clinic.example"].into_iter().chain(organisation).map(OsStr::new);
+        self.ok(arguments.chain([data.as_os_str()]))
+    }
+
+    /// Makes a login that may send as `sender` (an address or `*@domain`); gives its secret.
+    ///
+    /// # Panics
+    ///
+    /// When it fails; what it said is in the panic.
+    #[track_caller]
+    pub fn login(&self, name: &str, sender: &str) -> String {
+        self.ok(["credential", "add", name, "--sender", sender]).trim().to_owned()
+    }
+
     /// Starts the server and waits for its announcement.
     ///
     /// # Panics
