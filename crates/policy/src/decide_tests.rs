@@ -1,3 +1,5 @@
+//! What rules, switches and exemptions add up to.
+
 use super::*;
 use crate::facts::Direction;
 use mail::reading::{Limits, read};

@@ -1,3 +1,5 @@
+//! What a message reads as: decoding, nesting, limits, hostile input.
+
 use super::*;
 
 /// One line a part: place, type, nesting and what it holds.

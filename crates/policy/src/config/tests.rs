@@ -1,3 +1,5 @@
+//! What a policy file may say, and what each mistake is told as.
+
 use super::*;
 use crate::policy::Policy;
 

@@ -1,3 +1,5 @@
+//! Which command lines are read, and as what.
+
 use super::*;
 
 fn check_mail(line: &str, expect: Result<&str, CommandError>) {
