@@ -206,6 +206,17 @@ async fn the_time_of_an_answer_does_not_tell_either() {
             assert_eq!(start.elapsed().as_millis(), 250, "{page}");
         }
     }
+    for link in [LINK, UNKNOWN] {
+        visitor.cookies = vec![format!("__Host-m-{}={}", link.tag(), "A".repeat(43))];
+        for page in ["", "/message", "/body", "/a/0"] {
+            let start = tokio::time::Instant::now();
+            visitor.get(&format!("/m/{link}{page}")).await;
+            assert_eq!(start.elapsed().as_millis(), 250, "{page} with a made-up session");
+        }
+        let start = tokio::time::Instant::now();
+        visitor.post(&format!("/m/{link}/passphrase"), "passphrase=x").await;
+        assert_eq!(start.elapsed().as_millis(), 250);
+    }
     assert!(visitor.desk.rehearsals.load(Ordering::Relaxed) >= 3, "an unknown id is a durable write too");
 }
 

@@ -9,7 +9,7 @@ use axum::extract::rejection::FormRejection;
 use axum::http::HeaderValue;
 use axum::http::header::SET_COOKIE;
 use axum::response::{IntoResponse, Redirect, Response};
-use flow::portal::{Entry, PassphraseEntry, PortalError, Stage};
+use flow::portal::{Entry, PassphraseEntry, PortalError, SessionToken, Stage};
 use maud::Markup;
 use serde::Deserialize;
 
@@ -24,8 +24,10 @@ pub(super) async fn landing(State(app): State<Arc<App>>, asked: Asked) -> Respon
     if let Some(token) = &asked.token {
         match app.portal.visit(asked.link, token).await {
             Ok(Some(_)) => return led(&app, &asked, "message"),
-            Ok(None) => {}
-            Err(error) => return broken(&app, &asked, "", &error),
+            // A made-up cookie costs a look at the store, which is quicker
+            // where there is nothing to be seen.
+            Ok(None) => pace::full_step(asked.since).await,
+            Err(error) => return broken(&app, &asked, "", &error).await,
         }
     }
     entry::landing(&app.words(asked.wish), asked.link).into_response()
@@ -40,7 +42,7 @@ pub(super) async fn code_form(State(app): State<Arc<App>>, asked: Asked) -> Mark
 pub(super) async fn send_code(State(app): State<Arc<App>>, asked: Asked) -> Response {
     match pace::evenly(app.portal.request_code(asked.caller(), asked.wish.explicit)).await {
         Ok(()) => led(&app, &asked, "code"),
-        Err(error) => broken(&app, &asked, "/code", &error),
+        Err(error) => broken(&app, &asked, "/code", &error).await,
     }
 }
 
@@ -56,23 +58,31 @@ pub(super) async fn open(
     form: Result<Form<CodeForm>, FormRejection>,
 ) -> Response {
     let Ok(Form(form)) = form else { return ends::bad(&app.words(asked.wish)) };
-    match pace::evenly(app.portal.enter_code(asked.caller(), &form.code)).await {
-        Ok(Entry::Right(token, _)) => {
+    match pace::evenly(tried(&app, &asked, &form.code)).await {
+        Ok(Tried::Right(token)) => {
             with_cookie(led(&app, &asked, "message"), cookie::set(asked.link, &token, app.is_https()))
         }
-        Ok(Entry::Wrong) if has_session(&app, &asked).await => led(&app, &asked, "message"),
-        Ok(Entry::Wrong) => led(&app, &asked, "code?wrong"),
-        Err(error) => broken(&app, &asked, "/code", &error),
+        Ok(Tried::Before) => led(&app, &asked, "message"),
+        Ok(Tried::Wrong) => led(&app, &asked, "code?wrong"),
+        Err(error) => broken(&app, &asked, "/code", &error).await,
     }
 }
 
-/// A code that was just used is wrong the second time: who pressed the button
-/// twice has a session by then.
-async fn has_session(app: &App, asked: &Asked) -> bool {
-    match &asked.token {
-        Some(token) => matches!(app.portal.visit(asked.link, token).await, Ok(Some(_))),
-        None => false,
+enum Tried {
+    Right(SessionToken),
+    /// Wrong, but the visitor has a session: a code that was just used is
+    /// wrong the second time for who pressed the button twice.
+    Before,
+    Wrong,
+}
+
+async fn tried(app: &App, asked: &Asked, code: &str) -> Result<Tried, PortalError> {
+    if let Entry::Right(token, _) = app.portal.enter_code(asked.caller(), code).await? {
+        return Ok(Tried::Right(token));
     }
+    let Some(token) = &asked.token else { return Ok(Tried::Wrong) };
+    let visit = app.portal.visit(asked.link, token).await?;
+    Ok(if visit.is_some() { Tried::Before } else { Tried::Wrong })
 }
 
 #[derive(Deserialize)]
@@ -89,10 +99,13 @@ pub(super) async fn passphrase(
     let Ok(Form(form)) = form else { return ends::bad(&app.words(asked.wish)) };
     let Some(token) = &asked.token else { return led(&app, &asked, "") };
     match app.portal.enter_passphrase(asked.caller(), token, &form.passphrase).await {
-        Ok(PassphraseEntry::NoSession) => led(&app, &asked, ""),
+        Ok(PassphraseEntry::NoSession) => {
+            pace::full_step(asked.since).await;
+            led(&app, &asked, "")
+        }
         Ok(PassphraseEntry::Wrong(Stage::NeedsPassphrase)) => led(&app, &asked, "message?wrong"),
         Ok(PassphraseEntry::Wrong(_) | PassphraseEntry::Now(_)) => led(&app, &asked, "message"),
-        Err(error) => broken(&app, &asked, "/message", &error),
+        Err(error) => broken(&app, &asked, "/message", &error).await,
     }
 }
 
@@ -100,7 +113,7 @@ pub(super) async fn passphrase(
 pub(super) async fn ask_again(State(app): State<Arc<App>>, asked: Asked) -> Response {
     match pace::evenly(app.portal.ask_again(asked.caller())).await {
         Ok(()) => led(&app, &asked, "again"),
-        Err(error) => broken(&app, &asked, "/code", &error),
+        Err(error) => broken(&app, &asked, "/code", &error).await,
     }
 }
 
@@ -112,9 +125,9 @@ pub(super) async fn asked(State(app): State<Arc<App>>, asked: Asked) -> Markup {
 /// Ends the session.
 pub(super) async fn leave(State(app): State<Arc<App>>, asked: Asked) -> Response {
     if let Some(token) = &asked.token
-        && let Err(error) = app.portal.leave(asked.link, token).await
+        && let Err(error) = pace::evenly(app.portal.leave(asked.link, token)).await
     {
-        return broken(&app, &asked, "/message", &error);
+        return broken(&app, &asked, "/message", &error).await;
     }
     with_cookie(led(&app, &asked, "closed"), cookie::clear(asked.link, app.is_https()))
 }
@@ -135,7 +148,8 @@ pub(super) fn led(app: &App, asked: &Asked, page: &str) -> Response {
     Redirect::to(&app.words(asked.wish).url(&path)).into_response()
 }
 
-pub(super) fn broken(app: &App, asked: &Asked, page: &str, error: &PortalError) -> Response {
+pub(super) async fn broken(app: &App, asked: &Asked, page: &str, error: &PortalError) -> Response {
+    pace::full_step(asked.since).await;
     app.broken(asked.wish, &format!("/m/{}{page}", asked.link), error)
 }
 

@@ -16,9 +16,15 @@ const STEP: Duration = Duration::from_millis(250);
 pub(super) async fn evenly<T>(work: impl Future<Output = T>) -> T {
     let start = Instant::now();
     let result = work.await;
+    full_step(start).await;
+    result
+}
+
+/// Waits until the next step since `start` is full: for answers that only some
+/// visitors get, such as those whose session is none.
+pub(super) async fn full_step(start: Instant) {
     let steps = start.elapsed().as_millis() / STEP.as_millis() + 1;
     sleep_until(start + STEP * u32::try_from(steps).unwrap_or(u32::MAX)).await;
-    result
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::journey::{broken, led, with_cookie};
 use super::letter::{self, Letter, Text};
 use super::pages::{ends, entry, message as page};
 use super::request::Asked;
-use super::{cookie, secure};
+use super::{cookie, pace, secure};
 
 /// The message's page, or the step before it that the holder has come to.
 pub(super) async fn message(State(app): State<Arc<App>>, asked: Asked) -> Response {
@@ -34,7 +34,7 @@ pub(super) async fn message(State(app): State<Arc<App>>, asked: Asked) -> Respon
         (Stage::Open, None) => ends::gone(&words, link),
         (Stage::Open, Some(content)) => match read(content).await {
             Some(letter) => page::message(&words, link, &visit, &letter),
-            None => return broken(&app, &asked, "/message", &PortalError::Stopping),
+            None => return broken(&app, &asked, "/message", &PortalError::Stopping).await,
         },
     };
     let policy = HeaderMap::from_iter([(CONTENT_SECURITY_POLICY, HeaderValue::from_static(secure::PAGE_WITH_FRAME))]);
@@ -48,7 +48,7 @@ pub(super) async fn body(State(app): State<Arc<App>>, asked: Asked) -> Response 
         Err(response) => return response,
     };
     let Some(letter) = read(content).await else {
-        return broken(&app, &asked, "/message", &PortalError::Stopping);
+        return broken(&app, &asked, "/message", &PortalError::Stopping).await;
     };
     let (Text::Framed(blocks) | Text::Plain(blocks)) = &letter.text else { return led(&app, &asked, "message") };
     let words = app.words_for(asked.wish, opened.visit.language);
@@ -91,12 +91,15 @@ struct Opened<'a> {
 async fn opened<'a>(app: &'a App, asked: &Asked) -> Result<Opened<'a>, Response> {
     let Some(token) = &asked.token else { return Err(led(app, asked, "")) };
     let Ok(permit) = app.opening.acquire().await else {
-        return Err(broken(app, asked, "/message", &PortalError::Stopping));
+        return Err(broken(app, asked, "/message", &PortalError::Stopping).await);
     };
     match app.portal.read(asked.link, token).await {
         Ok(Some((visit, content))) => Ok(Opened { visit, content, _permit: permit }),
-        Ok(None) => Err(led(app, asked, "")),
-        Err(error) => Err(broken(app, asked, "/message", &error)),
+        Ok(None) => {
+            pace::full_step(asked.since).await;
+            Err(led(app, asked, ""))
+        }
+        Err(error) => Err(broken(app, asked, "/message", &error).await),
     }
 }
 

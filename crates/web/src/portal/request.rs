@@ -10,6 +10,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use flow::portal::{Caller, LinkId, SessionToken};
 use ipnet::IpNet;
+use tokio::time::Instant;
 
 use super::App;
 use super::cookie;
@@ -25,6 +26,8 @@ pub(super) struct Asked {
     pub(super) token: Option<SessionToken>,
     /// Whether the address says that what was entered was wrong.
     pub(super) wrong: bool,
+    /// When the request began to be handled.
+    pub(super) since: Instant,
     peer: Option<IpAddr>,
 }
 
@@ -38,6 +41,7 @@ impl FromRequestParts<Arc<App>> for Asked {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
+        let since = Instant::now();
         let Ok(wish) = Wish::from_request_parts(parts, app).await;
         let path = Path::<Vec<String>>::from_request_parts(parts, app).await;
         let id = path.ok().and_then(|Path(path)| path.first().and_then(|id| id.parse().ok()));
@@ -49,6 +53,7 @@ impl FromRequestParts<Arc<App>> for Asked {
             wish,
             token: cookie::read(&parts.headers, link, app.is_https()),
             wrong: query.split('&').any(|flag| flag == "wrong"),
+            since,
             peer: parts.extensions.get::<Visitor>().map(|visitor| visitor.0),
         })
     }

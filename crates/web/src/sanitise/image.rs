@@ -71,6 +71,24 @@ impl FromIterator<(String, Picture)> for Pictures {
     }
 }
 
+/// Where a picture in the HTML comes from.
+pub(super) enum Source<'v> {
+    /// A part of the message.
+    Attached(Picture),
+    /// The HTML itself, as its address.
+    Embedded(Cow<'v, str>),
+}
+
+impl<'v> Source<'v> {
+    /// The `data:` address to show it by.
+    pub(super) fn address(self) -> Cow<'v, str> {
+        match self {
+            Source::Attached(picture) => Cow::Owned(picture.0.to_string()),
+            Source::Embedded(address) => address,
+        }
+    }
+}
+
 impl Pictures {
     /// How long their addresses are together.
     pub(super) fn bytes(&self) -> usize {
@@ -78,13 +96,13 @@ impl Pictures {
     }
 
     /// What an `img` may have as its source in place of `value`.
-    pub(super) fn source<'v>(&self, value: &'v str) -> Option<Cow<'v, str>> {
+    pub(super) fn source<'v>(&self, value: &'v str) -> Option<Source<'v>> {
         let value = value.trim_matches(|c: char| c.is_ascii_whitespace() || c.is_ascii_control());
         if let Some(id) = strip_scheme(value, "cid:") {
             let picture = self.0.get(id).or_else(|| self.0.get(percent_decoded(id).as_ref()))?;
-            return Some(Cow::Owned(picture.0.to_string()));
+            return Some(Source::Attached(picture.clone()));
         }
-        embedded(value)
+        embedded(value).map(Source::Embedded)
     }
 
     /// Whether a picture with that Content-ID stands in the page.
@@ -105,6 +123,40 @@ fn embedded(value: &str) -> Option<Cow<'_, str>> {
     let packed: String = data.chars().filter(|c| !c.is_ascii_whitespace()).collect();
     let picture = Picture::new(&BASE64_STANDARD.decode(packed).ok()?)?;
     Some(if *picture.0 == *value { Cow::Borrowed(value) } else { Cow::Owned(picture.0.to_string()) })
+}
+
+/// Gives every picture an `alt`, empty where the sender gave none (WCAG 2.2
+/// §1.1.1): what is blocked or decoration is then passed over in silence.
+/// Takes the form that the serialiser writes; what it gives is sanitised again.
+pub(super) fn with_alternatives(html: &str) -> String {
+    let mut out = String::with_capacity(html.len() + 64);
+    let mut rest = html;
+    while let Some(at) = rest.find('<') {
+        let (text, markup) = rest.split_at(at);
+        let (tag, after) = markup.split_at(tag_end(markup));
+        out.push_str(text);
+        match tag.strip_prefix("<img").filter(|attributes| attributes.starts_with([' ', '>'])) {
+            // Every second piece between quotes is a value.
+            Some(attributes) if !attributes.split('"').step_by(2).any(|names| names.contains(" alt=")) => {
+                out.push_str("<img alt=\"\"");
+                out.push_str(attributes);
+            }
+            _ => out.push_str(tag),
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Behind the first `>` that stands in no quotes.
+fn tag_end(markup: &str) -> usize {
+    let mut quoted = false;
+    let end = markup.bytes().position(|byte| {
+        quoted ^= byte == b'"';
+        byte == b'>' && !quoted
+    });
+    end.map_or(markup.len(), |end| end + 1)
 }
 
 fn strip_scheme<'v>(value: &'v str, scheme: &str) -> Option<&'v str> {
@@ -155,8 +207,21 @@ mod tests {
     }
 
     #[test]
+    fn every_picture_has_an_alternative() {
+        let check = |html: &str, expect: &str| assert_eq!(with_alternatives(html), expect);
+        check("a<img>b", "a<img alt=\"\">b");
+        check("<img width=\"1\"><p title=\" alt=\">x</p>", "<img alt=\"\" width=\"1\"><p title=\" alt=\">x</p>");
+        check("<img title=\"> alt=\">", "<img alt=\"\" title=\"> alt=\">");
+        check("<img title=\">\" alt=\"x\"> <img>", "<img title=\">\" alt=\"x\"> <img alt=\"\">");
+        check("<p title=\"<img x>\"><imgx>", "<p title=\"<img x>\"><imgx>");
+        check("&lt;img alt=", "&lt;img alt=");
+        check("<img", "<img");
+    }
+
+    #[test]
     fn only_the_message_s_own_pictures_are_shown() {
-        let source = |value: &str| pictures().source(value).map(|found| found.starts_with("data:image/png;base64,"));
+        let source =
+            |value: &str| pictures().source(value).map(|found| found.address().starts_with("data:image/png;base64,"));
         assert_eq!(source("cid:logo@clinic"), Some(true));
         assert_eq!(source("CID:logo%40clinic"), Some(true));
         for none in ["cid:other", "https://evil.example/x.png", "//evil.example", "x.png", "", "cid:", "%", "cid:%"] {
@@ -167,9 +232,10 @@ mod tests {
     #[test]
     fn an_embedded_picture_is_written_anew() {
         let good = format!("data:image/png;base64,{}", BASE64_STANDARD.encode(PNG));
-        assert_eq!(pictures().source(&good).as_deref(), Some(good.as_str()));
+        let address = |value: &str| pictures().source(value).map(|found| found.address().into_owned());
+        assert_eq!(address(&good), Some(good.clone()));
         let liar = format!("data:image/svg+xml;charset=x;base64,{}", BASE64_STANDARD.encode(PNG));
-        assert_eq!(pictures().source(&liar).as_deref(), Some(good.as_str()), "its bytes say what it is");
+        assert_eq!(address(&liar), Some(good), "its bytes say what it is");
         for bad in [
             "data:image/svg+xml;base64,PHN2Zz4=",
             "data:text/html,<script>alert(1)</script>",
@@ -178,7 +244,7 @@ mod tests {
             "data:image/png;base64,!!",
             "data:",
         ] {
-            assert_eq!(pictures().source(bad), None, "{bad}");
+            assert_eq!(address(bad), None, "{bad}");
         }
     }
 }

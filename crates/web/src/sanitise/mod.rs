@@ -14,11 +14,11 @@ mod text;
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ammonia::{Builder, UrlRelative};
 
+use image::Source;
 pub use image::{Picture, Pictures};
 pub use text::{clean_name, plain_text};
 
@@ -53,12 +53,13 @@ pub fn html(source: &str, pictures: &Pictures) -> Result<String, NotRendered> {
     if !bound::is_within(source) {
         return Err(NotRendered::Elements);
     }
-    let builder = builder(pictures);
-    let mut clean = builder.clean(source).to_string();
+    let builder = builder(pictures, Inline::No);
+    let mut clean = image::with_alternatives(&builder.clean(source).to_string());
     for _ in 0..ROUNDS_MAX {
         let again = builder.clean(&clean).to_string();
         if again == clean {
-            return Ok(clean);
+            // The pictures come last: they are large, and change nothing else.
+            return Ok(self::builder(pictures, Inline::Yes).clean(&clean).to_string());
         }
         if !bound::is_within(&again) {
             return Err(NotRendered::Elements);
@@ -68,9 +69,15 @@ pub fn html(source: &str, pictures: &Pictures) -> Result<String, NotRendered> {
     Err(NotRendered::Restless)
 }
 
-fn builder(pictures: &Pictures) -> Builder<'static> {
-    let pictures = pictures.clone();
-    let spent = Arc::new(AtomicUsize::new(0));
+/// Whether `cid:` pictures are put in, or only looked up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Inline {
+    Yes,
+    No,
+}
+
+fn builder(pictures: &Pictures, inline: Inline) -> Builder<'static> {
+    let shown = Shown { pictures: pictures.clone(), inline, spent: AtomicUsize::new(0) };
     let mut builder = Builder::empty();
     builder
         .tags(TAGS.iter().copied().collect())
@@ -82,24 +89,35 @@ fn builder(pictures: &Pictures) -> Builder<'static> {
         .url_schemes(["http", "https", "mailto", "tel", "cid", "data"].into())
         .url_relative(UrlRelative::Deny)
         .strip_comments(true)
-        .attribute_filter(move |tag, name, value| attribute(tag, name, value, &pictures, &spent));
+        .attribute_filter(move |tag, name, value| attribute(tag, name, value, &shown));
     builder
 }
 
-/// The last word on each attribute that the lists let through.
-fn attribute<'v>(
-    tag: &str,
-    name: &str,
-    value: &'v str,
-    pictures: &Pictures,
-    spent: &AtomicUsize,
-) -> Option<Cow<'v, str>> {
-    match (tag, name) {
-        ("img", "src") => {
-            let source = pictures.source(value)?;
-            let spent = spent.fetch_add(source.len(), Ordering::Relaxed);
-            (spent <= PICTURE_BYTES_MAX).then_some(source)
+/// The pictures that one document shows.
+struct Shown {
+    pictures: Pictures,
+    inline: Inline,
+    spent: AtomicUsize,
+}
+
+impl Shown {
+    /// What a picture's source becomes; nothing where it is not the message's
+    /// own, or where there have been enough.
+    fn source<'v>(&self, value: &'v str) -> Option<Cow<'v, str>> {
+        let source = self.pictures.source(value)?;
+        if self.inline == Inline::No && matches!(source, Source::Attached(_)) {
+            return Some(Cow::Borrowed(value));
         }
+        let address = source.address();
+        let spent = self.spent.fetch_add(address.len(), Ordering::Relaxed);
+        (spent <= PICTURE_BYTES_MAX).then_some(address)
+    }
+}
+
+/// The last word on each attribute that the lists let through.
+fn attribute<'v>(tag: &str, name: &str, value: &'v str, shown: &Shown) -> Option<Cow<'v, str>> {
+    match (tag, name) {
+        ("img", "src") => shown.source(value),
         // The schemes of pictures are none for links.
         ("a", "href") => is_link(value).then_some(Cow::Borrowed(value)),
         (_, "style") => style::safe(value).map(Cow::Owned),
