@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 
 /// A package, and a file by which it is known to be there (`*`: any version).
-const PACKAGES: [(&str, &str); 10] = [
+const PACKAGES: [(&str, &str); 11] = [
     ("chromium", "/usr/bin/chromium"),
     ("chromium-driver", "/usr/bin/chromedriver"),
     ("gnupg", "/usr/bin/gpg"),
@@ -19,6 +19,7 @@ const PACKAGES: [(&str, &str); 10] = [
     ("python3-jwt", "/usr/lib/python3/dist-packages/jwt"),
     ("strace", "/usr/bin/strace"),
     ("swaks", "/usr/bin/swaks"),
+    ("uidmap", "/usr/bin/newuidmap"),
 ];
 
 /// Sees to it that every package is there: installs what is missing as root, else says how to.
@@ -46,7 +47,8 @@ fn is_there(path: &Path) -> bool {
     }
 }
 
-fn is_root() -> bool {
+/// Whether this process may change users and install packages.
+pub fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
@@ -34,8 +34,24 @@ fn report(line: &str) {
     println!("{line}");
 }
 
+/// `cargo test`, as root: Postfix and PostgreSQL change users. Who is not root is it in a user namespace of their own,
+/// with the range of users that Debian gives every account (`/etc/subuid`).
+fn command() -> Result<Command> {
+    let cargo = cargo::command(&["test", "--workspace", "--no-fail-fast", "--locked"]);
+    if packages::is_root() {
+        return Ok(cargo);
+    }
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--map-auto", "--"]).current_dir(cargo::root());
+    let try_it = Command::new("unshare").args(["--user", "--map-root-user", "--map-auto", "--", "true"]).output();
+    let works = try_it.as_ref().is_ok_and(|output| output.status.success());
+    ensure!(works, "the tests want to be root, or a user with a range in /etc/subuid and user namespaces: {try_it:?}");
+    command.arg(cargo.get_program()).args(cargo.get_args());
+    Ok(command)
+}
+
 fn cargo_test(arguments: &[String], not_run: &Path) -> Result<(Counts, bool)> {
-    let mut command = cargo::command(&["test", "--workspace", "--no-fail-fast", "--locked"]);
+    let mut command = command()?;
     command.args(arguments).env(NOT_RUN, not_run).stdout(Stdio::piped());
     eprintln!("$ cargo test --workspace --no-fail-fast --locked {}", arguments.join(" "));
     let mut child = command.spawn().context("cargo test")?;

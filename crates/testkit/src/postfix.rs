@@ -183,7 +183,7 @@ impl Builder {
     ///
     /// When Postfix is not installed, this process is not root, or it will not start.
     pub fn start(self) -> Postfix {
-        assert!(is_root(), "Postfix must be started by root; run these tests as root");
+        assert!(is_root(), "Postfix must be started by root; cargo xtask test sees to that");
         let address = self.address.unwrap_or_else(loopback::free);
         let folder = tempfile::Builder::new().prefix("postfix").tempdir().expect("a temporary folder");
         make_folders(folder.path());
