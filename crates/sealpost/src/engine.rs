@@ -107,6 +107,7 @@ impl Engine {
     /// Stops: no accepted message is lost, no delivery is cut in the middle.
     pub async fn stop(self) -> Result<()> {
         self.doors.close().await;
+        tracing::info!("the doors are closed: deliveries that are under way are ended");
         self.inner.close().await;
         self.transport.close().await;
         self.ledger.catch_up().await?;

@@ -21,13 +21,26 @@ use crate::cli::Demo;
 use crate::commands::{print, receipt, say};
 use clinic::Clinic;
 use story::{Fate, SCENES, Scene};
+use tokio::signal::unix::{SignalKind, signal};
 use visitor::Visitor;
+use world::Received;
 
 /// Everything must have happened within this.
 const PATIENCE: Duration = Duration::from_secs(25);
 
-/// Runs it.
+/// Runs it. Whoever ends it early leaves nothing behind either: the clinic's
+/// folder goes with the clinic.
 pub async fn run(wanted: &Demo) -> Result<ExitCode> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM can't be handled")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT can't be handled")?;
+    tokio::select! {
+        ended = run_to_the_end(wanted) => ended,
+        _ = terminate.recv() => Ok(ExitCode::SUCCESS),
+        _ = interrupt.recv() => Ok(ExitCode::SUCCESS),
+    }
+}
+
+async fn run_to_the_end(wanted: &Demo) -> Result<ExitCode> {
     print("Sealpost demo: Lakeside Family Clinic and its patients, all on this machine.\n")?;
     let clinic = Clinic::open().await?;
     let org = clinic.engine.journey.organisations.iter().next().context("the demo has a clinic")?.org;
@@ -157,20 +170,31 @@ async fn keep_receipts(clinic: &Clinic, org: OrgId, dir: &Path) -> Result<()> {
 
 /// Stays up for the visitor, and says each new code as it arrives.
 async fn stay(clinic: &Clinic) -> Result<()> {
+    let account = &clinic.account;
     print(&format!("\nThe portal stays up at {}: open one of the links above in a browser.", clinic.portal))?;
-    print(&format!("Each code appears here. Submission: {} (STARTTLS). End with Ctrl-C.", clinic.account.server))?;
+    print("Each code appears here. Send a message of your own, if swaks is installed:")?;
+    print(&format!(
+        "   swaks --server {} --tls --auth-user {} --auth-password {} --from desk@lakeside.example \\\n         --to ana@good.example,ben@selfsigned.example --h-Subject 'Hello'",
+        account.server, account.login, account.secret
+    ))?;
+    print("End with Ctrl-C.")?;
     let mut seen = clinic.world.mailboxes.all().len();
     loop {
-        tokio::select! {
-            ended = tokio::signal::ctrl_c() => return ended.context("Ctrl-C can't be handled"),
-            mails = clinic.world.mailboxes.wait_for_more(seen) => {
-                for mail in mails.iter().skip(seen) {
-                    if let Some(code) = visitor::code_in(mail) {
-                        print(&format!("   code for {}: {code}", mail.to.join(", ")))?;
-                    }
-                }
-                seen = mails.len();
-            }
+        let mails = clinic.world.mailboxes.wait_for_more(seen).await;
+        for mail in mails.iter().skip(seen) {
+            print(&arrived(clinic, mail))?;
         }
+        seen = mails.len();
+    }
+}
+
+/// What a patient's mail program would show of a new mail.
+fn arrived(clinic: &Clinic, mail: &Received) -> String {
+    let to = mail.to.join(", ");
+    let way = if mail.tls { "over TLS" } else { "in clear" };
+    match (visitor::code_in(mail), visitor::link_in(mail, &format!("{}/m/", clinic.portal))) {
+        (Some(code), _) => format!("   {to}: code {code} ({way})"),
+        (None, Some(link)) => format!("   {to}: notice {link} ({way})"),
+        (None, None) => format!("   {to}: the message itself ({way})"),
     }
 }

@@ -145,7 +145,7 @@ impl<'a> Visitor<'a> {
 }
 
 /// The link of a notice, undone from quoted-printable.
-fn link_in(mail: &Received, start: &str) -> Option<String> {
+pub fn link_in(mail: &Received, start: &str) -> Option<String> {
     let text = mail.content.replace("=\r\n", "").replace("=3D", "=");
     let from = text.find(start)?;
     let rest = text.get(from..)?;

@@ -48,9 +48,11 @@ pub enum Kind {
     Clear,
     /// Valid, but knows neither 8BITMIME nor SMTPUTF8.
     Narrow,
+    /// Valid; says 550 to `nobody@` and 450 to `late@` any domain.
+    Strict,
 }
 
-const KINDS: usize = 7;
+const KINDS: usize = 8;
 
 /// The mail hosts, each started when it is first needed.
 pub struct Hosts {
@@ -86,6 +88,9 @@ impl Hosts {
                 Kind::Expired => host("mx.expired.test").tls(&Tls::Expired(ca)),
                 Kind::Tls10 => host("mx.tls10.test").tls(&Tls::Tls10(ca)),
                 Kind::Clear => host("mx.clear.test").tls(&Tls::None),
+                Kind::Strict => host("mx.strict.test")
+                    .tls(&Tls::Valid(ca))
+                    .answering(&[("nobody@", "550 5.1.1 no such user here"), ("late@", "450 4.2.0 not yet")]),
                 Kind::Narrow => host("mx.narrow.test").tls(&Tls::Valid(ca)).without("8bitmime, smtputf8"),
             }
             .start()

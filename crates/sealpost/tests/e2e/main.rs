@@ -3,3 +3,7 @@
 
 mod clinic;
 mod demo;
+mod methods;
+mod durability;
+mod sink;
+mod ward;
