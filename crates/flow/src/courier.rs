@@ -59,7 +59,8 @@ impl Courier {
     /// carried to its end, and nothing more is begun.
     pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         let mut under_way = JoinSet::new();
-        loop {
+        // Asked each time round: a queue that is always full never comes to the wait below.
+        while !*stop.borrow() {
             let room = self.journey.settings.deliveries_max.saturating_sub(under_way.len());
             let leased = if room == 0 { Vec::new() } else { self.lease(room).await };
             let is_full = !leased.is_empty() && leased.len() == room;
