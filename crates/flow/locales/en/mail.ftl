@@ -1,5 +1,7 @@
 # The portal's mails. Nothing about health belongs in any of these texts.
 
+phone-known = the number you know
+
 notice-subject = { $clinic } has sent you a secure message
 notice-lead = { $clinic } has sent you a secure message.
 notice-button = Read the message

@@ -1,5 +1,7 @@
 # Los correos del portal. Nada sobre salud debe figurar en estos textos.
 
+phone-known = número que usted conoce
+
 notice-subject = { $clinic } le ha enviado un mensaje seguro
 notice-lead = { $clinic } le ha enviado un mensaje seguro.
 notice-button = Leer el mensaje

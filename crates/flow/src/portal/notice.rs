@@ -20,7 +20,8 @@ use super::mime::Alternatives;
 pub struct Clinic {
     /// The name that recipients know.
     pub name: String,
-    /// A number that a person answers.
+    /// A number that a person answers; if empty, recipients are told to call
+    /// the one that they know.
     pub phone: String,
     /// Where the clinic's clocks stand: dates are told in this zone.
     pub time_zone: TimeZone,
@@ -93,7 +94,7 @@ pub fn notice(mail: &NoticeMail<'_>) -> String {
     let until = day(words, mail.expires_at, &mail.clinic.time_zone);
     let values: &[(&'static str, &str)] = &[
         ("clinic", &mail.clinic.name),
-        ("phone", &mail.clinic.phone),
+        ("phone", &phone(words, mail.clinic)),
         ("link", &link),
         ("until", &until),
         ("verify", &format!("{}/verify", mail.origin)),
@@ -122,7 +123,7 @@ pub fn notice(mail: &NoticeMail<'_>) -> String {
 pub fn code(mail: &CodeMail<'_>) -> String {
     let words = words(mail.language);
     let values: &[(&'static str, &str)] =
-        &[("clinic", &mail.clinic.name), ("phone", &mail.clinic.phone), ("code", mail.code.digits())];
+        &[("clinic", &mail.clinic.name), ("phone", &phone(words, mail.clinic)), ("code", mail.code.digits())];
     let paragraph = |key| words.text_with(key, values);
     let lead = paragraph("code-lead");
     let life = [paragraph("code-life")];
@@ -140,6 +141,13 @@ pub fn code(mail: &CodeMail<'_>) -> String {
         html: &page.html(&Block::Code(mail.code.digits()), &life, &doubts),
     }
     .write()
+}
+
+fn phone(words: &Catalogue, clinic: &Clinic) -> String {
+    match clinic.phone.as_str() {
+        "" => words.text("phone-known").into_owned(),
+        phone => phone.to_owned(),
+    }
 }
 
 fn words(language: Language) -> &'static Catalogue {
@@ -311,6 +319,12 @@ mod tests {
             assert!(html.contains("Lakeside &lt;Clinic&gt; &amp; Co") && !html.contains("<Clinic>"));
             assert!(html.contains(&format!("<html lang=\"{language}\">")));
         }
+    }
+
+    #[test]
+    fn without_a_number_the_known_one_is_named() {
+        let clinic = Clinic { phone: String::new(), ..clinic() };
+        assert_eq!(phone(words(Language::En), &clinic), "the number you know");
     }
 
     #[test]

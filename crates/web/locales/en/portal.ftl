@@ -3,6 +3,8 @@
 ## Frame
 site-title = Secure messages from { $clinic }
 call-us = Questions? Call { $clinic }:
+call-us-known = Questions? Call { $clinic } at the number you know.
+phone-known = the number you know
 is-it-us = Is this really us?
 languages = Languages
 

@@ -3,6 +3,8 @@
 ## Marco
 site-title = Mensajes seguros de { $clinic }
 call-us = ¿Tiene preguntas? Llame a { $clinic }:
+call-us-known = ¿Tiene preguntas? Llame a { $clinic } al número que usted conoce.
+phone-known = número que usted conoce
 is-it-us = ¿Somos realmente nosotros?
 languages = Idiomas
 

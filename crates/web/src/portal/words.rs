@@ -76,7 +76,10 @@ impl<'a> Words<'a> {
 
     /// The text under that key with values besides the clinic's.
     pub(super) fn say_with(&self, key: &str, values: &[(&'static str, &str)]) -> String {
-        let phone = unbroken(&self.clinic.phone);
+        let phone = match self.clinic.phone.as_str() {
+            "" => self.catalogue.text("phone-known").into_owned(),
+            phone => unbroken(phone),
+        };
         let clinic: [(&'static str, &str); 2] = [("clinic", &self.clinic.name), ("phone", &phone)];
         self.catalogue.text_with(key, &[&clinic[..], values].concat())
     }

@@ -55,7 +55,10 @@ impl Page<'_> {
 
 fn foot(words: &Words<'_>, path: &str) -> Markup {
     html! {
-        p { (words.say("call-us")) " " (phone(words.clinic())) }
+        p {
+            @if words.clinic().phone.is_empty() { (words.say("call-us-known")) }
+            @else { (words.say("call-us")) " " (phone(words.clinic())) }
+        }
         p { a href=(words.url("/verify")) { (words.say("is-it-us")) } }
         nav.languages aria-label=(words.say("languages")) {
             @for language in Language::ALL {
@@ -72,7 +75,7 @@ fn foot(words: &Words<'_>, path: &str) -> Markup {
 /// The clinic's number, to be dialled by a tap.
 pub(in crate::portal) fn phone(clinic: &Clinic) -> Markup {
     let digits: String = clinic.phone.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
-    html! { a.phone href=(format!("tel:{digits}")) { (unbroken(&clinic.phone)) } }
+    html! { @if !digits.is_empty() { a.phone href=(format!("tel:{digits}")) { (unbroken(&clinic.phone)) } } }
 }
 
 /// A form that is one button.

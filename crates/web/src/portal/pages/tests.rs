@@ -139,6 +139,17 @@ fn every_page_is_small_and_names_its_language_and_its_matter() {
 }
 
 #[test]
+fn without_a_number_no_page_has_a_gap() {
+    let clinic = Clinic { phone: String::new(), ..clinic() };
+    for language in Language::ALL {
+        for (name, page) in every_page(&Words::new(language, false, &clinic)) {
+            let text = spoken(&page.0);
+            assert!(!page.0.contains("tel:") && !text.contains(" at .") && !text.contains("al ."), "{name}: {text}");
+        }
+    }
+}
+
+#[test]
 fn labels_and_descriptions_point_at_what_is_there() {
     let clinic = clinic();
     let words = Words::new(Language::En, false, &clinic);
