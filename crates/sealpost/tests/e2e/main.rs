@@ -3,7 +3,7 @@
 
 mod clinic;
 mod demo;
-mod methods;
 mod durability;
+mod methods;
 mod sink;
 mod ward;

@@ -30,7 +30,7 @@ impl Ward {
     /// A clinic with keys and a database; `configuration` is laid over that of the test kit.
     pub fn new(configuration: &str) -> Self {
         let ward = Self::without_keys(configuration);
-        ward.init();
+        ward.machine.init();
         ward
     }
 
@@ -47,14 +47,6 @@ impl Ward {
         let machine = Machine::new(BINARY, &ca, &dns, address.port(), configuration);
         machine.write("conf.d/ward.toml", WARD);
         Self { machine, sink, portal_sink, ca, _dns: dns }
-    }
-
-    /// Makes keys and database.
-    #[track_caller]
-    pub fn init(&self) {
-        let data = self.machine.path("data");
-        let data = data.to_str().expect("a path that is text");
-        self.machine.ok(["init", "secure.clinic.example", "--domain", "clinic.example", "--data-dir", data]);
     }
 
     /// The ledger of a clinic whose server has stopped.
