@@ -16,7 +16,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, ExitStatus, Output};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -269,6 +269,12 @@ impl Server<'_> {
     pub fn join(mut self) -> Option<i32> {
         self.may_fail = true;
         self.peer.join().code()
+    }
+
+    /// The same, with its whole status and its log: for a fault that must end it by a signal.
+    pub fn end_by_itself(mut self) -> (ExitStatus, String) {
+        self.may_fail = true;
+        (self.peer.join(), self.peer.log())
     }
 
     fn end(&mut self) {

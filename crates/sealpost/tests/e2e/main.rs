@@ -4,6 +4,7 @@
 mod clinic;
 mod demo;
 mod durability;
+mod faults;
 mod methods;
 mod sink;
 mod ward;
