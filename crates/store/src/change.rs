@@ -3,7 +3,7 @@
 
 use mail::{MessageId, OrgId};
 
-use crate::row::{CredentialRow, OrgRow, RunRow};
+use crate::row::{OrgRow, RunRow};
 use crate::transition::{Transition, Write};
 
 /// A unit that happens whole or not at all.
@@ -11,9 +11,8 @@ use crate::transition::{Transition, Write};
 pub(crate) enum Change {
     Transition(Transition),
     EnsureOrg(OrgRow),
-    RewrapOrg { org: OrgId, wrapped_key: Vec<u8> },
+    RewrapOrg { org: OrgId, expected: Vec<u8>, wrapped_key: Vec<u8> },
     PutSecret { org: OrgId, name: String, sealed: Vec<u8> },
-    PutCredential { org: OrgId, row: CredentialRow },
     KeepPolicy { org: OrgId, hash: [u8; 32], text: String },
     AppendRun { org: OrgId, run: RunRow },
     RewrapKeys { org: OrgId, keys: Vec<(MessageId, Vec<u8>, Vec<u8>)> },

@@ -144,3 +144,88 @@ pub(crate) fn probe() -> Query<i64> {
 pub(crate) fn odd(column: usize) -> StoreError {
     StoreError::corrupt(format!("a row has an impossible value in column {column}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every shared question, with its number of parameters.
+    fn queries() -> Vec<(&'static str, usize)> {
+        let (org, message) = (OrgId(1), MessageId::from_bytes([1; 16]));
+        fn of<T>(query: Query<T>) -> (&'static str, usize) {
+            (query.sql, query.params.len())
+        }
+        vec![
+            of(org::one(org)),
+            of(org::secret(org, "")),
+            of(org::credential(org, [0; 32])),
+            of(org::policy(org, [0; 32])),
+            of(message::one(org, message)),
+            of(message::newest(org, None, 1)),
+            of(message::undecided(org, 1)),
+            of(message::held(org, 1)),
+            of(message::count_held(org)),
+            of(message::keys(org, None, 1)),
+            of(parcel::of_message(org, message)),
+            of(parcel::oldest_due(org)),
+            of(parcel::count_waiting(org)),
+            of(parcel::leased(ParcelId::from_bytes([1; 16]))),
+            of(portal::link(org, [0; 32])),
+            of(portal::links(org, message)),
+            of(portal::posture(org, [0; 16])),
+            of(journal::of_message(org, message)),
+            of(journal::one(org, 1)),
+            of(journal::runs_from(org, 0, 1)),
+            of(journal::run_holding(org, 0)),
+            of(journal::last_run(org)),
+            of(journal::runs_about(org, 1)),
+            of(probe()),
+        ]
+    }
+
+    fn statements() -> Vec<(&'static str, usize)> {
+        vec![
+            (org::INSERT, 3),
+            (org::REWRAP, 2),
+            (org::PUT_SECRET, 3),
+            (org::PUT_CREDENTIAL, 4),
+            (org::KEEP_POLICY, 3),
+            (message::REWRAP_KEY, 4),
+            (portal::LINK_STATE, 5),
+            (portal::SHOW_POSTURE, 4),
+            (journal::APPEND_RUN, 8),
+            (TOUCH_PROBE, 0),
+        ]
+    }
+
+    #[test]
+    fn placeholders_are_in_the_order_of_their_first_use() {
+        for (text, params) in queries().into_iter().chain(statements()) {
+            let mut seen = 0;
+            for part in text.split('$').skip(1) {
+                let digits: String = part.chars().take_while(char::is_ascii_digit).collect();
+                let number: usize = digits.parse().unwrap();
+                assert!(number <= seen + 1, "{text}");
+                seen = seen.max(number);
+            }
+            assert_eq!(seen, params, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_question_reads_a_whole_table() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(crate::open_sqlite(dir.path(), crate::SqliteOptions { inline: true, ..Default::default() }).unwrap());
+        let database = rusqlite::Connection::open(dir.path().join("sealpost.db")).unwrap();
+        for (text, _) in queries().into_iter().chain(statements()) {
+            let mut plan = database.prepare(&format!("EXPLAIN QUERY PLAN {text}")).unwrap();
+            let params = vec![rusqlite::types::Null; plan.parameter_count()];
+            let steps = plan.query_map(rusqlite::params_from_iter(params), |row| row.get::<_, String>(3)).unwrap();
+            for step in steps.map(Result::unwrap) {
+                // The queue of all organisations is one index, in order of time.
+                let queue = step.starts_with("SCAN parcel USING COVERING INDEX parcel_due");
+                assert!(queue || !step.contains("SCAN"), "{step}: {text}");
+            }
+        }
+    }
+}

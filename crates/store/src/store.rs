@@ -37,8 +37,9 @@ pub trait Store: Send + Sync + 'static {
     /// Makes the organisation if it isn't there, and gives what is stored.
     /// [`StoreError::Conflict`] if another one has its slug.
     fn ensure_org(&self, org: OrgRow) -> Pending<'_, OrgRow>;
-    /// Replaces the organisation's wrapped key.
-    fn rewrap_org(&self, org: OrgId, wrapped_key: Vec<u8>) -> Pending<'_, ()>;
+    /// Replaces the organisation's wrapped key. [`StoreError::Conflict`] if it
+    /// is not `expected` any more: two rotations at once would lose keys.
+    fn rewrap_org(&self, org: OrgId, expected: Vec<u8>, wrapped_key: Vec<u8>) -> Pending<'_, ()>;
     /// A sealed secret by name.
     fn secret(&self, org: OrgId, name: &str) -> Pending<'_, Option<Vec<u8>>>;
     /// Keeps a sealed secret, unless one of that name is there (two nodes may
@@ -46,8 +47,6 @@ pub trait Store: Send + Sync + 'static {
     fn put_secret(&self, org: OrgId, name: &str, sealed: Vec<u8>) -> Pending<'_, ()>;
     /// A login, by the keyed index of its name.
     fn credential(&self, org: OrgId, login: [u8; 32]) -> Pending<'_, Option<CredentialRow>>;
-    /// Makes or replaces a login.
-    fn put_credential(&self, org: OrgId, row: CredentialRow) -> Pending<'_, ()>;
     /// Keeps the text of a policy under its hash; again changes nothing.
     fn keep_policy(&self, org: OrgId, hash: [u8; 32], text: &str) -> Pending<'_, ()>;
     /// The text of a policy by its hash.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use mail::{MessageId, OrgId, ParcelId};
 
 use crate::body::SpooledBody;
-use crate::row::{Dimensions, MessageState, ParcelState};
+use crate::row::{CredentialRow, Dimensions, MessageState, ParcelState};
 
 /// Writes of one organisation and the journal row that tells of them, all in
 /// one transaction.
@@ -82,6 +82,8 @@ pub enum Write {
         /// When.
         at: Timestamp,
     },
+    /// A login is made or replaced.
+    Credential(CredentialRow),
     /// The message's key is destroyed and the message is
     /// [`Erased`](MessageState::Erased). Guard: the message is there.
     EraseKey {

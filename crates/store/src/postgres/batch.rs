@@ -73,7 +73,11 @@ impl<'a> Batch<'a> {
                 Write::Enqueue(parcel) => self.enqueued.push((org, parcel)),
                 Write::Finish { parcel, state } => self.finished.push((org, *parcel, *state)),
                 Write::Retry { parcel, due } => self.retried.push((org, *parcel, *due)),
-                Write::Link(_) | Write::LinkState { .. } | Write::Posture { .. } | Write::EraseKey { .. } => {
+                Write::Link(_)
+                | Write::LinkState { .. }
+                | Write::Posture { .. }
+                | Write::Credential(_)
+                | Write::EraseKey { .. } => {
                     self.singles.push((org, write));
                 }
             }

@@ -25,7 +25,8 @@ pub(super) fn order(org: OrgId, write: &Write) -> (u8, OrgId, Vec<u8>) {
         Write::LinkState { hash, .. } => (1, org, hash.to_vec()),
         Write::Posture { domain, .. } => (2, org, domain.to_vec()),
         Write::EraseKey { message } => (3, org, message.as_bytes().to_vec()),
-        _ => (4, org, Vec::new()),
+        Write::Credential(row) => (4, org, row.login.to_vec()),
+        _ => (5, org, Vec::new()),
     }
 }
 
@@ -47,6 +48,11 @@ pub(super) async fn write(on: &mut Connection, org: OrgId, write: &Write) -> Res
             let params = [org.into(), (*domain).into(), i64::from(*level).into(), (*at).into()];
             change(on, portal::SHOW_POSTURE, &params).await
         }
+        Write::Credential(row) => {
+            let revoked = i64::from(row.revoked);
+            let params = [org.into(), row.login.into(), Param::Blob(row.sealed.clone()), revoked.into()];
+            on.execute(sql::org::PUT_CREDENTIAL, &params).await.map(drop)
+        }
         Write::EraseKey { message } => erase_key(on, org, *message).await,
         // The others are made in batches.
         _ => Ok(()),
@@ -58,17 +64,13 @@ pub(super) async fn apply(on: &mut Connection, change_: &Change) -> Result<Answe
     match change_ {
         Change::Transition(_) => {}
         Change::EnsureOrg(row) => ensure_org(on, row).await?,
-        Change::RewrapOrg { org, wrapped_key } => {
-            change(on, sql::org::REWRAP, &[Param::Blob(wrapped_key.clone()), (*org).into()]).await?;
+        Change::RewrapOrg { org, expected, wrapped_key } => {
+            let params = [Param::Blob(wrapped_key.clone()), (*org).into(), Param::Blob(expected.clone())];
+            change(on, sql::org::REWRAP, &params).await?;
         }
         Change::PutSecret { org, name, sealed } => {
             let params = [(*org).into(), name.as_str().into(), Param::Blob(sealed.clone())];
             on.execute(sql::org::PUT_SECRET, &params).await?;
-        }
-        Change::PutCredential { org, row } => {
-            let revoked = i64::from(row.revoked);
-            let params = [(*org).into(), row.login.into(), Param::Blob(row.sealed.clone()), revoked.into()];
-            on.execute(sql::org::PUT_CREDENTIAL, &params).await?;
         }
         Change::KeepPolicy { org, hash, text } => {
             let params = [(*org).into(), (*hash).into(), text.as_str().into()];

@@ -142,8 +142,8 @@ impl Store for PostgresStore {
         })
     }
 
-    fn rewrap_org(&self, org: OrgId, wrapped_key: Vec<u8>) -> Pending<'_, ()> {
-        self.done(Change::RewrapOrg { org, wrapped_key })
+    fn rewrap_org(&self, org: OrgId, expected: Vec<u8>, wrapped_key: Vec<u8>) -> Pending<'_, ()> {
+        self.done(Change::RewrapOrg { org, expected, wrapped_key })
     }
 
     fn secret(&self, org: OrgId, name: &str) -> Pending<'_, Option<Vec<u8>>> {
@@ -156,10 +156,6 @@ impl Store for PostgresStore {
 
     fn credential(&self, org: OrgId, login: [u8; 32]) -> Pending<'_, Option<CredentialRow>> {
         self.one(sql::org::credential(org, login))
-    }
-
-    fn put_credential(&self, org: OrgId, row: CredentialRow) -> Pending<'_, ()> {
-        self.done(Change::PutCredential { org, row })
     }
 
     fn keep_policy(&self, org: OrgId, hash: [u8; 32], text: &str) -> Pending<'_, ()> {

@@ -11,7 +11,7 @@ const ONE: &str = "SELECT org, slug, wrapped_key FROM org WHERE org = $1";
 const SECRET: &str = "SELECT sealed FROM secret WHERE org = $1 AND name = $2";
 const CREDENTIAL: &str = "SELECT login, sealed, revoked FROM credential WHERE org = $1 AND login = $2";
 pub(crate) const INSERT: &str = "INSERT INTO org (org, slug, wrapped_key) VALUES ($1, $2, $3)";
-pub(crate) const REWRAP: &str = "UPDATE org SET wrapped_key = $1 WHERE org = $2";
+pub(crate) const REWRAP: &str = "UPDATE org SET wrapped_key = $1 WHERE org = $2 AND wrapped_key = $3";
 pub(crate) const PUT_SECRET: &str =
     "INSERT INTO secret (org, name, sealed) VALUES ($1, $2, $3) ON CONFLICT (org, name) DO NOTHING";
 pub(crate) const PUT_CREDENTIAL: &str = "INSERT INTO credential (org, login, sealed, revoked) \

@@ -41,7 +41,6 @@ pub(crate) enum Effect {
     Waits { org: OrgId, place: Place },
     Retried { place: Place },
     Left { org: OrgId, parcel: mail::ParcelId },
-    Journaled { org: OrgId, id: i64 },
     Sequenced { org: OrgId, id: i64 },
     Erased,
 }
@@ -108,6 +107,9 @@ impl<'a> Group<'a> {
             Write::Posture { domain, level, at } => {
                 self.change(sql::portal::SHOW_POSTURE, params![org.0, domain, level, at.as_microsecond()])
             }
+            Write::Credential(row) => self
+                .execute(sql::org::PUT_CREDENTIAL, params![org.0, row.login, row.sealed, i64::from(row.revoked)])
+                .map(drop),
             Write::EraseKey { message } => self.erase_key(org, *message),
         }
     }
@@ -168,9 +170,7 @@ impl<'a> Group<'a> {
 
     fn journal(&mut self, org: OrgId, new: &JournalNew) -> Result<(), StoreError> {
         let message = new.message.as_ref().map(MessageId::as_bytes);
-        let id = self.insert(JOURNAL, params![org.0, message, new.at.as_microsecond(), new.entry])?;
-        self.effects.push(Effect::Journaled { org, id });
-        Ok(())
+        self.insert(JOURNAL, params![org.0, message, new.at.as_microsecond(), new.entry]).map(drop)
     }
 
     /// The inner id of a message of this organisation. Guard: it is there.

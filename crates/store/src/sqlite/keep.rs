@@ -10,7 +10,7 @@ use super::reader::fetch;
 use crate::StoreError;
 use crate::change::{Answer, Change};
 use crate::packed::pack_ids;
-use crate::row::{CredentialRow, OrgRow, RunRow};
+use crate::row::{OrgRow, RunRow};
 use crate::sql::{TOUCH_PROBE, journal, message, org as sql};
 
 const JOURNAL_BETWEEN: &str = "SELECT id FROM journal WHERE org = $1 AND id > $2 AND id <= $3 ORDER BY id";
@@ -21,11 +21,12 @@ pub(super) fn apply(group: &mut Group<'_>, change: &Change) -> Result<Answer, St
     match change {
         Change::Transition(_) => Ok(Answer::Done),
         Change::EnsureOrg(row) => ensure_org(group, row),
-        Change::RewrapOrg { org, wrapped_key } => done(group.change(sql::REWRAP, params![wrapped_key, org.0])),
+        Change::RewrapOrg { org, expected, wrapped_key } => {
+            done(group.change(sql::REWRAP, params![wrapped_key, org.0, expected]))
+        }
         Change::PutSecret { org, name, sealed } => {
             done(group.execute(sql::PUT_SECRET, params![org.0, name, sealed]).map(drop))
         }
-        Change::PutCredential { org, row } => put_credential(group, *org, row),
         Change::KeepPolicy { org, hash, text } => {
             done(group.execute(sql::KEEP_POLICY, params![org.0, hash, text]).map(drop))
         }
@@ -51,11 +52,6 @@ fn ensure_org(group: &mut Group<'_>, row: &OrgRow) -> Result<Answer, StoreError>
         group.change(sql::INSERT, params![row.org.0, row.slug, row.wrapped_key])?;
     }
     Ok(Answer::Done)
-}
-
-fn put_credential(group: &mut Group<'_>, org: OrgId, row: &CredentialRow) -> Result<Answer, StoreError> {
-    let params = params![org.0, row.login, row.sealed, i64::from(row.revoked)];
-    done(group.execute(sql::PUT_CREDENTIAL, params).map(drop))
 }
 
 /// Guards: the run begins at the tree's size, and its rows are the oldest ones

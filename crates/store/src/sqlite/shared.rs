@@ -27,12 +27,10 @@ pub(crate) struct Shared {
     waiting: Mutex<HashMap<OrgId, u64>>,
 }
 
-/// Where each organisation's journal ends, so that asking for rows without a
-/// position costs nothing when there are none.
+/// How far each organisation's journal has positions, so that asking for rows
+/// without one costs little.
 #[derive(Default)]
 struct Tail {
-    /// The newest row that this process wrote.
-    newest: HashMap<OrgId, i64>,
     /// All rows up to this one have a position.
     settled: HashMap<OrgId, i64>,
 }
@@ -79,15 +77,10 @@ impl Shared {
         locked(&self.waiting).get(&org).copied().unwrap_or(0)
     }
 
-    /// From where rows without a position are to be looked for, unless there
-    /// are surely none.
-    pub(crate) fn unsettled(&self, org: OrgId) -> Option<i64> {
-        let tail = locked(&self.tail);
-        match (tail.settled.get(&org), tail.newest.get(&org)) {
-            (None, _) => Some(0),
-            (Some(settled), Some(newest)) if newest > settled => Some(*settled),
-            (Some(_), _) => None,
-        }
+    /// From where rows without a position are to be looked for. A command
+    /// beside this process may have written some.
+    pub(crate) fn settled(&self, org: OrgId) -> i64 {
+        locked(&self.tail).settled.get(&org).copied().unwrap_or(0)
     }
 
     /// All rows of an organisation up to `id` have a position.
@@ -120,7 +113,6 @@ impl Shared {
                     let count = waiting.entry(org).or_insert(0);
                     *count = count.saturating_sub(1);
                 }
-                Effect::Journaled { org, id } => raise(&mut tail.newest, org, id),
                 Effect::Sequenced { org, id } => raise(&mut tail.settled, org, id),
                 Effect::Erased => {}
             }

@@ -27,8 +27,9 @@ fn an_organisations_key_is_rewrapped() {
     for_each_engine(async |bench| {
         bench.store.ensure_org(org(1, "clinic", b"old")).await.unwrap();
         bench.store.ensure_org(org(2, "other", b"other")).await.unwrap();
-        bench.store.rewrap_org(CLINIC, b"new".to_vec()).await.unwrap();
-        conflict(bench.store.rewrap_org(mail::OrgId(3), b"new".to_vec()).await);
+        bench.store.rewrap_org(CLINIC, b"old".to_vec(), b"new".to_vec()).await.unwrap();
+        conflict(bench.store.rewrap_org(CLINIC, b"old".to_vec(), b"newer".to_vec()).await);
+        conflict(bench.store.rewrap_org(mail::OrgId(3), b"old".to_vec(), b"new".to_vec()).await);
         assert_eq!(bench.store.orgs().await.unwrap(), [org(1, "clinic", b"new"), org(2, "other", b"other")]);
     });
 }
@@ -55,11 +56,11 @@ fn a_login_is_replaced_and_revoked() {
         let store = &*bench.store;
         let mut row = CredentialRow { login: [7; 32], sealed: vec![1, 2], revoked: false };
         assert_eq!(store.credential(CLINIC, [7; 32]).await.unwrap(), None);
-        store.put_credential(CLINIC, row.clone()).await.unwrap();
+        commit(store, CLINIC, vec![store::Write::Credential(row.clone())]).await.unwrap();
         assert_eq!(store.credential(CLINIC, [7; 32]).await.unwrap(), Some(row.clone()));
         assert_eq!(store.credential(OTHER, [7; 32]).await.unwrap(), None);
         (row.sealed, row.revoked) = (vec![3], true);
-        store.put_credential(CLINIC, row.clone()).await.unwrap();
+        commit(store, CLINIC, vec![store::Write::Credential(row.clone())]).await.unwrap();
         assert_eq!(store.credential(CLINIC, [7; 32]).await.unwrap(), Some(row));
     });
 }
