@@ -6,5 +6,6 @@ mod demo;
 mod durability;
 mod faults;
 mod methods;
+mod rest;
 mod sink;
 mod ward;

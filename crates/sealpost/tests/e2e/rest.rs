@@ -1,0 +1,236 @@
+//! At rest: whatever a message says, to whom, and under which passphrase, is
+//! found nowhere on the machine in clear: not in the database, its log, bodies,
+//! temporary files, the server's log at level debug, its health pages or what
+//! the system shows of the process.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::Command;
+
+use testkit::sealpost::Server;
+use testkit::wait;
+
+use crate::ward::{Client, Ward, message};
+
+/// What must not be found, one word for each place where it is planted.
+const MARKERS: [(&str, &str); 9] = [
+    ("subject", "Zubrowka-subject-marker"),
+    ("text", "Zubrowka-text-marker"),
+    ("large text", "Zubrowka-large-marker"),
+    ("encoded text", "Zubrowka-coded-marker"),
+    ("attachment name", "Zubrowka-attachment-marker"),
+    ("recipient", "zubrowka-recipient-marker"),
+    ("passphrase", "Zubrowka passphrase marker"),
+    ("hint", "Zubrowka hint marker"),
+    ("header field", "Zubrowka-field-marker"),
+];
+
+fn marker(place: &str) -> &'static str {
+    MARKERS.iter().find(|(name, _)| *name == place).map(|(_, marker)| *marker).expect("a place")
+}
+
+/// The forms in which a marker could lie there: as it is, in the case of an address, as base64 at each of its three
+/// places within a group, as quoted-printable, as hexadecimal, as UTF-16.
+fn forms(marker: &str) -> Vec<String> {
+    let mut forms = vec![marker.to_owned(), marker.to_ascii_lowercase()];
+    for shift in 0..3 {
+        let shifted = base64(format!("{}{marker}", "x".repeat(shift)).as_bytes());
+        // The first group holds what stands before, the last may hold what stands after.
+        let whole = (shift + marker.len()) / 3 * 4;
+        forms.push(shifted[if shift == 0 { 0 } else { 4 }..whole].to_owned());
+    }
+    forms.extend([marker.replace('-', "=2D"), marker.replace(' ', "_"), marker.replace(' ', "+")]);
+    forms.push(marker.bytes().map(|byte| format!("{byte:02x}")).collect());
+    forms.push(marker.chars().flat_map(|c| [c, '\0']).collect());
+    forms
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+/// Which markers are in there, and where. All forms are ASCII, so that bytes which are no text don't matter.
+fn found(name: &str, bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let holds = |marker: &str| forms(marker).iter().any(|form| text.contains(form));
+    let markers = MARKERS.iter().filter(|(_, marker)| holds(marker));
+    markers.map(|(place, _)| format!("the {place} is in {name}")).collect()
+}
+
+#[test]
+fn the_search_finds_a_marker_in_every_form() {
+    for (place, marker) in MARKERS {
+        let spread: Vec<u8> = marker.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let coded = (0..3).map(|shift| base64(format!("{}{marker}. And more.", "#".repeat(shift)).as_bytes()));
+        let quoted = marker.replace('-', "=2D");
+        for there in coded.chain([marker.to_owned(), quoted]).map(String::into_bytes).chain([spread]) {
+            let among = [b"before ".as_slice(), &there, b" after"].concat();
+            assert!(found("here", &among).iter().any(|found| found.contains(place)), "{place}: {there:?}");
+        }
+    }
+    assert!(found("here", b"nothing at all").is_empty());
+}
+
+fn letter(text: &str, extra: &str) -> String {
+    let fields = format!(
+        "To: {to}@portal.example\r\nSubject: {subject}\r\nX-Note: {field}\r\nMIME-Version: 1.0\r\n{extra}\
+         Content-Type: multipart/mixed; boundary=b\r\n",
+        to = marker("recipient"),
+        subject = marker("subject"),
+        field = marker("header field"),
+    );
+    let coded = base64(format!("{} in base64", marker("encoded text")).as_bytes());
+    message(
+        &fields,
+        &format!(
+            "--b\r\nContent-Type: text/plain\r\n\r\n{text}\r\n\
+             --b\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n{coded}\r\n\
+             --b\r\nContent-Type: application/pdf; name=\"{name}.pdf\"\r\n\
+             Content-Disposition: attachment; filename=\"{name}.pdf\"\r\n\r\n%PDF\r\n--b--\r\n",
+            name = marker("attachment name")
+        ),
+    )
+}
+
+#[test]
+fn nothing_of_a_message_lies_on_the_machine_in_clear() {
+    let portal = format!("127.0.0.1:{}", testkit::loopback::port());
+    let ward =
+        Ward::new(&format!("[log]\nlevel = 'trace'\n[portal]\nlisten = ['{portal}']\nurl = 'http://{portal}'\n"));
+    let server = ward.machine.serve_with(with_core_files);
+    let everybody = everyone(marker("recipient"));
+    let to: Vec<&str> = everybody.iter().map(String::as_str).collect();
+    let mut client = Client::to(&server);
+    let passphrase = format!(
+        "X-Sealpost-Passphrase: {}\r\nX-Sealpost-Passphrase-Hint: {}\r\n",
+        marker("passphrase"),
+        marker("hint")
+    );
+    let small = client.send(&to, letter(marker("text"), &passphrase).as_bytes()).unwrap().expect(250, "accepted").id();
+    let line = format!("{} on a line of its own, many times\r\n", marker("large text"));
+    let large = letter(&line.repeat(2_000_000 / line.len()), "");
+    client.send(&to, large.as_bytes()).unwrap().expect(250, "accepted");
+    // One that is refused at its end, and one that is never ended.
+    let with_nul = letter(marker("text"), "").replace("%PDF", "%PDF\0");
+    client.send(&to, with_nul.as_bytes()).unwrap().expect(554, "zero byte");
+    let mut broken_off = Client::to(&server);
+    broken_off.envelope(&to).unwrap().expect(354, "");
+    broken_off.write(&large.as_bytes()[..1_200_000]).unwrap();
+    wait::until("both copies by TLS", || (ward.sink.taken().len() >= 2).then_some(()));
+    let opened = open_in_portal(&ward, &server, &portal);
+    assert!(opened.contains(marker("text")), "{opened}");
+
+    // While it runs, with everything in its write-ahead log, and after it has stopped.
+    look_at_process(&server);
+    look_at_files(&ward);
+    for page in ["/livez?verbose", "/readyz?verbose", "/metrics"] {
+        let answer =
+            http(server.address("health"), &format!("GET {page} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+        assert_eq!(found(page, answer.as_bytes()), [""; 0]);
+    }
+    drop(broken_off);
+    server.stop();
+    look_at_files(&ward);
+    let shown = ward.machine.ok(["message", "show", &small]);
+    assert!(!shown.contains(marker("subject")) && !shown.contains(marker("text")), "{shown}");
+}
+
+/// The same local part at the host with good TLS and at the one whose patients use the portal.
+fn everyone(local: &str) -> [String; 2] {
+    [format!("{local}@sink.example"), format!("{local}@portal.example")]
+}
+
+fn look_at_files(ward: &Ward) {
+    let mut seen = Vec::new();
+    let mut leaks = Vec::new();
+    for folder in ["data", "tmp", "conf.d"] {
+        for (path, bytes) in ward.machine.files(folder) {
+            leaks.extend(found(&path.display().to_string(), &bytes));
+            seen.push(path);
+        }
+    }
+    for path in ["serve.log", "announcement"].map(|name| ward.machine.path(name)) {
+        leaks.extend(found(&path.display().to_string(), &fs::read(&path).unwrap()));
+    }
+    assert!(leaks.is_empty(), "{leaks:#?}");
+    let has = |name: &str| seen.iter().any(|path: &PathBuf| path.to_string_lossy().contains(name));
+    assert!(has("sealpost.db") && has("bodies/"), "nothing was looked at: {seen:?}");
+}
+
+/// As on a machine whose administrator wants core files.
+fn with_core_files(command: &mut Command) -> &mut Command {
+    let mut limited = Command::new("prlimit");
+    limited.arg("--core=unlimited").arg(command.get_program()).args(command.get_args()).env_clear();
+    limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    *command = limited;
+    command
+}
+
+/// What other users can read of the process, and where its memory would go if it died.
+fn look_at_process(server: &Server<'_>) {
+    for file in ["cmdline", "environ", "comm", "status", "maps"] {
+        let path = format!("/proc/{}/{file}", server.id());
+        assert_eq!(found(&path, &fs::read(&path).unwrap()), [""; 0]);
+    }
+    let limits = fs::read_to_string(format!("/proc/{}/limits", server.id())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap_or_default();
+    let soft = core.split_whitespace().nth(4).unwrap_or_default();
+    assert_eq!(soft, "0", "a crash would write the memory to disk: {core}");
+}
+
+/// The recipient's whole way, so that what the portal stores is there to be looked at.
+fn open_in_portal(ward: &Ward, server: &Server<'_>, portal: &str) -> String {
+    let address = server.address("portal");
+    let to = everyone(marker("recipient"))[1].clone();
+    let is_for = |taken: &crate::sink::Taken| taken.to.contains(&to);
+    let start = format!("http://{portal}/m/");
+    let text = |taken: &crate::sink::Taken| taken.text().replace("=\r\n", "").replace("=3D", "=");
+    wait::until("both notices", || {
+        (ward.portal_sink.taken().iter().filter(|taken| is_for(taken) && text(taken).contains(&start)).count() == 2)
+            .then_some(())
+    });
+    for notice in ward.portal_sink.taken() {
+        let words = text(&notice);
+        let link = words.split(&start).nth(1).expect("a link");
+        let link: String = link.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-' || *c == '_').collect();
+        let before = ward.portal_sink.taken().len();
+        post(address, &format!("/m/{link}/code"), "", "");
+        let mail = wait::until("a code", || ward.portal_sink.taken().get(before).cloned());
+        let code: String = mail.field("Subject").unwrap_or_default().chars().take(6).collect();
+        let answer = post(address, &format!("/m/{link}/open"), &format!("code={code}"), "");
+        let cookie =
+            answer.split("set-cookie: ").nth(1).and_then(|rest| rest.split(';').next()).expect("a cookie").to_owned();
+        let phrase = format!("passphrase={}", marker("passphrase").replace(' ', "+"));
+        post(address, &format!("/m/{link}/passphrase"), &phrase, &cookie);
+        let page = http(
+            address,
+            &format!(
+                "GET /m/{link}/message HTTP/1.1\r\nHost: {portal}\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
+            ),
+        );
+        if page.contains(marker("text")) {
+            return page;
+        }
+    }
+    panic!("no message was opened");
+}
+
+fn post(address: SocketAddr, path: &str, form: &str, cookie: &str) -> String {
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nOrigin: null\r\nCookie: {cookie}\r\nConnection: close\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+        form.len()
+    );
+    http(address, &request)
+}
+
+fn http(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
