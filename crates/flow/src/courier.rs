@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use identity::{Action, Forbidden, Principal, Resource, authorize};
-use ledger::EventKind;
+use ledger::{Event, EventKind};
 use mail::Level;
 use seal::{Content, Kind, Parcel};
 use store::{Leased, ParcelState, StoreError, Transition, Write};
@@ -82,21 +82,6 @@ impl Courier {
             while under_way.try_join_next().is_some() {}
         }
         while under_way.join_next().await.is_some() {}
-    }
-
-    /// Carries everything that is due now, and what that makes due, to its end.
-    pub async fn run_until_idle(self: &Arc<Self>) {
-        loop {
-            let leased = self.lease(self.journey.settings.deliveries_max).await;
-            if leased.is_empty() {
-                return;
-            }
-            let mut under_way = JoinSet::new();
-            for parcel in leased {
-                under_way.spawn(self.clone().carry(parcel));
-            }
-            while under_way.join_next().await.is_some() {}
-        }
     }
 
     async fn lease(&self, limit: usize) -> Vec<Leased> {
@@ -196,7 +181,9 @@ impl Courier {
         loop {
             let before = self.before(&case, parcel).await?;
             let changes = record(&case, leased, parcel, delivery, &before);
-            let has_news = changes.record.events.iter().any(|event| event.kind() == EventKind::Queued);
+            // A retry too: it may be due before the courier would look again.
+            let is_news = |event: &Event| matches!(event.kind(), EventKind::Queued | EventKind::Deferred);
+            let has_news = changes.record.events.iter().any(is_news);
             match self.journey.commit(case.transition(changes)).await {
                 Err(StoreError::Conflict) if tried < TRIES => tried += 1,
                 Err(error) => return Err(error.into()),

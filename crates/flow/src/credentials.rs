@@ -2,7 +2,8 @@
 //! their login, so that the database names nobody.
 
 use identity::{Credential, CredentialError};
-use store::{CredentialRow, StoreError};
+use ledger::Event;
+use store::{CredentialRow, StoreError, Transition, Write};
 use vault::{Label, VaultError};
 
 use crate::journey::Journey;
@@ -22,17 +23,29 @@ pub enum CredentialTrouble {
     Credential(#[from] CredentialError),
 }
 
-/// Keeps a credential; another one of the same login is replaced.
+/// Keeps a credential; another one of the same login is replaced. The ledger
+/// tells of it in the same transaction, and `by` whom.
 pub async fn keep(
     journey: &Journey,
     organisation: &Organisation,
     credential: &Credential,
+    by: &str,
 ) -> Result<(), CredentialTrouble> {
     let login = organisation.vault.login_index(&credential.login);
     let entropy = journey.entropy.as_ref();
     let sealed = organisation.vault.seal(Label::Credential, &login, &credential.to_bytes(), entropy);
     let row = CredentialRow { login, sealed, revoked: credential.revoked.is_some() };
-    Ok(journey.store.put_credential(organisation.org, row).await?)
+    let (login, by) = (credential.login.clone(), by.to_owned());
+    let event = match credential.revoked {
+        Some(_) => Event::CredentialRevoked { login, by },
+        None => {
+            let senders = credential.senders.iter().map(ToString::to_string).collect();
+            Event::CredentialMade { login, senders, by }
+        }
+    };
+    let journal = organisation.journal(None, vec![event], journey.clock.now(), entropy);
+    let writes = vec![Write::Credential(row)];
+    Ok(journey.commit(Transition { org: organisation.org, writes, journal: Some(journal) }).await?)
 }
 
 /// The credential of a login in one organisation.

@@ -72,7 +72,7 @@ impl Action {
             }
             Action::Delivered => "Your message was handed to the mail servers of the recipients below.",
             Action::AskedAgain => {
-                "Your message could not be read in the portal any more, and the recipients below ask you to send it again."
+                "The recipients below could not read your message in the portal and ask you to send it again."
             }
             Action::Held => {
                 "Your message to the recipients below is held and has not been sent. Please read below what is needed."

@@ -1,9 +1,9 @@
 //! What an operator does to a message after it was accepted: give the
 //! passphrase that it waits for, or erase it.
 
-use ledger::{Event, Head, Record};
+use ledger::Event;
 use mail::{Address, MessageId, OrgId};
-use store::{JournalNew, Transition, Write};
+use store::{Transition, Write};
 use vault::Label;
 
 use crate::case::{Case, Changes};
@@ -58,12 +58,9 @@ pub async fn give_passphrase(
 pub async fn erase(journey: &Journey, org: OrgId, message: MessageId, because: &str) -> Result<(), TimelineError> {
     let organisation = journey.organisations.find(org).ok_or(TimelineError::NoSuchMessage)?;
     journey.store.message(org, message).await?.ok_or(TimelineError::NoSuchMessage)?;
-    let record = Record::new(vec![Event::Erased { because: because.to_owned() }]);
-    let head = Head::new(org, Some(message), journey.clock.now(), record.kinds());
-    let entropy = journey.entropy.as_ref();
-    let payload = organisation.vault.seal(Label::Journal, &head.to_bytes(), &record.to_bytes(), entropy);
-    let at = head.at();
-    let entry = JournalNew { message: Some(message), at, entry: head.entry(payload).to_bytes() };
+    let event = Event::Erased { because: because.to_owned() };
+    let (now, entropy) = (journey.clock.now(), journey.entropy.as_ref());
+    let entry = organisation.journal(Some(message), vec![event], now, entropy);
     let transition = Transition { org, writes: vec![Write::EraseKey { message }], journal: Some(entry) };
     Ok(journey.commit(transition).await?)
 }

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use ledger::SigningKey;
-use mail::{Domain, OrgId};
+use ledger::{Event, Head, Record, SigningKey};
+use mail::{Domain, Entropy, MessageId, OrgId};
 use policy::Policy;
 use seal::{DkimKey, TagKey};
-use vault::OrgVault;
+use store::JournalNew;
+use vault::{Label, OrgVault};
 
 /// What an organisation is called and how it speaks to patients and senders.
 #[derive(Clone, Debug)]
@@ -57,6 +59,24 @@ impl Organisation {
     pub fn dkim_for(&self, domain: &Domain) -> Option<&DkimKey> {
         let parents = self.dkim.iter().filter(|(parent, _)| domain.is_within(parent));
         parents.max_by_key(|(parent, _)| parent.as_str().len()).map(|(_, key)| key)
+    }
+}
+
+impl Organisation {
+    /// A journal row that no message's key seals: what is about the
+    /// organisation, or about a message whose key is destroyed.
+    pub(crate) fn journal(
+        &self,
+        message: Option<MessageId>,
+        events: Vec<Event>,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> JournalNew {
+        let record = Record::new(events);
+        let head = Head::new(self.org, message, now, record.kinds());
+        let payload = self.vault.seal(Label::Journal, &head.to_bytes(), &record.to_bytes(), entropy);
+        let at = head.at();
+        JournalNew { message, at, entry: head.entry(payload).to_bytes() }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use identity::{Action, Forbidden, Principal, Resource, authorize};
 use jiff::Timestamp;
 use ledger::{Event, Record};
-use mail::reading::{self, Limits};
+use mail::reading::{self, Body, Limits, Part, Place, Reading};
 use mail::{Level, Recipient};
 use seal::{Grounds, Kind, Parcel, Stamp};
 use store::{MessageRow, Store, StoreError, Transition, Write};
@@ -187,13 +187,13 @@ impl LinkDesk {
     async fn grounds(&self, case: &Case<'_>, state: &LinkState) -> Result<Grounds, Trouble> {
         let rows = self.store().parcels(case.organisation.org, case.message).await?;
         let notices = rows.iter().filter(|row| row.kind == Kind::Notice.number());
-        let parcels = notices.filter_map(|row| {
+        let mut parcels = notices.filter_map(|row| {
             let bytes = case.key.open(Label::Parcel, row.parcel.as_bytes(), &row.sealed).ok()?;
             let stamp = Stamp { org: case.organisation.org, message: case.message, parcel: row.parcel };
             Parcel::from_bytes(&bytes, &case.organisation.tag_key, stamp).ok()
         });
         let is_own = |parcel: &Parcel| parcel.recipients().iter().any(|to| to.address == *state.recipient());
-        parcels.filter(is_own).next_back().map(|parcel| parcel.grounds().clone()).ok_or(Trouble::NoMessage)
+        parcels.rfind(is_own).map(|parcel| parcel.grounds().clone()).ok_or(Trouble::NoMessage)
     }
 
     async fn tell(
@@ -223,7 +223,7 @@ impl LinkDesk {
                 let told = Told {
                     recipient: Recipient::new(recipient.clone()),
                     status: dsn::EXPIRED,
-                    because: "The time for reading it in the portal is over.".to_owned(),
+                    because: "The recipient could not open it in the portal, and asks for it again.".to_owned(),
                     remote: None,
                 };
                 changes.event(Event::ResendAsked { recipient });
@@ -253,9 +253,21 @@ impl LinkDesk {
         let _memory = self.0.memory(opened.row.body.len()).await;
         let sealed = self.store().read_body(ticket.org, ticket.message, &opened.row.body).await?;
         let stored = opened.key.open_body_in_place(sealed)?;
-        let reading = reading::read(&stored, &Limits::default()).unwrap_or_default();
+        let reading = reading::read(&stored, &Limits::default()).unwrap_or_else(|_| as_a_file(stored));
         Ok(Some(Content { received_at: opened.row.received_at, reading }))
     }
+}
+
+/// What can't be read is still the recipient's: it is given as a file.
+fn as_a_file(stored: Vec<u8>) -> Reading {
+    let part = Part {
+        place: Place::Attachment("message.eml".to_owned()),
+        content_type: "message/rfc822".to_owned(),
+        content_id: None,
+        nesting: 0,
+        body: Body::Bytes(stored),
+    };
+    Reading { parts: vec![part], ..Reading::default() }
 }
 
 fn factor_word(factor: Factor) -> &'static str {

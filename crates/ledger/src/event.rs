@@ -309,6 +309,22 @@ events! {
         /// What ended.
         because: String,
     }
+    /// A login of submission was made, or its secret replaced.
+    CredentialMade = "credential_made" {
+        /// The login.
+        login: String,
+        /// The sender addresses that it may use.
+        senders: Vec<String>,
+        /// Who did it.
+        by: String,
+    }
+    /// A login of submission was ended.
+    CredentialRevoked = "credential_revoked" {
+        /// The login.
+        login: String,
+        /// Who did it.
+        by: String,
+    }
     /// The message's key was destroyed, and with it all that it sealed.
     Erased = "erased" {
         /// Why.

@@ -181,6 +181,12 @@ mod tests {
             Event::Opened { recipient: recipient.clone(), met: vec!["code".to_owned()], peer },
             Event::ResendAsked { recipient: recipient.clone() },
             Event::Expired { recipient: None, because: because.clone() },
+            Event::CredentialMade {
+                login: "ehr".into(),
+                senders: vec!["*@clinic.example".into()],
+                by: "operator:root".into(),
+            },
+            Event::CredentialRevoked { login: "ehr".into(), by: "operator:root".into() },
             Event::Erased { because: because.clone() },
             Event::DsnSent { parcel, recipient: recipient.clone(), reply },
             Event::DsnFailed { parcel: Some(parcel), recipient, because },

@@ -285,8 +285,8 @@ fn site(config: &Config) -> Result<Site> {
             time_zone: first.zone()?,
         },
         sender_domains: config.organisation.iter().flat_map(|one| one.domains.clone()).collect(),
-        accent: None,
-        proxies: Vec::new(),
+        accent: config.portal.accent.as_deref().map(str::parse).transpose().context("portal.accent")?,
+        proxies: config.portal.proxies.clone(),
     })
 }
 

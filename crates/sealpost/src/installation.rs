@@ -145,7 +145,7 @@ async fn open_organisation(
     store.keep_policy(org, policy.hash(), &policy.canonical()).await?;
     let keys = Keys { store, vault: &vault, entropy: seams.entropy.as_ref() };
     let mut dkim = HashMap::new();
-    for domain in &profile.domains {
+    for domain in profile.domains.iter().filter(|_| config.dkim.sign) {
         dkim.insert(domain.clone(), keys.dkim(domain, config.dkim_selector(domain)).await?);
     }
     Ok(flow::Organisation {

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use flow::{Journey, Organisation, credentials};
 use identity::{Action, Credential, Resource, SenderPattern};
 
-use super::{Opened, line_from_stdin, print, say};
+use super::{Opened, line_from_stdin, operator, print, say};
 use crate::cli::{Cli, CredentialVerb};
 
 /// Runs it.
@@ -51,7 +51,7 @@ pub async fn generate(
     let (now, entropy) = (journey.clock.now(), journey.entropy.as_ref());
     let (credential, secret) =
         Credential::generate(organisation.org, login, own(organisation, senders)?, now, entropy)?;
-    credentials::keep(journey, organisation, &credential).await?;
+    credentials::keep(journey, organisation, &credential, &by()).await?;
     Ok(secret.expose().to_owned())
 }
 
@@ -65,7 +65,12 @@ async fn choose(
     let (now, entropy) = (journey.clock.now(), journey.entropy.as_ref());
     let senders = own(organisation, &senders)?;
     let credential = Credential::choose(organisation.org, login, senders, &password, now, entropy)?;
-    Ok(credentials::keep(journey, organisation, &credential).await?)
+    Ok(credentials::keep(journey, organisation, &credential, &by()).await?)
+}
+
+/// Who does it, for the ledger.
+fn by() -> String {
+    format!("operator:{}", operator())
 }
 
 /// A credential sends only as the organisation that it belongs to.
@@ -88,5 +93,5 @@ async fn revoke(journey: &Journey, organisation: &Organisation, login: &str) -> 
     let found = credentials::find(journey, organisation, login).await?;
     let mut credential = found.with_context(|| format!("there is no login {login:?}"))?;
     credential.revoke(journey.clock.now());
-    Ok(credentials::keep(journey, organisation, &credential).await?)
+    Ok(credentials::keep(journey, organisation, &credential, &by()).await?)
 }

@@ -127,6 +127,7 @@ fn details(event: &Event) -> String {
         | Event::ResendAsked { recipient } => recipient.to_string(),
         Event::Opened { recipient, met, .. } => format!("{recipient}: met {}", met.join(" and ")),
         Event::Erased { because } => because.clone(),
+        Event::CredentialMade { login, by, .. } | Event::CredentialRevoked { login, by } => format!("{login}, by {by}"),
     }
 }
 

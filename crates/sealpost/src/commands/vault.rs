@@ -31,7 +31,7 @@ pub async fn run(cli: &Cli, verb: &VaultVerb) -> Result<ExitCode> {
             let new = new_root(path, &loaded.config.server.data_dir, &seams)?;
             for row in store.orgs().await? {
                 let wrapped = new.rewrap_org(&installation.root, row.org, &row.wrapped_key)?;
-                store.rewrap_org(row.org, wrapped).await?;
+                store.rewrap_org(row.org, row.wrapped_key, wrapped).await?;
             }
             say(&format!("✓ the root key is now {}: set vault.root_key_file to it", path.display()));
         }
@@ -58,7 +58,7 @@ async fn rotate(installation: &Installation, org: OrgId, seams: &Seams) -> Resul
     }
     let (rotated, wrapped) = installation.root.rotate_org(org, &row.wrapped_key, seams.entropy.as_ref())?;
     // Durable before anything uses it: else what it wraps could never be opened.
-    store.rewrap_org(org, wrapped).await?;
+    store.rewrap_org(org, row.wrapped_key, wrapped).await?;
     rewrap(store, &rotated).await
 }
 

@@ -283,6 +283,10 @@ pub struct Portal {
     pub language: Language,
     /// How long a message can be picked up.
     pub expiry: Span,
+    /// Reverse proxies whose `X-Forwarded-For` is believed.
+    pub proxies: Vec<IpNet>,
+    /// The colour of buttons and links, as `#rrggbb`, dark enough to read on white.
+    pub accent: Option<String>,
 }
 
 impl Default for Portal {
@@ -294,6 +298,8 @@ impl Default for Portal {
             key: None,
             language: Language::En,
             expiry: Span::days(30),
+            proxies: Vec::new(),
+            accent: None,
         }
     }
 }
@@ -322,6 +328,8 @@ impl Language {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Dkim {
+    /// Whether what is sent is signed.
+    pub sign: bool,
     /// The selector of every domain that has none of its own.
     pub selector: String,
     /// Selectors of single domains: `"clinic.example" = "s2"`.
@@ -330,7 +338,7 @@ pub struct Dkim {
 
 impl Default for Dkim {
     fn default() -> Self {
-        Self { selector: "sealpost".to_owned(), selectors: BTreeMap::new() }
+        Self { sign: true, selector: "sealpost".to_owned(), selectors: BTreeMap::new() }
     }
 }
 
