@@ -186,7 +186,7 @@ mod tests {
     fn statements() -> Vec<(&'static str, usize)> {
         vec![
             (org::INSERT, 3),
-            (org::REWRAP, 2),
+            (org::REWRAP, 3),
             (org::PUT_SECRET, 3),
             (org::PUT_CREDENTIAL, 4),
             (org::KEEP_POLICY, 3),
