@@ -1,11 +1,13 @@
 //! End to end: the real binary between real peers, one file a behaviour.
 //! One test binary, so that it is linked once.
 
+mod cli;
 mod clinic;
 mod demo;
 mod durability;
 mod faults;
 mod methods;
+mod organisations;
 mod rest;
 mod sink;
 mod ward;

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
-use testkit::clients::python;
+use testkit::clients::{Security, python, s_client};
 use testkit::dns::Failure;
 use testkit::loopback;
 use testkit::postfix::{Letter, Postfix, Tls};
@@ -116,13 +116,16 @@ fn a_refused_recipient_is_reported_without_the_content_and_the_other_is_served()
     clinic.mx(&domain, Kind::Strict);
     let (nobody, pat) = (format!("nobody@{domain}"), format!("pat@{domain}"));
     let server = clinic.serve();
-    let id = clinic.send(&server, &Mail {
-        to: &[&nobody, &pat],
-        mail: &["RET=FULL", "ENVID=QQ314159"],
-        rcpt: &["ORCPT=rfc822;somebody@clinic.example"],
-        text: MARKER,
-        ..clinic.mail()
-    });
+    let id = clinic.send(
+        &server,
+        &Mail {
+            to: &[&nobody, &pat],
+            mail: &["RET=FULL", "ENVID=QQ314159"],
+            rcpt: &["ORCPT=rfc822;somebody@clinic.example"],
+            text: MARKER,
+            ..clinic.mail()
+        },
+    );
     clinic.wait_for(&id, "delivered", &pat);
     clinic.wait_for(&id, "bounced", &nobody);
     clinic.wait_for(&id, "dsn_sent", &clinic.nurse);
@@ -189,7 +192,8 @@ fn greylisting_delays_and_does_not_reroute() {
     clinic.wait_for(&id, "delivered", &patient);
     let events = clinic.events(&id);
     let deferred = find(&events, "deferred", &patient).unwrap();
-    assert_eq!((&deferred["reply"]["code"], &deferred["reply"]["text"]), (&json!(450), &json!("greylisted")));
+    assert_eq!(deferred["reply"]["code"], 450);
+    assert!(deferred["reply"]["text"].as_str().unwrap().ends_with(": greylisted"), "{deferred}");
     assert!(find(&events, "rerouted", &patient).is_none());
     assert!(holds_marker(&letters_to(&host, &patient)[0]));
 }
@@ -197,20 +201,19 @@ fn greylisting_delays_and_does_not_reroute() {
 #[test]
 fn a_454_to_starttls_is_waited_for() {
     let clinic = Clinic::new(QUICK);
-    // A host whose certificate is gone still offers STARTTLS, and then answers 454.
-    let host = Postfix::named("mx.broken.test").port(clinic.hosts.port).tls(&Tls::Valid(&clinic.hosts.ca));
-    let host = host.set("smtpd_tls_chain_files", "/nonexistent/chain.pem").start();
+    // A host whose certificate can't be read still offers STARTTLS, and then answers 454.
+    let host = Postfix::named("mx.busy.test").port(clinic.hosts.port).tls(&Tls::Valid(&clinic.hosts.ca));
+    let host = host.set("smtpd_tls_chain_files", "/etc/hostname").start();
     let domain = clinic.domain();
     clinic.mx_at(&domain, host.hostname(), host.address());
     let patient = format!("pat@{domain}");
     let server = clinic.serve();
     let id = clinic.send(&server, &Mail { to: &[&patient], text: MARKER, ..clinic.mail() });
-    let deferred = clinic.wait_for(&id, "deferred", &patient);
-    assert_eq!(deferred["reply"]["code"], 454);
+    assert_eq!(clinic.wait_for(&id, "deferred", &patient)["reply"]["code"], 454);
     clinic.mx(&domain, Kind::Good);
     clinic.wait_for(&id, "delivered", &patient);
     assert!(find(&clinic.events(&id), "rerouted", &patient).is_none());
-    assert!(host.letters().is_empty());
+    assert!(letters_to(&host, &patient).is_empty());
 }
 
 #[test]
