@@ -19,6 +19,7 @@ pub fn problems(loaded: &Loaded) -> Vec<Problem> {
     found.delivery(&loaded.config);
     found.portal(&loaded.config);
     found.dkim(&loaded.config);
+    found.log(&loaded.config);
     found.problems
 }
 
@@ -31,6 +32,12 @@ impl Found<'_> {
     fn wrong(&mut self, key: &str, message: impl Into<String>) {
         let at = self.loaded.origin(key);
         self.problems.push(Problem::Value { at, key: key.to_owned(), message: message.into() });
+    }
+
+    fn log(&mut self, config: &Config) {
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.log.level) {
+            self.wrong("log.level", format!("{error}; write error, warn, info, debug, trace, or directives"));
+        }
     }
 
     fn organisations(&mut self, organisations: &[Organisation]) {
