@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
-use testkit::clients::{Security, python, s_client};
+use testkit::clients::python;
 use testkit::dns::Failure;
 use testkit::loopback;
 use testkit::postfix::{Letter, Postfix, Tls};
