@@ -61,6 +61,9 @@ impl Chromium {
         let capabilities = capabilities(settings, folder.path());
         let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await;
         let driver = driver.unwrap_or_else(|error| panic!("no session: {error}\n{}", peer.log()));
+        if settings.window.0 < NARROWEST {
+            emulate_phone(&driver, settings.window).await;
+        }
         Self { driver, peer, folder }
     }
 
@@ -98,6 +101,14 @@ impl Chromium {
         self.driver.quit().await.expect("the end of the session");
         self.peer.stop(Duration::from_secs(10));
     }
+}
+
+/// Windows are never narrower than this, even without a screen.
+const NARROWEST: u32 = 500;
+
+async fn emulate_phone(driver: &WebDriver, (width, height): (u32, u32)) {
+    let phone = serde_json::json!({ "width": width, "height": height, "deviceScaleFactor": 2, "mobile": true });
+    driver.cdp().send_raw("Emulation.setDeviceMetricsOverride", phone).await.expect("a phone's measures");
 }
 
 fn is_free(port: u16) -> bool {

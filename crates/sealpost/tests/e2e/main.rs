@@ -6,7 +6,6 @@ mod clinic;
 mod demo;
 mod durability;
 mod faults;
-mod held;
 mod input;
 mod methods;
 mod organisations;

@@ -4,14 +4,13 @@
 //! the system shows of the process.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
 
 use testkit::sealpost::Server;
 use testkit::wait;
 
+use crate::visit::{Visitor, code, links, portal_address, portal_at};
 use crate::ward::{Client, Ward, message};
 
 /// What must not be found, one word for each place where it is planted.
@@ -97,7 +96,7 @@ fn letter(text: &str, extra: &str) -> String {
 
 #[test]
 fn nothing_of_a_message_lies_on_the_machine_in_clear() {
-    let portal = format!("127.0.0.1:{}", testkit::loopback::port());
+    let portal = portal_address();
     let ward =
         Ward::new(&format!("[log]\nlevel = 'trace'\n[portal]\nlisten = ['{portal}']\nurl = 'http://{portal}'\n"));
     let server = ward.machine.serve_with(with_core_files);
@@ -120,16 +119,15 @@ fn nothing_of_a_message_lies_on_the_machine_in_clear() {
     broken_off.envelope(&to).unwrap().expect(354, "");
     broken_off.write(&large.as_bytes()[..1_200_000]).unwrap();
     wait::until("both copies by TLS", || (ward.sink.taken().len() >= 2).then_some(()));
-    let opened = open_in_portal(&ward, &server, &portal);
+    let opened = open_in_portal(&ward, &server);
     assert!(opened.contains(marker("text")), "{opened}");
 
     // While it runs, with everything in its write-ahead log, and after it has stopped.
     look_at_process(&server);
     look_at_files(&ward);
     for page in ["/livez?verbose", "/readyz?verbose", "/metrics"] {
-        let answer =
-            http(server.address("health"), &format!("GET {page} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
-        assert_eq!(found(page, answer.as_bytes()), [""; 0]);
+        let answer = Visitor::at(server.address("health")).get(page);
+        assert_eq!(found(page, &[answer.head.as_bytes(), &answer.body].concat()), [""; 0]);
     }
     drop(broken_off);
     server.stop();
@@ -182,55 +180,15 @@ fn look_at_process(server: &Server<'_>) {
 }
 
 /// The recipient's whole way, so that what the portal stores is there to be looked at.
-fn open_in_portal(ward: &Ward, server: &Server<'_>, portal: &str) -> String {
-    let address = server.address("portal");
+fn open_in_portal(ward: &Ward, server: &Server<'_>) -> String {
     let to = everyone(marker("recipient"))[1].clone();
-    let is_for = |taken: &crate::sink::Taken| taken.to.contains(&to);
-    let start = format!("http://{portal}/m/");
-    let text = |taken: &crate::sink::Taken| taken.text().replace("=\r\n", "").replace("=3D", "=");
-    wait::until("both notices", || {
-        (ward.portal_sink.taken().iter().filter(|taken| is_for(taken) && text(taken).contains(&start)).count() == 2)
-            .then_some(())
-    });
-    for notice in ward.portal_sink.taken() {
-        let words = text(&notice);
-        let link = words.split(&start).nth(1).expect("a link");
-        let link: String = link.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-' || *c == '_').collect();
-        let before = ward.portal_sink.taken().len();
-        post(address, &format!("/m/{link}/code"), "", "");
-        let mail = wait::until("a code", || ward.portal_sink.taken().get(before).cloned());
-        let code: String = mail.field("Subject").unwrap_or_default().chars().take(6).collect();
-        let answer = post(address, &format!("/m/{link}/open"), &format!("code={code}"), "");
-        let cookie =
-            answer.split("set-cookie: ").nth(1).and_then(|rest| rest.split(';').next()).expect("a cookie").to_owned();
+    let mut pages = links(ward, &to, 2).into_iter().enumerate().map(|(number, link)| {
+        let mut visitor = Visitor::at(server.address("portal"));
+        visitor.post(&format!("{link}/code"), "");
+        let code = code(ward, &to, number + 1);
+        visitor.post(&format!("{link}/open"), &format!("code={code}"));
         let phrase = format!("passphrase={}", marker("passphrase").replace(' ', "+"));
-        post(address, &format!("/m/{link}/passphrase"), &phrase, &cookie);
-        let page = http(
-            address,
-            &format!(
-                "GET /m/{link}/message HTTP/1.1\r\nHost: {portal}\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
-            ),
-        );
-        if page.contains(marker("text")) {
-            return page;
-        }
-    }
-    panic!("no message was opened");
-}
-
-fn post(address: SocketAddr, path: &str, form: &str, cookie: &str) -> String {
-    let request = format!(
-        "POST {path} HTTP/1.1\r\nHost: {address}\r\nOrigin: null\r\nCookie: {cookie}\r\nConnection: close\r\n\
-         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
-        form.len()
-    );
-    http(address, &request)
-}
-
-fn http(address: SocketAddr, request: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    String::from_utf8_lossy(&answer).into_owned()
+        visitor.post(&format!("{link}/passphrase"), &phrase).text()
+    });
+    pages.find(|page| page.contains(marker("text"))).expect("a message that was opened")
 }
