@@ -9,6 +9,7 @@ mod installation;
 mod logs;
 mod seams;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -17,7 +18,7 @@ use clap::Parser as _;
 use cli::{Cli, Command};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(arguments());
     match run(&cli) {
         Ok(code) => code,
         Err(error) => {
@@ -25,6 +26,16 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The arguments, without the `--` of `cargo demo -- --once`: the alias has
+/// one already, and a newcomer can't know.
+fn arguments() -> impl Iterator<Item = OsString> {
+    let is_demo = std::env::args_os().nth(1).is_some_and(|verb| verb == "demo");
+    std::env::args_os()
+        .enumerate()
+        .filter(move |(at, word)| !(is_demo && *at == 2 && word == "--"))
+        .map(|(_, word)| word)
 }
 
 /// An error and its causes on one line each, the outermost first; a cause that
