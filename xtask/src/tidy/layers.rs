@@ -30,6 +30,9 @@ const PURE: [&str; 4] = ["mail", "policy", "seal", "smtp"];
 const IMPURE: [&str; 9] =
     ["tokio", "rand", "getrandom", "rusqlite", "tokio-postgres", "hyper", "socket2", "rustls", "hickory-resolver"];
 
+/// Doors that one crate keeps for all.
+const KEPT: [(&str, &str); 3] = [("rusqlite", "store"), ("tokio-postgres", "store"), ("hickory-resolver", "transport")];
+
 pub fn problems(metadata: &Value) -> Vec<String> {
     let mut problems = Vec::new();
     let members: Vec<&Value> = members(metadata).collect();
@@ -50,6 +53,10 @@ pub fn problems(metadata: &Value) -> Vec<String> {
             }
             if inside && for_tests && dependency != "testkit" && !below(name, dependency) {
                 problems.push(format!("crates/{name}/Cargo.toml: tests of {name} never depend on {dependency}"));
+            }
+            let keeper = KEPT.iter().find(|(kept, keeper)| *kept == dependency && *keeper != name);
+            if let Some((_, keeper)) = keeper.filter(|_| !for_tests) {
+                problems.push(format!("crates/{name}/Cargo.toml: only {keeper} depends on {dependency}"));
             }
             if PURE.contains(&name) && IMPURE.contains(&dependency) && !for_tests {
                 problems.push(format!("crates/{name}/Cargo.toml: {name} is pure, and {dependency} is not"));
@@ -120,6 +127,8 @@ mod tests {
         check("seal", "serde", None, 0);
         check("seal", "tokio", Some("dev"), 0);
         check("transport", "tokio", None, 0);
+        check("store", "rusqlite", None, 0);
+        check("web", "rusqlite", None, 1);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! project. Each file here holds one kind of rule; every rule gives all that
 //! it finds, as `path:line: what is wrong`.
 
+mod columns;
 mod dependencies;
 mod documents;
 mod layers;
@@ -22,6 +23,7 @@ pub fn run() -> Result<()> {
     let metadata = cargo::metadata()?;
     let problems = [
         layers::problems(&metadata),
+        columns::problems(&tree),
         sizes::problems(&tree),
         words::problems(&tree),
         documents::problems(&tree),
