@@ -2,6 +2,7 @@
 //! One test binary, so that it is linked once.
 
 mod cli;
+mod clients;
 mod clinic;
 mod demo;
 mod durability;
