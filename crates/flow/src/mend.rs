@@ -3,14 +3,30 @@
 
 use ledger::Event;
 use mail::{Address, MessageId, OrgId};
-use store::{Transition, Write};
-use vault::Label;
+use store::{StoreError, Transition, Write};
+use vault::{Label, VaultError};
 
-use crate::case::{Case, Changes};
+use crate::case::Changes;
 use crate::journey::Journey;
-use crate::manifest::Manifest;
-use crate::portal::{LinkState, Passphrase};
-use crate::timeline::TimelineError;
+use crate::opened::{NotOpened, Opened};
+use crate::portal::{LinkState, Passphrase, StateError};
+
+/// Why nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum NotMended {
+    /// The message does not open.
+    #[error(transparent)]
+    Message(#[from] NotOpened),
+    /// A link of it does not open.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// A link of it can't be read.
+    #[error(transparent)]
+    Link(#[from] StateError),
+    /// The store did not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
 /// Gives `passphrase` to the portal copies of a message, or of one recipient;
 /// gives whose copies they are. Whoever was reading one has to show it anew.
@@ -21,19 +37,12 @@ pub async fn give_passphrase(
     to: Option<&Address>,
     passphrase: &Passphrase,
     by: &str,
-) -> Result<Vec<Address>, TimelineError> {
-    let organisation = journey.organisations.find(org).ok_or(TimelineError::NoSuchMessage)?;
-    let row = journey.store.message(org, message).await?.ok_or(TimelineError::NoSuchMessage)?;
-    let wrapped = row.wrapped_key.as_deref().ok_or(TimelineError::Erased)?;
-    let key = organisation.vault.open_message_key(message, wrapped)?;
-    let manifest = Manifest::from_bytes(&key.open(Label::Envelope, &[], &row.envelope)?)?;
-    let now = journey.clock.now();
-    let case =
-        Case { journey, organisation, manifest: &manifest, message, key: &key, received_at: row.received_at, now };
+) -> Result<Vec<Address>, NotMended> {
+    let opened = Opened::find(journey, org, message).await?;
+    let case = opened.case(journey, journey.clock.now());
     let mut given = Vec::new();
     for link in journey.store.links(org, message).await? {
-        let state = LinkState::from_bytes(&key.open(Label::Link, &link.hash, &link.sealed)?)
-            .map_err(|_| TimelineError::NoSuchMessage)?;
+        let state = LinkState::from_bytes(&opened.key.open(Label::Link, &link.hash, &link.sealed)?)?;
         if to.is_some_and(|wanted| wanted != state.recipient()) {
             continue;
         }
@@ -55,9 +64,9 @@ pub async fn give_passphrase(
 /// Destroys a message's key. What it sealed can never be read again: envelope,
 /// body, timeline, salt. The ledger keeps its leaves, and this as a new one,
 /// sealed with the organisation's key.
-pub async fn erase(journey: &Journey, org: OrgId, message: MessageId, because: &str) -> Result<(), TimelineError> {
-    let organisation = journey.organisations.find(org).ok_or(TimelineError::NoSuchMessage)?;
-    journey.store.message(org, message).await?.ok_or(TimelineError::NoSuchMessage)?;
+pub async fn erase(journey: &Journey, org: OrgId, message: MessageId, because: &str) -> Result<(), NotMended> {
+    let organisation = journey.organisations.find(org).ok_or(NotOpened::NoSuchMessage)?;
+    journey.store.message(org, message).await?.ok_or(NotOpened::NoSuchMessage)?;
     let event = Event::Erased { because: because.to_owned() };
     let (now, entropy) = (journey.clock.now(), journey.entropy.as_ref());
     let entry = organisation.journal(Some(message), vec![event], now, entropy);

@@ -9,14 +9,13 @@ use ledger::{Event, Record};
 use mail::reading::{self, Body, Limits, Part, Place, Reading};
 use mail::{Level, Recipient};
 use seal::{Grounds, Kind, Parcel, Stamp};
-use store::{MessageRow, Store, StoreError, Transition, Write};
-use vault::{Label, MessageKey, VaultError};
+use store::{Store, StoreError, Transition, Write};
+use vault::{Label, VaultError};
 
 use crate::case::{Case, Changes};
 use crate::dsn::{self, Told};
 use crate::journey::Journey;
-use crate::manifest::{Manifest, UnknownFormat};
-use crate::organisation::Organisation;
+use crate::opened::{NotOpened, Opened};
 use crate::portal::{
     self, Change, Code, CodeMail, Content, DeskError, Factor, Found, LinkId, LinkState, Pending, PortalDesk,
     PortalEvent, Saved, StateError, Ticket,
@@ -34,7 +33,7 @@ enum Trouble {
     #[error(transparent)]
     Vault(#[from] VaultError),
     #[error(transparent)]
-    Manifest(#[from] UnknownFormat),
+    Message(#[from] NotOpened),
     #[error(transparent)]
     State(#[from] StateError),
     #[error(transparent)]
@@ -45,31 +44,12 @@ enum Trouble {
 
 impl From<Trouble> for DeskError {
     fn from(trouble: Trouble) -> Self {
-        let is_passing = matches!(&trouble, Trouble::Store(error) if error.may_retry());
+        let is_passing = match &trouble {
+            Trouble::Store(error) | Trouble::Message(NotOpened::Store(error)) => error.may_retry(),
+            _ => false,
+        };
         let cause: Box<dyn Error + Send + Sync> = Box::new(trouble);
         if is_passing { DeskError::Unavailable(cause) } else { DeskError::Damaged(cause) }
-    }
-}
-
-/// A message's row, opened.
-struct Opened {
-    organisation: Arc<Organisation>,
-    row: MessageRow,
-    key: MessageKey,
-    manifest: Manifest,
-}
-
-impl Opened {
-    fn case<'a>(&'a self, journey: &'a Journey, now: Timestamp) -> Case<'a> {
-        Case {
-            journey,
-            organisation: &self.organisation,
-            manifest: &self.manifest,
-            message: self.row.message,
-            key: &self.key,
-            received_at: self.row.received_at,
-            now,
-        }
     }
 }
 
@@ -93,14 +73,11 @@ impl LinkDesk {
 
     /// `None` where the message was erased.
     async fn open(&self, org: mail::OrgId, message: mail::MessageId) -> Result<Option<Opened>, Trouble> {
-        let organisation = self.0.organisations.find(org).ok_or(Trouble::NoMessage)?.clone();
-        let row = self.store().message(org, message).await?.ok_or(Trouble::NoMessage)?;
-        let Some(wrapped) = row.wrapped_key.as_deref() else {
-            return Ok(None);
-        };
-        let key = organisation.vault.open_message_key(message, wrapped)?;
-        let manifest = Manifest::from_bytes(&key.open(Label::Envelope, &[], &row.envelope)?)?;
-        Ok(Some(Opened { organisation, row, key, manifest }))
+        match Opened::find(&self.0, org, message).await {
+            Ok(opened) => Ok(Some(opened)),
+            Err(NotOpened::Erased) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Every organisation is asked, whether one has answered or not, so that

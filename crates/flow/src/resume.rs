@@ -9,13 +9,13 @@ use mail::{MessageId, OrgId};
 use policy::Verdict;
 use store::{MessageRow, MessageState, StoreError, Write};
 use tokio::sync::watch;
-use vault::{Label, VaultError};
+use vault::VaultError;
 
 use crate::case::{Case, Changes};
 use crate::dsn::{self, Told};
 use crate::journey::Journey;
 use crate::judge;
-use crate::manifest::{Manifest, UnknownFormat};
+use crate::opened::{NotOpened, Opened};
 use crate::plan::{Planned, plan};
 
 /// How often it is looked for what nobody announced: another node may have died.
@@ -25,14 +25,12 @@ const BATCH: usize = 100;
 /// Why a message could not be decided.
 #[derive(Debug, thiserror::Error)]
 enum NotDecided {
-    #[error("the message was erased")]
-    Erased,
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
     #[error(transparent)]
-    Vault(#[from] VaultError),
+    Message(#[from] NotOpened),
     #[error(transparent)]
-    Manifest(#[from] UnknownFormat),
+    Vault(#[from] VaultError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -79,25 +77,9 @@ async fn decide_batch(journey: &Journey, org: OrgId) -> bool {
 
 async fn decide(journey: &Journey, org: OrgId, message: MessageId) -> Result<(), NotDecided> {
     authorize(&Principal::System { org }, Action::Process, &Resource::Message(org, message))?;
-    let Some(row) = journey.store.message(org, message).await? else {
-        return Err(NotDecided::Erased);
-    };
-    let Some(organisation) = journey.organisations.find(org) else {
-        return Ok(());
-    };
-    let wrapped = row.wrapped_key.as_deref().ok_or(NotDecided::Erased)?;
-    let key = organisation.vault.open_message_key(message, wrapped)?;
-    let manifest = Manifest::from_bytes(&key.open(Label::Envelope, &[], &row.envelope)?)?;
-    let case = Case {
-        journey,
-        organisation,
-        manifest: &manifest,
-        message,
-        key: &key,
-        received_at: row.received_at,
-        now: journey.clock.now(),
-    };
-    let verdict = judge_stored(&case, &row).await?;
+    let opened = Opened::find(journey, org, message).await?;
+    let case = opened.case(journey, journey.clock.now());
+    let verdict = judge_stored(&case, &opened.row).await?;
     let mut changes = Changes::default();
     let state = match plan(&case, &verdict, &mut changes) {
         Planned::Goes(state) => state,

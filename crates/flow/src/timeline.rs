@@ -7,7 +7,8 @@ use store::{MessageState, StoreError};
 use vault::{Label, VaultError};
 
 use crate::journey::Journey;
-use crate::manifest::{Manifest, UnknownFormat};
+use crate::manifest::Manifest;
+use crate::opened::{NotOpened, Opened};
 
 /// All that is known of a message.
 #[derive(Debug)]
@@ -31,21 +32,15 @@ pub struct Timeline {
 /// Why there is no timeline.
 #[derive(Debug, thiserror::Error)]
 pub enum TimelineError {
-    /// There is no such message in this organisation.
-    #[error("no such message")]
-    NoSuchMessage,
-    /// Its key was destroyed: only the ledger's open heads are left.
-    #[error("the message was erased")]
-    Erased,
-    /// The store did not give it.
+    /// The message does not open.
+    #[error(transparent)]
+    Message(#[from] NotOpened),
+    /// The store did not give its journal.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Something of it does not open.
+    /// A journal row does not open.
     #[error(transparent)]
     Vault(#[from] VaultError),
-    /// Its row is of another format.
-    #[error(transparent)]
-    Manifest(#[from] UnknownFormat),
     /// A journal row is no entry.
     #[error(transparent)]
     Entry(#[from] EntryError),
@@ -56,11 +51,7 @@ pub enum TimelineError {
 
 /// Opens the timeline of a message.
 pub async fn timeline(journey: &Journey, org: OrgId, message: MessageId) -> Result<Timeline, TimelineError> {
-    let organisation = journey.organisations.find(org).ok_or(TimelineError::NoSuchMessage)?;
-    let row = journey.store.message(org, message).await?.ok_or(TimelineError::NoSuchMessage)?;
-    let wrapped = row.wrapped_key.as_deref().ok_or(TimelineError::Erased)?;
-    let key = organisation.vault.open_message_key(message, wrapped)?;
-    let manifest = Manifest::from_bytes(&key.open(Label::Envelope, &[], &row.envelope)?)?;
+    let Opened { row, key, manifest, .. } = Opened::find(journey, org, message).await?;
     let mut timeline = Timeline {
         message,
         state: row.state,
