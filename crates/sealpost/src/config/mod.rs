@@ -128,7 +128,7 @@ pub struct Loaded {
     pub origins: BTreeMap<String, Origin>,
 }
 
-/// Reads and judges the whole configuration; a reload calls this and swaps only on success.
+/// Reads and judges the whole configuration.
 pub fn load(inputs: &Inputs) -> Result<Loaded, Problems> {
     judge(layers::merged(inputs)?)
 }

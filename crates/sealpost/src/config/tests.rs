@@ -316,3 +316,31 @@ fn secrets_and_files_name_keys_that_exist() {
         assert!(keys.contains_key(*key), "{key}");
     }
 }
+
+/// All code of the binary but this module, which reads every key by itself; what `sections` derives from keys counts.
+fn code_of_the_binary(folder: &Path) -> String {
+    let mut code = String::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            let own = path.ends_with("config");
+            code +=
+                &if own { fs::read_to_string(path.join("sections.rs")).unwrap() } else { code_of_the_binary(&path) };
+        } else {
+            code += &fs::read_to_string(&path).unwrap();
+        }
+    }
+    code
+}
+
+#[test]
+fn every_key_is_used() {
+    let code = code_of_the_binary(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    for key in keys().keys() {
+        let field = format!(".{}", key.rsplit('.').next().unwrap());
+        let after = |at: usize| code[at + field.len()..].chars().next();
+        let used =
+            code.match_indices(&field).any(|(at, _)| !after(at).is_some_and(|c| c.is_alphanumeric() || c == '_'));
+        assert!(used, "nothing reads {key}");
+    }
+}
