@@ -243,7 +243,7 @@ fn rotation_keeps_and_erasure_destroys() {
     let clinic = Clinic::new("");
     let patient = clinic.patient(Kind::Good);
     let server = clinic.serve();
-    let mut send = || clinic.send(&server, &Mail { to: &[&patient], text: MARKER, ..clinic.mail() });
+    let send = || clinic.send(&server, &Mail { to: &[&patient], text: MARKER, ..clinic.mail() });
     let (kept, erased) = (send(), send());
     clinic.wait_for(&kept, "delivered", &patient);
     clinic.wait_for(&erased, "delivered", &patient);

@@ -3,7 +3,8 @@
 //! and what the sender is told.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
@@ -331,20 +332,21 @@ fn a_host_without_smtputf8_gets_a_notice_or_the_sender_a_bounce() {
     assert!(!holds_marker(&letter));
 }
 
-/// Answers a recipient's first try with 450, and lets every other pass (Postfix's SMTPD_POLICY_README).
+/// Answers the first try with 450, and lets every other pass (Postfix's SMTPD_POLICY_README).
 fn serve_greylist(listener: &TcpListener) {
-    static KNOWN: AtomicBool = AtomicBool::new(false);
+    let known = Arc::new(AtomicBool::new(false));
     while let Ok((stream, _)) = listener.accept() {
-        let Ok(mut out) = stream.try_clone() else { return };
-        std::thread::spawn(move || {
-            for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                if line.is_empty() {
-                    let is_known = KNOWN.swap(true, Ordering::SeqCst);
-                    let action = if is_known { "DUNNO" } else { "450 4.2.0 greylisted" };
-                    drop(write!(out, "action={action}\n\n"));
-                }
-            }
-        });
+        let known = known.clone();
+        std::thread::spawn(move || answer_greylist(stream, &known));
+    }
+}
+
+/// One connection: each request ends with an empty line.
+fn answer_greylist(stream: TcpStream, known: &AtomicBool) {
+    let Ok(mut out) = stream.try_clone() else { return };
+    for _request in BufReader::new(stream).lines().map_while(Result::ok).filter(String::is_empty) {
+        let action = if known.swap(true, Ordering::SeqCst) { "DUNNO" } else { "450 4.2.0 greylisted" };
+        drop(write!(out, "action={action}\n\n"));
     }
 }
 
