@@ -114,7 +114,9 @@ fn height(blocks: &[Block]) -> &'static str {
 
 /// About how many lines a phone needs for it.
 fn lines(html: &str) -> usize {
-    let breaks = ["<br", "<p", "<div", "<tr", "<li", "<h"].iter().map(|tag| html.matches(tag).count()).sum::<usize>();
+    // Paragraphs and headings stand apart from what is around them.
+    let tags = [("<br", 1), ("<p", 2), ("<div", 1), ("<tr", 1), ("<li", 1), ("<h", 3)];
+    let breaks: usize = tags.iter().map(|(tag, lines)| html.matches(tag).count() * lines).sum();
     let pictures = html.matches("<img").count() * 8;
     let text = mail::reading::html_text(html).chars().count() / 42;
     breaks + pictures + text
