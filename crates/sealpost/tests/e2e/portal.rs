@@ -11,8 +11,6 @@ use testkit::chromium::{Chromium, Settings};
 use testkit::sealpost::Server;
 use testkit::suites::suite;
 use testkit::wait;
-use thirtyfour::extensions::query::ElementQueryable as _;
-use thirtyfour::stringmatch::StringMatch;
 use thirtyfour::{By, WebDriver};
 
 use crate::visit::{Answer, Visitor, code, codes, links, portal_address, portal_at, wrong};
@@ -99,15 +97,7 @@ impl Journey<'_> {
 
     /// Waits for a page by its heading: a form's answer takes its time.
     async fn arrive(&self, heading: &str) {
-        let found = self.driver().query(By::Tag("h1")).with_text(heading.to_owned()).first().await;
-        assert!(found.is_ok(), "no page {heading:?} but {:?}", self.text_of("main").await);
-    }
-
-    /// Waits for words that warn.
-    async fn warned(&self, words: &str) {
-        let alert =
-            self.driver().query(By::Css("[role=alert]")).with_text(StringMatch::new(words).partial()).first().await;
-        assert!(alert.is_ok(), "no warning {words:?} but {:?}", self.text_of("main").await);
+        shown(self.driver(), "h1", heading).await;
     }
 
     async fn text_of(&self, css: &str) -> String {
@@ -135,7 +125,7 @@ impl Journey<'_> {
         self.look("2-code").await;
         let code = code(&self.clinic.ward, PATIENT, 1);
         self.fill("code", &wrong(&code)).await;
-        self.warned(words.wrong).await;
+        shown(self.driver(), "[role=alert]", words.wrong).await;
         self.look("3-wrong").await;
         self.fill("code", &code).await;
     }
@@ -170,12 +160,27 @@ impl Journey<'_> {
             field.clear().await.unwrap();
             field.send_keys(mail).await.unwrap();
             self.press("main form button").await;
-            let verdict =
-                self.driver().query(By::Css("main")).with_text(StringMatch::new(says).partial()).first().await;
-            assert!(verdict.is_ok(), "not {says:?} but {:?}", self.text_of("main").await);
+            shown(self.driver(), "main", says).await;
         }
         self.look("8-verified").await;
     }
+}
+
+/// Waits until the page shows these words there. What is found may be gone a moment later, when the next page comes.
+async fn shown(driver: &WebDriver, css: &str, words: &str) {
+    let end = std::time::Instant::now() + wait::PATIENCE;
+    let mut last = String::new();
+    while std::time::Instant::now() < end {
+        if let Ok(found) = driver.find(By::Css(css)).await
+            && let Ok(text) = found.text().await
+        {
+            last = text;
+        }
+        if last.contains(words) {
+            return;
+        }
+    }
+    panic!("{css} does not show {words:?} but {last:?}");
 }
 
 /// Headers, policies and the file, as the holder of a session gets them.
@@ -280,7 +285,7 @@ async fn a_message_with_a_passphrase_is_picked_up_in_spanish_on_a_dark_phone_wit
     assert!(journey.text_of("main").await.contains("en la cocina"));
     journey.look("4-passphrase").await;
     journey.fill("passphrase", "tetera roja").await;
-    journey.warned("Esa no es la frase de acceso").await;
+    shown(&browser.driver, "[role=alert]", "Esa no es la frase de acceso").await;
     journey.fill("passphrase", "tetera azul").await;
     journey.read(&link).await;
     let dark =
@@ -345,9 +350,10 @@ async fn a_hostile_letter_runs_nothing_and_calls_nobody() {
     driver.goto(format!("{}{link}", clinic.origin)).await.unwrap();
     driver.find(By::Css("button.primary")).await.unwrap().click().await.unwrap();
     let code = code(&clinic.ward, PATIENT, 1);
-    driver.query(By::Id("code")).first().await.unwrap().send_keys(code).await.unwrap();
+    shown(driver, "h1", ENGLISH.code).await;
+    driver.find(By::Id("code")).await.unwrap().send_keys(code).await.unwrap();
     driver.find(By::Css("button.primary")).await.unwrap().click().await.unwrap();
-    driver.query(By::Css("h1.subject")).first().await.unwrap();
+    shown(driver, "h1", "Your results").await;
     let folder = pictures(&clinic.ward.machine);
     for page in ["message", "body"] {
         driver.goto(format!("{}{link}/{page}", clinic.origin)).await.unwrap();

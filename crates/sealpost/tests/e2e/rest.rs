@@ -97,8 +97,7 @@ fn letter(text: &str, extra: &str) -> String {
 #[test]
 fn nothing_of_a_message_lies_on_the_machine_in_clear() {
     let portal = portal_address();
-    let ward =
-        Ward::new(&format!("[log]\nlevel = 'trace'\n[portal]\nlisten = ['{portal}']\nurl = 'http://{portal}'\n"));
+    let ward = Ward::new(&format!("[log]\nlevel = 'trace'\n{}", portal_at(&portal)));
     let server = ward.machine.serve_with(with_core_files);
     let everybody = everyone(marker("recipient"));
     let to: Vec<&str> = everybody.iter().map(String::as_str).collect();
