@@ -1,9 +1,12 @@
 //! The project's own verbs, the same on every machine and in CI.
 //!
 //! `cargo xtask check` judges the code without running it, `cargo xtask test`
-//! runs every test, `cargo xtask tidy` is the part of `check` that is ours.
-//! This program never touches the product: it reads the tree and starts cargo.
+//! runs every test, `cargo xtask tidy` is the part of `check` that is ours,
+//! `cargo xtask bench` measures.
+//! This program never touches the product: it reads the tree, starts cargo and
+//! what cargo has built.
 
+mod bench;
 mod cargo;
 mod check;
 mod packages;
@@ -19,6 +22,7 @@ cargo xtask VERB
 
   check   format, lints, tidy
   test    every test; installs the Debian packages that are missing, if root
+  bench   relay: throughput and cost of a message, beside Postfix
   tidy    layers, sizes, words, licences, sources, documents";
 
 fn main() -> ExitCode {
@@ -36,6 +40,7 @@ fn run(arguments: &[String]) -> Result<()> {
     match arguments.first().map(String::as_str) {
         Some("check") => check::run(),
         Some("test") => test::run(arguments.get(1..).unwrap_or_default()),
+        Some("bench") => bench::run(arguments.get(1..).unwrap_or_default()),
         Some("tidy") => tidy::run(),
         Some(other) => bail!("there is no verb {other}\n\n{USAGE}"),
         None => bail!("a verb is missing\n\n{USAGE}"),
