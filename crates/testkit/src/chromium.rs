@@ -54,7 +54,8 @@ impl Chromium {
         // chromedriver listens on 127.0.0.1 only, so the port must be free there.
         let port = (0..100).map(|_| loopback::port()).find(|port| is_free(*port)).expect("a free port");
         let mut command = Command::new("chromedriver");
-        command.arg(format!("--port={port}")).env("HOME", folder.path()).env("XDG_CONFIG_HOME", folder.path());
+        command.arg(format!("--port={port}")).env("HOME", folder.path());
+        command.env("XDG_CONFIG_HOME", folder.path()).env("TMPDIR", folder.path());
         let mut peer = Peer::start(&mut command, &folder.path().join("chromedriver.log"));
         let listens = wait::within(wait::PATIENCE, || (!is_free(port)).then_some(()));
         assert!(listens.is_some() && peer.ended().is_none(), "chromedriver did not start\n{}", peer.log());

@@ -47,8 +47,9 @@ pub struct Builder {
 pub struct Postfix {
     hostname: String,
     address: SocketAddr,
-    folder: TempDir,
+    // Before its folder: what is dropped first no longer writes into what is dropped next.
     peer: Peer,
+    folder: TempDir,
 }
 
 /// A message that was delivered.
@@ -197,7 +198,7 @@ impl Builder {
             master.env("OPENSSL_CONF", folder.path().join("openssl.cnf"));
         }
         let peer = Peer::start(&mut master, &folder.path().join("master.log"));
-        let mut postfix = Postfix { hostname: self.hostname, address, folder, peer };
+        let mut postfix = Postfix { hostname: self.hostname, address, peer, folder };
         postfix.greet();
         postfix
     }
