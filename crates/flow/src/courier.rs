@@ -26,6 +26,9 @@ use crate::wire::OpenParcel;
 /// What could not be carried for a reason of ours is tried again after this.
 const PUT_BACK_FOR: Duration = Duration::from_secs(60);
 
+/// What came of a delivery and could not be recorded is recorded after this.
+const RECORD_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
 /// Carries parcels until it is stopped.
 pub struct Courier {
     journey: Arc<Journey>,
@@ -65,7 +68,7 @@ impl Courier {
             let leased = if room == 0 { Vec::new() } else { self.lease(room).await };
             let is_full = !leased.is_empty() && leased.len() == room;
             for parcel in leased {
-                under_way.spawn(self.clone().carry(parcel));
+                under_way.spawn(self.clone().carry(parcel, stop.clone()));
             }
             if is_full {
                 // As soon as one is done there may be another.
@@ -111,14 +114,14 @@ impl Courier {
         }
     }
 
-    async fn carry(self: Arc<Self>, leased: Leased) {
-        if let Err(error) = self.try_carry(&leased).await {
+    async fn carry(self: Arc<Self>, leased: Leased, stop: watch::Receiver<bool>) {
+        if let Err(error) = self.try_carry(&leased, stop).await {
             tracing::error!(message = %leased.message, parcel = %leased.parcel, %error, "a parcel was not carried");
             self.put_back(&leased, &error).await;
         }
     }
 
-    async fn try_carry(&self, leased: &Leased) -> Result<(), NotCarried> {
+    async fn try_carry(&self, leased: &Leased, mut stop: watch::Receiver<bool>) -> Result<(), NotCarried> {
         let organisation = self.journey.organisations.find(leased.org).ok_or(NotCarried::NotServed)?.clone();
         let (system, message) = (Principal::System { org: leased.org }, Resource::Message(leased.org, leased.message));
         authorize(&system, Action::Process, &message)?;
@@ -126,7 +129,17 @@ impl Courier {
         let manifest = key.open(Label::Envelope, &[], &leased.envelope)?;
         let manifest = Manifest::from_bytes(&manifest).map_err(|_| NotCarried::Manifest)?;
         let delivery = self.deliver(&organisation, &key, &manifest, leased, &parcel).await?;
-        self.record(&organisation, &key, &manifest, leased, &parcel, &delivery).await
+        loop {
+            match self.record(&organisation, &key, &manifest, leased, &parcel, &delivery).await {
+                Err(NotCarried::Store(error)) if error.may_retry() => {
+                    tracing::warn!(parcel = %leased.parcel, %error, "what came of a delivery can't be recorded yet");
+                    if !may_record_again(&mut stop).await {
+                        return Err(error.into());
+                    }
+                }
+                done => return done,
+            }
+        }
     }
 
     async fn deliver(
@@ -244,6 +257,16 @@ impl Courier {
         if let Err(error) = self.journey.commit(transition).await {
             tracing::error!(parcel = %leased.parcel, %error, "a parcel waits for its lease to end");
         }
+    }
+}
+
+/// Waits to record again; false when the courier stops. What the peer said is
+/// kept meanwhile: a full disk must not make a message go twice. Only a stop
+/// gives up, as a crash would.
+async fn may_record_again(stop: &mut watch::Receiver<bool>) -> bool {
+    tokio::select! {
+        _ = stop.wait_for(|stopped| *stopped) => false,
+        () = tokio::time::sleep(RECORD_AGAIN_AFTER) => true,
     }
 }
 
