@@ -6,8 +6,8 @@
 //! [`Store::commit`] returns only after a synced transaction, which it shares
 //! with all who commit at the same time.
 //!
-//! This crate never decides anything, never reads a clock (times are handed
-//! in), and never sees clear content: bodies, envelopes, parcels and journal
+//! This crate never decides anything, never asks what time it is (times are
+//! handed in), and never sees clear content: bodies, envelopes, parcels and journal
 //! entries come sealed, and it has no key. After a failed fsync it ends the
 //! process rather than go on.
 

@@ -20,8 +20,8 @@ macro_rules! select_leased {
         )
     };
 }
-/// One parcel as a lease gives it.
-pub(crate) const LEASED: &str = select_leased!("WHERE p.parcel = $1");
+/// One parcel as a lease gives it, unless it left the queue meanwhile.
+const LEASED: &str = select_leased!("WHERE p.parcel = $1 AND p.state = 0");
 const LEASED_OF: &str = select_leased!("WHERE p.parcel = ANY ($1) ORDER BY p.due, p.org, p.parcel");
 const OLDEST_DUE: &str = "SELECT min(due) FROM parcel WHERE state = 0 AND org = $1";
 const COUNT_WAITING: &str = "SELECT count(*) FROM parcel WHERE state = 0 AND org = $1";

@@ -107,17 +107,25 @@ impl Leases {
         }
         let leased = match reader.one(parcel::leased(parcel)) {
             Ok(leased) => leased,
-            // One damaged row must not hold up all others.
+            // One damaged row must not hold up all others: it is passed over
+            // until the lease would end.
             Err(StoreError::Corrupt { what }) => {
                 tracing::error!(%parcel, what, "a waiting parcel is damaged and is passed over");
+                self.hold(parcel, Held { until, place });
                 None
             }
             Err(error) => return Err(error),
         };
-        self.held.insert(parcel, Held { until, place });
-        self.ends.insert((until, parcel));
+        if leased.is_some() {
+            self.hold(parcel, Held { until, place });
+        }
         self.passed = Some(place);
         Ok(leased)
+    }
+
+    fn hold(&mut self, parcel: ParcelId, held: Held) {
+        self.held.insert(parcel, held);
+        self.ends.insert((held.until, parcel));
     }
 
     fn expire(&mut self, now: i64) {

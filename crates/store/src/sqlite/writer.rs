@@ -22,6 +22,10 @@ use crate::{StoreError, change};
 /// SQLite's own default for a checkpoint, in pages.
 const CHECKPOINT_PAGES: i32 = 1000;
 
+/// A WAL that readers have kept from beginning anew for so long is worth a
+/// wait for them.
+const RESTART_PAGES: i32 = 16 * CHECKPOINT_PAGES;
+
 /// Owns the write connection and the current segment.
 pub(crate) struct Writer {
     connection: Connection,
@@ -138,10 +142,12 @@ impl Writer {
     }
 
     fn checkpoint_when_long(&mut self) {
-        if self.wal_pages.load(Ordering::Relaxed) < CHECKPOINT_PAGES {
-            return;
-        }
-        if let Err(error) = self.checkpoint("PASSIVE") {
+        let mode = match self.wal_pages.load(Ordering::Relaxed) {
+            RESTART_PAGES.. => "RESTART",
+            CHECKPOINT_PAGES.. => "PASSIVE",
+            _ => return,
+        };
+        if let Err(error) = self.checkpoint(mode) {
             tracing::warn!(%error, "a checkpoint failed; the next commit tries again");
         }
     }
