@@ -65,7 +65,7 @@ impl Scan<'_> {
             at = candidate.range.end;
         }
         masked.push_str(plain.get(at..).unwrap_or_default());
-        let place = Where::Attachment(short(masked));
+        let place = Where::Attachment(short(without_numbers(&masked)));
         self.keep(&place, &spaced, candidates);
         place
     }
@@ -137,6 +137,39 @@ impl Scan<'_> {
     }
 }
 
+/// A long number is hidden in a name even where no detector knows it: it may
+/// be one that was glued to other letters.
+fn without_numbers(name: &str) -> String {
+    let mut hidden: Vec<char> = name.chars().collect();
+    let mut at = 0;
+    while at < hidden.len() {
+        let run = number_length(hidden.get(at..).unwrap_or_default());
+        let digits = hidden.iter_mut().skip(at).take(run).filter(|c| c.is_ascii_digit());
+        if digits.count() >= LONG_NUMBER_DIGITS {
+            let digits = hidden.iter_mut().skip(at).take(run).filter(|c| c.is_ascii_digit());
+            digits.for_each(|c| *c = '*');
+        }
+        at += run.max(1);
+    }
+    hidden.into_iter().collect()
+}
+
+/// From this many digits on a number could be anybody's.
+const LONG_NUMBER_DIGITS: usize = 7;
+
+/// How far a number reaches: digits, with single separators between them.
+fn number_length(text: &[char]) -> usize {
+    let mut length = 0;
+    for (at, c) in text.iter().enumerate() {
+        let parts = "-._ /".contains(*c) && text.get(at + 1).is_some_and(char::is_ascii_digit) && at > 0;
+        if !c.is_ascii_digit() && !parts {
+            break;
+        }
+        length = at + 1;
+    }
+    length
+}
+
 /// A name as findings cite it: each finding holds one, so it is bounded.
 fn short(mut name: String) -> String {
     if name.len() > NAME_BYTES_MAX {
@@ -163,4 +196,19 @@ fn settle(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
         }
     }
     settled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_number_in_a_name_is_hidden_even_where_it_is_glued_to_letters() {
+        let check = |name: &str, expect: &str| assert_eq!(without_numbers(name), expect);
+        check("SSN 536-22-8141Subject.txt", "SSN ***-**-****Subject.txt");
+        check("a12345678b", "a********b");
+        check("visit-2024-3.pdf", "visit-2024-3.pdf");
+        check("room 12, bed 3", "room 12, bed 3");
+        check("", "");
+    }
 }

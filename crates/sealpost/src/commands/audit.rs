@@ -72,7 +72,10 @@ fn tell(report: &Report) -> Result<()> {
         print(&format!("✓ {} entries in {} runs: whole, in order, signed", report.size, report.runs))?;
     }
     if report.waiting > 0 {
-        say(&format!("{} entries have no position yet: a running server gives it within a second", report.waiting));
+        say(&format!(
+            "entries without a position yet: {}; a running server gives them one within a second",
+            report.waiting
+        ));
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use identity::{Action, Principal, Resource, authorize};
 use rcgen::{CertificateParams, KeyPair};
 use vault::RootKey;
 
+use super::dkim::zone_line;
 use super::{loaded, operator, print, say};
 use crate::cli::{Cli, Init};
 use crate::installation::{Installation, Seams, private_dir};
@@ -35,7 +36,7 @@ pub async fn run(cli: &Cli, wanted: &Init) -> Result<ExitCode> {
     say(&format!("✓ database   {}", loaded.config.server.data_dir.display()));
     for key in installation.organisation(None)?.dkim.values() {
         say("  publish this DNS record, so that your mail is known as yours:");
-        print(&format!("{} TXT \"{}\"", key.record_name(), key.record()))?;
+        print(&zone_line(key))?;
     }
     installation.journey.store.close().await?;
     say("Next: put a real certificate in place, make a login and start the server:");

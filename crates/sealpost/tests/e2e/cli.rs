@@ -38,7 +38,7 @@ fn init_twice_changes_nothing() {
     let first = bare(folder.path(), &init, b"");
     assert!(first.status.success(), "{}", told(&first));
     let record = String::from_utf8(first.stdout.clone()).unwrap();
-    assert!(record.starts_with("sealpost._domainkey.clinic.example TXT \"v=DKIM1"), "{record}");
+    assert!(record.starts_with("sealpost._domainkey.clinic.example. TXT \"v=DKIM1"), "{record}");
     let before = files(folder.path());
     let second = bare(folder.path(), &init, b"");
     assert!(second.status.success(), "{}", told(&second));
@@ -123,7 +123,8 @@ fn messages_and_receipts_beside_a_running_server() {
     let clinic = Clinic::new("");
     let patient = clinic.patient(Kind::Good);
     let server = clinic.serve();
-    let id = clinic.send(&server, &Mail { to: &[&patient], text: MARKER, ..clinic.mail() });
+    let header = "X-Sealpost-Passphrase: blue bicycle in the rain\n";
+    let id = clinic.send(&server, &Mail { to: &[&patient], header, text: MARKER, ..clinic.mail() });
     clinic.wait_for(&id, "delivered", &patient);
 
     let listed = clinic.machine.ok(["message", "list", "--json"]);
@@ -158,7 +159,8 @@ fn messages_and_receipts_beside_a_running_server() {
     let other_key = other.machine.path("other.jwk").display().to_string();
     assert_eq!(check(&jws, &["--key", &other_key]).0, Some(1));
 
-    // What the receipt is about: the stored message, which is what was received with our Received field.
+    // What the receipt is about: the stored message, which is what was received, with our Received field and without
+    // the passphrase.
     let stored = clinic.letter(Kind::Good, &patient).text().replace("\r\n", "\n");
     let start = stored.find("\nReceived: from client.test").unwrap() + 1;
     clinic.machine.write("stored.eml", &stored[start..].replace('\n', "\r\n"));
