@@ -74,7 +74,16 @@ fn a_login_is_plain_or_login_and_right_and_over_tls() {
         assert not client.has_extn('auth'), client.esmtp_features\n\
         print('clear', client.docmd('AUTH', 'PLAIN AHgAeQ=='), client.mail(job['nurse']))\n";
     let text = session(&clinic, &server, "", program).expect_success().text;
-    for extension in ["PIPELINING", "8BITMIME", "SMTPUTF8", "SIZE 64000000", "CHUNKING", "DSN", "ENHANCEDSTATUSCODES"] {
+    for extension in [
+        "PIPELINING",
+        "8BITMIME",
+        "SMTPUTF8",
+        "SIZE 64000000",
+        "CHUNKING",
+        "DSN",
+        "AUTH PLAIN LOGIN",
+        "ENHANCEDSTATUSCODES",
+    ] {
         assert!(text.contains(extension), "no {extension} in {text}");
     }
     assert!(!text.contains("REQUIRETLS"), "{text}");

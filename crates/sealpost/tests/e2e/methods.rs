@@ -367,10 +367,10 @@ fn holds_marker(letter: &Letter) -> bool {
 
 /// What dkimpy makes of a letter and the record of `sealpost dkim show`.
 fn dkim_verdict(clinic: &Clinic, letter: &str) -> String {
-    let program = "import dkim, json, sys\n\
+    let program = "import dkim, json, re, sys\n\
         job = json.load(sys.stdin)\n\
         name, _, record = job['shown'].strip().partition(' TXT ')\n\
-        records = {name.encode() + b'.': record.strip().strip('\"').encode()}\n\
+        records = {name.encode(): ''.join(re.findall('\"([^\"]*)\"', record)).encode()}\n\
         letter = job['letter'].replace('\\r\\n', '\\n').replace('\\n', '\\r\\n').encode()\n\
         print(dkim.verify(letter, dnsfunc=lambda name, timeout=5: records.get(name)))";
     let job = json!({ "letter": letter, "shown": clinic.machine.ok(["dkim", "show"]) });
