@@ -72,12 +72,14 @@ fn number_of(taken: &Taken) -> usize {
 /// Every copy that arrived, by its number, each compared with what was sent.
 fn copies(ward: &Ward) -> BTreeMap<usize, usize> {
     let mut copies = BTreeMap::new();
-    for taken in ward.sink.taken() {
-        let number = number_of(&taken);
-        assert!(taken.tls, "message {number} crossed in clear");
-        assert!(taken.body() == body(number).as_bytes(), "message {number} was altered");
-        *copies.entry(number).or_default() += 1;
-    }
+    ward.sink.look(|all| {
+        for taken in all {
+            let number = number_of(taken);
+            assert!(taken.tls, "message {number} crossed in clear");
+            assert!(taken.body() == body(number).as_bytes(), "message {number} was altered");
+            *copies.entry(number).or_default() += 1;
+        }
+    });
     copies
 }
 
@@ -85,7 +87,7 @@ fn copies(ward: &Ward) -> BTreeMap<usize, usize> {
 fn wait_for_all(ward: &Ward, book: &Book) {
     let acknowledged = book.acknowledged();
     let missing = || {
-        let arrived: BTreeSet<usize> = ward.sink.taken().iter().map(number_of).collect();
+        let arrived: BTreeSet<usize> = ward.sink.look(|all| all.iter().map(number_of).collect());
         acknowledged.keys().filter(|number| !arrived.contains(number)).copied().collect::<Vec<_>>()
     };
     let found = wait::within(wait::PATIENCE * 2, || missing().is_empty().then_some(()));

@@ -24,7 +24,7 @@ fn letter(number: usize, bytes: usize) -> String {
 /// How many different letters have arrived.
 fn arrived(ward: &Ward) -> usize {
     let subjects: std::collections::BTreeSet<_> =
-        ward.sink.taken().iter().filter_map(|taken| taken.field("Subject")).collect();
+        ward.sink.look(|all| all.iter().filter_map(|taken| taken.field("Subject")).collect());
     subjects.len()
 }
 

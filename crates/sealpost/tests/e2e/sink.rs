@@ -98,10 +98,15 @@ impl Sink {
         lock(&self.shared.taken).clone()
     }
 
+    /// Looks at everything that was taken so far, where it would be much to copy.
+    pub fn look<T>(&self, look: impl FnOnce(&[Taken]) -> T) -> T {
+        look(&lock(&self.shared.taken))
+    }
+
     /// Waits for a message that `wanted` accepts.
     #[track_caller]
     pub fn wait_for(&self, what: &str, wanted: impl Fn(&Taken) -> bool) -> Taken {
-        wait::until(what, || self.taken().into_iter().rev().find(&wanted))
+        wait::until(what, || self.look(|all| all.iter().rev().find(|taken| wanted(taken)).cloned()))
     }
 
     /// From now on no message is replied to, until [`Self::open`].
