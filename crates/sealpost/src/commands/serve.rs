@@ -36,9 +36,15 @@ pub async fn run(cli: &Cli, wanted: &Serve) -> Result<ExitCode> {
         print(&engine.announcement().to_string())?;
     }
     tracing::info!(addresses = ?engine.addresses, "ready");
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    let mut hangup = signal(SignalKind::hangup()).context("SIGHUP can't be handled")?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => {
+                tracing::info!("certificates are read when their files change; any other change needs a restart");
+            }
+        }
     }
     tracing::info!("stopping: what is under way is ended first");
     engine.stop().await?;
