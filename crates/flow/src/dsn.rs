@@ -170,7 +170,9 @@ impl Report<'_> {
             if let Some(orcpt) = &told.recipient.orcpt {
                 text.push_str(&format!("Original-Recipient: {}\r\n", one_line(orcpt)));
             }
-            text.push_str(&format!("Final-Recipient: rfc822; {}\r\n", told.recipient.address));
+            // RFC 6533 §3: an address beyond ASCII is of another type.
+            let kind = if told.recipient.address.is_ascii() { "rfc822" } else { "utf-8" };
+            text.push_str(&format!("Final-Recipient: {kind}; {}\r\n", told.recipient.address));
             text.push_str(&format!("Action: {}\r\nStatus: {}\r\n", self.action.word(), told.status));
             if let Some((host, reply)) = &told.remote {
                 text.push_str(&format!("Remote-MTA: dns; {}\r\n", one_line(host)));

@@ -87,7 +87,7 @@ pub struct Submission {
 pub struct TlsFacts {
     /// `TLSv1.3`.
     pub version: &'static str,
-    /// The name of the cipher suite: `TLS13_AES_256_GCM_SHA384`.
+    /// The name of the cipher suite: `TLS_AES_256_GCM_SHA384`.
     pub cipher: String,
 }
 
@@ -100,7 +100,7 @@ impl TlsFacts {
             // No other is offered.
             _ => return None,
         };
-        let cipher = format!("{:?}", connection.negotiated_cipher_suite()?.suite());
+        let cipher = connection.negotiated_cipher_suite()?.suite().as_str()?.replace("TLS13_", "TLS_");
         Some(Self { version, cipher })
     }
 }
