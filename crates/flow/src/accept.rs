@@ -22,6 +22,7 @@ use crate::journey::Journey;
 use crate::judge;
 use crate::listener::{Answer, Intake, Submission};
 use crate::manifest::Manifest;
+use crate::memory::Kept;
 use crate::organisation::Organisation;
 use crate::plan::{Planned, plan};
 use crate::reply;
@@ -52,10 +53,11 @@ enum HeaderState {
     Read(Box<Arrival>),
 }
 
-/// The clear content, kept while it is small enough to be judged at once.
+/// The clear content, kept while it is small enough, and memory is there, to
+/// be judged at once.
 enum Clear {
-    Kept(Vec<u8>),
-    TooLarge,
+    Kept(Kept),
+    Later,
 }
 
 impl Arriving {
@@ -77,7 +79,7 @@ impl Arriving {
             wrapped_key,
             digest: digest::Context::new(&digest::SHA256),
             header: HeaderState::Reading(Vec::with_capacity(2048)),
-            clear: Clear::Kept(Vec::new()),
+            clear: Clear::Kept(Kept::new()),
             bytes: 0,
         }
     }
@@ -135,9 +137,12 @@ impl Arriving {
         self.digest.update(bytes);
         self.salted.update(bytes);
         self.bytes += bytes.len() as u64;
-        match &mut self.clear {
-            Clear::Kept(clear) if clear.len() + bytes.len() <= JUDGED_AT_ONCE_MAX => clear.extend_from_slice(bytes),
-            clear => *clear = Clear::TooLarge,
+        let keeps = match &mut self.clear {
+            Clear::Kept(kept) => kept.extend(bytes, JUDGED_AT_ONCE_MAX, &self.journey.memory),
+            Clear::Later => false,
+        };
+        if !keeps {
+            self.clear = Clear::Later;
         }
         let mut sealed = Vec::new();
         self.sealer.push(bytes, &mut sealed);
@@ -220,14 +225,14 @@ impl Arrived {
 
     /// Judges it now, or leaves it `Accepted` for when there is memory.
     fn decide(&self, case: &Case<'_>, changes: &mut Changes) -> Result<MessageState, Reply> {
-        let Clear::Kept(stored) = &self.clear else {
+        let Clear::Kept(kept) = &self.clear else {
             return Ok(MessageState::Accepted);
         };
-        let read = judge::read(stored, &self.journey.settings.mime);
+        let read = judge::read(kept.bytes(), &self.journey.settings.mime);
         if let Err(why @ (ReadingError::Depth(_) | ReadingError::Parts(_))) = &read {
             return Err(reply::unreadable(why));
         }
-        let verdict = judge::judge(&self.organisation, &self.manifest, stored, &read);
+        let verdict = judge::judge(&self.organisation, &self.manifest, kept.bytes(), &read);
         match plan(case, &verdict, changes) {
             Planned::Goes(state) => Ok(state),
             Planned::RefusedForAll(rules) => Err(reply::refused_by_policy(&rules)),

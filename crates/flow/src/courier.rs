@@ -153,7 +153,7 @@ impl Courier {
         let (stored, _memory) = match parcel.content() {
             Content::Template(_) => (Vec::new(), None),
             Content::Original { .. } => {
-                let memory = self.journey.memory(leased.body.len()).await;
+                let memory = self.journey.memory.lend(leased.body.len()).await;
                 let sealed = self.journey.store.read_body(leased.org, leased.message, &leased.body).await?;
                 (key.open_body_in_place(sealed)?, Some(memory))
             }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use mail::{Clock, Entropy, Reply};
 use store::{Store, StoreError, Transition};
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::sync::{Notify, Semaphore};
 use zeroize::Zeroizing;
 
+use crate::memory::Memory;
 use crate::organisation::Organisations;
 use crate::portal::Passphrase;
 use crate::reply;
@@ -29,12 +30,9 @@ pub struct Journey {
     pub(crate) queued: Notify,
     /// Wakes the judge of large messages: something was accepted undecided.
     pub(crate) undecided: Notify,
-    memory: Semaphore,
+    pub(crate) memory: Memory,
     hashing: Arc<Semaphore>,
 }
-
-/// The unit in which memory is lent.
-const LENT_BYTES: usize = 1024;
 
 impl Journey {
     /// A journey over these seams.
@@ -52,7 +50,7 @@ impl Journey {
             organisations,
             queued: Notify::new(),
             undecided: Notify::new(),
-            memory: Semaphore::new(settings.memory_bytes_max / LENT_BYTES),
+            memory: Memory::new(settings.memory_bytes_max),
             hashing: Arc::new(Semaphore::new(settings.hashing_max)),
             settings,
         })
@@ -62,16 +60,6 @@ impl Journey {
     pub(crate) async fn commit(&self, transition: Transition) -> Result<(), StoreError> {
         let results = self.store.commit(vec![transition]).await?;
         results.into_iter().next().unwrap_or(Ok(()))
-    }
-
-    /// Waits for the memory that a message of `bytes` takes while it is judged
-    /// or sent: the content, and what is made of it.
-    pub(crate) async fn memory(&self, bytes: u64) -> SemaphorePermit<'_> {
-        const COPIES: usize = 3;
-        let all = self.settings.memory_bytes_max / LENT_BYTES;
-        let wanted = usize::try_from(bytes).unwrap_or(usize::MAX).saturating_mul(COPIES) / LENT_BYTES;
-        let permits = u32::try_from(wanted.clamp(1, all)).unwrap_or(u32::MAX);
-        self.memory.acquire_many(permits).await.expect("the budget is never closed")
     }
 
     /// Hashes a passphrase off the async threads, a bounded number at a time:

@@ -29,6 +29,7 @@ mod journey;
 mod judge;
 pub mod listener;
 mod manifest;
+mod memory;
 pub mod mend;
 mod opened;
 mod organisation;

@@ -227,7 +227,7 @@ impl LinkDesk {
         let Some(opened) = self.open(ticket.org, ticket.message).await? else {
             return Ok(None);
         };
-        let _memory = self.0.memory(opened.row.body.len()).await;
+        let _memory = self.0.memory.lend(opened.row.body.len()).await;
         let sealed = self.store().read_body(ticket.org, ticket.message, &opened.row.body).await?;
         let stored = opened.key.open_body_in_place(sealed)?;
         let reading = reading::read(&stored, &Limits::default()).unwrap_or_else(|_| as_a_file(stored));

@@ -93,7 +93,7 @@ async fn decide(journey: &Journey, org: OrgId, message: MessageId) -> Result<(),
 }
 
 async fn judge_stored(case: &Case<'_>, row: &MessageRow) -> Result<Verdict, NotDecided> {
-    let _memory = case.journey.memory(row.body.len()).await;
+    let _memory = case.journey.memory.lend(row.body.len()).await;
     let sealed = case.journey.store.read_body(case.organisation.org, row.message, &row.body).await?;
     let stored = case.key.open_body_in_place(sealed)?;
     let read = judge::read(&stored, &case.journey.settings.mime);
