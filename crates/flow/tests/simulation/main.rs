@@ -44,7 +44,7 @@ fn simulate(seed: u64) {
                 running.run_for(Duration::from_millis(dice.below(20_000))).await;
             }
         }
-        check::all(&clinic, &acknowledged).await;
+        check::all(&clinic, &acknowledged, usize::try_from(lives).unwrap()).await;
     });
 }
 
