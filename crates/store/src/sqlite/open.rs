@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use mail::OrgId;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::bodies::file_owner;
@@ -68,12 +69,19 @@ pub(crate) fn connection(database: &Path) -> Result<Connection, StoreError> {
              PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON; \
              PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = OFF; PRAGMA busy_timeout = 5000;",
         )?;
-        connection.set_prepared_statement_cache_capacity(64);
+        keep_plans(&connection)?;
         Ok(connection)
     };
     let mut connection = set_up().map_err(|error| fault::sqlite("opening the database", error))?;
     migrate(&mut connection, SQLITE)?;
     Ok(connection)
+}
+
+/// Keeps statements prepared. Without the guarantee SQLite looks at the values
+/// that are bound to choose a plan, and compiles a statement anew at each call.
+pub(crate) fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 
 /// Brings the schema up to the newest of `migrations`, one transaction each.

@@ -7,6 +7,7 @@ use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, OpenFlags, Row, ToSql, params_from_iter};
 
 use super::fault;
+use super::open::keep_plans;
 use super::shared::Shared;
 use crate::StoreError;
 use crate::row::JournalRow;
@@ -32,8 +33,8 @@ impl Reader {
         let connection = connection.map_err(|error| fault::sqlite("opening a read connection", error))?;
         let set = "PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA cache_size = -4096; \
                    PRAGMA busy_timeout = 5000; PRAGMA trusted_schema = OFF;";
-        connection.execute_batch(set).map_err(|error| fault::sqlite("setting up a read connection", error))?;
-        connection.set_prepared_statement_cache_capacity(64);
+        let set = connection.execute_batch(set).and_then(|()| keep_plans(&connection));
+        set.map_err(|error| fault::sqlite("setting up a read connection", error))?;
         Ok(Self { connection })
     }
 
