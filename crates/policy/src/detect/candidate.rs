@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::finding::Detector;
 
 /// What a detector proposes: where, how sure, and the value in one spelling.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Candidate {
     pub detector: Detector,
     pub range: Range<usize>,

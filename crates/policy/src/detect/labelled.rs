@@ -14,6 +14,9 @@ use crate::finding::Detector;
 const REACH_AFTER: usize = 32;
 const REACH_BEFORE: usize = 4;
 const NUMBER_BYTES_MAX: usize = 32;
+/// What is looked at after a word, and before it.
+const WINDOW_AFTER: usize = REACH_AFTER + NUMBER_BYTES_MAX;
+const WINDOW_BEFORE: usize = NUMBER_BYTES_MAX + REACH_BEFORE;
 /// What one pattern may take once compiled.
 const PATTERN_BYTES_MAX: usize = 1 << 20;
 
@@ -22,6 +25,8 @@ const PATTERN_BYTES_MAX: usize = 1 << 20;
 pub struct Labelled {
     words: Vec<String>,
     patterns: Vec<Regex>,
+    /// So many digits at least are in whatever the patterns match.
+    digits_min: usize,
     finder: AhoCorasick,
 }
 
@@ -59,7 +64,7 @@ impl Labelled {
             .ascii_case_insensitive(true)
             .build(&words)
             .map_err(|error| LabelledError::Pattern { pattern: words.join(", "), problem: error.to_string() })?;
-        Ok(Self { words, patterns, finder })
+        Ok(Self { words, patterns, digits_min: 1, finder })
     }
 
     /// The words.
@@ -92,7 +97,9 @@ impl Labelled {
 
     fn built_in(words: &[&str], patterns: &[&str]) -> Self {
         let patterns: Vec<String> = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
-        Self::new(words.iter().map(|word| (*word).to_owned()).collect(), &patterns).expect("the built-in words compile")
+        let words = words.iter().map(|word| (*word).to_owned()).collect();
+        let labelled = Self::new(words, &patterns).expect("the built-in words compile");
+        Self { digits_min: BUILT_IN_DIGITS_MIN, ..labelled }
     }
 }
 
@@ -126,6 +133,10 @@ const MRN_WORDS: [&str; 26] = [
 ];
 const MRN_PATTERNS: [&str; 3] =
     ["[A-Za-z]{0,4}-?(?:[0-9]{2,4}-)?[0-9]{5,12}", "[A-Z0-9]{2,6}[0-9]{4,8}", "[0-9]{2,4}(?:-[0-9]{2,4}){1,3}"];
+
+/// The least that any pattern here takes. They stand near each other, spaces
+/// and hyphens between them at most.
+const BUILT_IN_DIGITS_MIN: usize = 4;
 
 const MEMBER_WORDS: [&str; 30] = [
     "member id",
@@ -177,19 +188,23 @@ fn compile(pattern: &str) -> Result<Regex, LabelledError> {
 }
 
 pub(super) fn find(detector: Detector, labelled: &Labelled, text: &Text<'_>, out: &mut Vec<Candidate>) {
-    for label in labelled.finder.find_overlapping_iter(text.plain) {
-        if is_whole_word(text.plain, label.range()) {
-            out.extend(
-                after(detector, labelled, text, label.end())
-                    .or_else(|| before(detector, labelled, text, label.start())),
-            );
+    // A word without digits in its windows gives nothing, so it is not looked for.
+    let word = labelled.words.iter().map(String::len).max().unwrap_or(0);
+    let places = text.around_digits(labelled.digits_min, word + WINDOW_AFTER, WINDOW_BEFORE + word);
+    for place in places {
+        let plain = text.plain.get(place.clone()).unwrap_or_default();
+        for label in labelled.finder.find_overlapping_iter(plain) {
+            let (start, end) = (place.start + label.start(), place.start + label.end());
+            if is_whole_word(text.plain, start..end) {
+                out.extend(after(detector, labelled, text, end).or_else(|| before(detector, labelled, text, start)));
+            }
         }
     }
 }
 
 /// The number after a word: the first token there that has a digit.
 fn after(detector: Detector, labelled: &Labelled, text: &Text<'_>, end: usize) -> Option<Candidate> {
-    let window = text.window_after(end, REACH_AFTER + NUMBER_BYTES_MAX);
+    let window = text.window_after(end, WINDOW_AFTER);
     // Most words have no number beside them: the cheap look first.
     if !window.bytes().any(|byte| byte.is_ascii_digit()) {
         return None;
@@ -213,7 +228,7 @@ fn after(detector: Detector, labelled: &Labelled, text: &Text<'_>, end: usize) -
 
 /// The number before a word: `12345678 (MRN)`.
 fn before(detector: Detector, labelled: &Labelled, text: &Text<'_>, start: usize) -> Option<Candidate> {
-    let (from, window) = text.window_before(start, NUMBER_BYTES_MAX + REACH_BEFORE);
+    let (from, window) = text.window_before(start, WINDOW_BEFORE);
     if !window.bytes().any(|byte| byte.is_ascii_digit()) {
         return None;
     }
@@ -268,4 +283,46 @@ fn tokens(window: &str) -> impl Iterator<Item = (usize, &str)> {
         let trimmed = token.trim_start_matches('-');
         (!trimmed.is_empty()).then_some((start + token.len() - trimmed.len(), trimmed))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is found where every word is looked at.
+    fn everywhere(labelled: &Labelled, text: &Text<'_>) -> Vec<Candidate> {
+        let words =
+            labelled.finder.find_overlapping_iter(text.plain).filter(|word| is_whole_word(text.plain, word.range()));
+        let number = |word: aho_corasick::Match| {
+            let (detector, start, end) = (Detector::Mrn, word.start(), word.end());
+            after(detector, labelled, text, end).or_else(|| before(detector, labelled, text, start))
+        };
+        words.filter_map(number).collect()
+    }
+
+    #[test]
+    fn a_word_far_from_digits_is_passed_over_without_loss() {
+        let (labelled, mut found) = (Labelled::mrn(), 0);
+        let pieces =
+            ["mrn", "Medical Record Number", "12345678", " ", " is ", "é", "x", "1", "\n", "(", ")", ": ", "ÿ-"];
+        // Every gap between a word and a number that can matter, and texts of all pieces in many orders.
+        let gaps = (0..120).flat_map(|gap| {
+            let gap = " é".repeat(gap);
+            [format!("mrn{gap}12345678"), format!("12345678{gap}(mrn)"), format!("1{gap}mrn 1234567 mrn{gap}1234567")]
+        });
+        let mixed = (1..3000_usize).map(|seed| {
+            let steps = (0..40).scan(seed, |state, _| {
+                *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                pieces.get((*state >> 33) % pieces.len()).copied()
+            });
+            steps.collect::<String>()
+        });
+        for plain in gaps.chain(mixed) {
+            let (text, mut near) = (Text::new(&plain), Vec::new());
+            find(Detector::Mrn, &labelled, &text, &mut near);
+            assert_eq!(near, everywhere(&labelled, &text), "{plain:?}");
+            found += near.len();
+        }
+        assert!(found > 500, "{found}");
+    }
 }

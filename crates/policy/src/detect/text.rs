@@ -106,6 +106,21 @@ impl<'a> Text<'a> {
         })
     }
 
+    /// So many bytes before and after each place with at least so many digits:
+    /// in order, without overlaps.
+    pub(super) fn around_digits(&self, digits_min: usize, before: usize, after: usize) -> Vec<Range<usize>> {
+        let mut places: Vec<Range<usize>> = Vec::new();
+        for Number { around, .. } in self.numbers.iter().filter(|number| number.digits >= digits_min) {
+            let start = self.plain.floor_char_boundary(around.start.saturating_sub(before));
+            let end = self.plain.ceil_char_boundary(around.end.saturating_add(after));
+            match places.last_mut() {
+                Some(last) if start <= last.end => last.end = end,
+                _ => places.push(start..end),
+            }
+        }
+        places
+    }
+
     /// Where words of a kind stand, in order of their ends.
     pub(super) fn places(&self, word: Word) -> &[(usize, usize)] {
         self.words.get(word as usize).map_or(&[], Vec::as_slice)
