@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ledger::{Event, Head, Record};
+use ledger::{Entry, Event, Head, Record};
 use mail::{Address, MessageId, Method, ParcelId, Recipient};
 use seal::{Grounds, Parcel, Stamp};
-use store::{JournalNew, NewLink, Transition, Write};
+use store::{JournalNew, JournalRow, NewLink, Transition, Write};
 use vault::{Label, MessageKey};
 
 use crate::dsn::{Action, Report, Told};
@@ -142,6 +142,13 @@ impl Case<'_> {
     pub fn transition(&self, changes: Changes) -> Transition {
         let journal = (!changes.record.events.is_empty()).then(|| self.journal(&changes.record));
         Transition { org: self.organisation.org, writes: changes.writes, journal }
+    }
+
+    /// What a journal row of this message records; none where it does not open.
+    pub fn record_of(&self, row: &JournalRow) -> Option<Record> {
+        let entry = Entry::from_bytes(&row.entry).ok()?;
+        let bytes = self.key.open(Label::Journal, &entry.head.to_bytes(), &entry.payload).ok()?;
+        Record::from_bytes(&bytes).ok()
     }
 
     fn journal(&self, record: &Record) -> JournalNew {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use identity::{Action, Forbidden, Principal, Resource, authorize};
-use ledger::{Event, EventKind};
-use mail::Level;
+use ledger::{Event, EventKind, Record};
+use mail::{Address, Level};
 use seal::{Content, Kind, Parcel};
 use store::{Leased, ParcelState, StoreError, Transition, Write};
 use tokio::sync::watch;
@@ -233,13 +233,10 @@ impl Courier {
         if parcel.kind() != Kind::Content || age < self.journey.settings.tell_late_after {
             return Ok(false);
         }
+        let late_from = later(case.received_at, self.journey.settings.tell_late_after);
         let rows = self.journey.store.journal(parcel.org(), parcel.message()).await?;
-        let told = rows.iter().filter_map(|row| ledger::Entry::from_bytes(&row.entry).ok());
-        let mut late = told.filter(|entry| {
-            let kinds = entry.head.kinds();
-            kinds.contains(&EventKind::Deferred) && kinds.contains(&EventKind::Queued)
-        });
-        Ok(late.next().is_some())
+        let late = rows.iter().filter(|row| row.at >= late_from);
+        Ok(late.filter_map(|row| case.record_of(row)).any(|record| tells_of_delay(&record, parcel)))
     }
 
     /// What can't be carried now is tried later; what never can be leaves the queue.
@@ -268,6 +265,14 @@ async fn may_record_again(stop: &mut watch::Receiver<bool>) -> bool {
         _ = stop.wait_for(|stopped| *stopped) => false,
         () = tokio::time::sleep(RECORD_AGAIN_AFTER) => true,
     }
+}
+
+/// Whether a step deferred a recipient of the parcel and told the sender.
+fn tells_of_delay(record: &Record, parcel: &Parcel) -> bool {
+    let is_own = |address: &Address| parcel.recipients().iter().any(|recipient| recipient.address == *address);
+    let defers = |event: &Event| matches!(event, Event::Deferred { recipient, .. } if is_own(recipient));
+    let tells = |event: &Event| matches!(event, Event::Queued { kind, .. } if kind == Kind::Dsn.word());
+    record.events.iter().any(defers) && record.events.iter().any(tells)
 }
 
 fn open_links(case: &Case<'_>, rows: Vec<store::LinkRow>) -> Vec<OpenLink> {

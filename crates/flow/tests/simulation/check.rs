@@ -26,6 +26,13 @@ pub async fn all(clinic: &Clinic, acknowledged: &[Acknowledged], lives: usize) {
     ledger_is_whole(clinic, &journey).await;
 }
 
+/// What the sender's own host was told about a message.
+pub fn words_to_sender(clinic: &Clinic, message: &Acknowledged) -> Vec<String> {
+    let id = message.message.to_string();
+    let words = taken(clinic).into_iter().filter(|taken| taken.to.contains(&"nurse@clinic.example".to_owned()));
+    words.map(|taken| taken.content).filter(|content| content.contains(&id)).collect()
+}
+
 /// Each recipient's copy came to one end, and arrived twice only where the
 /// host's promise could be lost.
 fn ended(clinic: &Clinic, message: &Acknowledged, timeline: &Timeline, lives: usize) {

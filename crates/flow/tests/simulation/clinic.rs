@@ -140,8 +140,13 @@ pub struct Running {
 impl Running {
     /// Hands in a message; gives it if it was acknowledged.
     pub async fn submit(&self, dice: &mut Dice) -> Option<Acknowledged> {
-        let token = format!("token-{:016x}", dice.next());
         let recipients = recipients(dice);
+        self.submit_to(recipients, dice).await
+    }
+
+    /// The same to these recipients.
+    pub async fn submit_to(&self, recipients: Vec<String>, dice: &mut Dice) -> Option<Acknowledged> {
+        let token = format!("token-{:016x}", dice.next());
         let subject = if dice.one_in(4) { "[secure] Hello" } else { "Hello" };
         let padding = "x".repeat(usize::try_from(dice.below(6_000)).unwrap());
         let content = format!(

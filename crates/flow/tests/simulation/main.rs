@@ -48,6 +48,28 @@ fn simulate(seed: u64) {
     });
 }
 
+/// One copy is late for a day; others of the message are rerouted and bounced
+/// in the very step that defers it.
+#[test]
+fn the_sender_is_told_once_that_a_copy_is_late() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let (clinic, mut dice) = (Clinic::new(1), Dice::new(1));
+        clinic.world.heal();
+        let running = clinic.start();
+        let to = ["late2@good.example", "nobody2@good.example", "patient2@good.example"].map(str::to_owned).to_vec();
+        let sent = loop {
+            if let Some(sent) = running.submit_to(to.clone(), &mut dice).await {
+                break sent;
+            }
+        };
+        running.run_for(Duration::from_secs(24 * 3_600)).await;
+        let told = check::words_to_sender(&clinic, &sent);
+        let of = |subject: &str| told.iter().filter(|word| word.contains(subject)).count();
+        assert_eq!((of("Delayed:"), of("Not delivered:")), (1, 1), "{told:#?}");
+    });
+}
+
 #[test]
 fn whatever_fails_nothing_acknowledged_is_lost_or_unsealed() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());

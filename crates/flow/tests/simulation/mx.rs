@@ -143,7 +143,7 @@ impl Host {
         if address.starts_with("nobody") {
             return self.say(stream, "550 5.1.1 no such mailbox").await;
         }
-        if self.chance(8) {
+        if address.starts_with("late") || self.chance(8) {
             return self.say(stream, "451 4.7.1 greylisted").await;
         }
         to.push(address);

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
+use mail::Address;
 use mail::reading::{self, Limits};
-use mail::{Address, header};
 use policy::{Direction, Facts, Policy, explain};
 
 use super::{loaded, print, say};
@@ -89,7 +89,7 @@ fn judge(
     let facts = Facts {
         direction: Direction::Outbound,
         sender: sender.as_ref(),
-        header: header::split(message).header,
+        header: reading::header_block(message),
         reading: read.as_ref(),
         body_bytes: message.len() as u64,
         organisation,
