@@ -8,6 +8,7 @@ pub mod address;
 pub mod envelope;
 pub mod header;
 pub mod id;
+pub mod private_key;
 pub mod protection;
 pub mod reading;
 pub mod reply;
