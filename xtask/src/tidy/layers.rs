@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 /// Each crate and the crates that it may depend on. Tests may also use `testkit` and whatever is below.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     ("mail", &[]),
+    ("trace", &[]),
     ("policy", &["mail"]),
     ("seal", &["mail"]),
     ("smtp", &["mail"]),
@@ -15,18 +16,31 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("transport", &["mail", "seal", "smtp"]),
     ("ledger", &["mail", "store"]),
     ("identity", &["mail"]),
-    ("flow", &["mail", "policy", "seal", "smtp", "store", "vault", "transport", "ledger", "identity"]),
-    ("web", &["mail", "flow"]),
+    ("flow", &["mail", "policy", "seal", "smtp", "store", "vault", "transport", "ledger", "identity", "trace"]),
+    ("web", &["mail", "flow", "trace"]),
     (
         "sealpost",
-        &["mail", "policy", "seal", "smtp", "store", "vault", "transport", "ledger", "identity", "flow", "web"],
+        &[
+            "mail",
+            "policy",
+            "seal",
+            "smtp",
+            "store",
+            "vault",
+            "transport",
+            "ledger",
+            "identity",
+            "flow",
+            "web",
+            "trace",
+        ],
     ),
     ("testkit", &[]),
     ("xtask", &[]),
 ];
 
 /// What a pure crate never has: sockets, files by themselves, clocks, chance.
-const PURE: [&str; 4] = ["mail", "policy", "seal", "smtp"];
+const PURE: [&str; 5] = ["mail", "trace", "policy", "seal", "smtp"];
 const IMPURE: [&str; 9] =
     ["tokio", "rand", "getrandom", "rusqlite", "tokio-postgres", "hyper", "socket2", "rustls", "hickory-resolver"];
 

@@ -1,0 +1,29 @@
+//! Was this message encrypted on its way? `Received` fields in, hops out: who
+//! handed it to whom, when, what each hop says about TLS, a verdict for each
+//! hop with what it rests on, and one for the message.
+//!
+//! [`Block::read`] takes a header block apart, [`trace`] judges it against what
+//! a reader trusts ([`Trust`]). What is known of each server's habits and of
+//! each provider's own network is data, in `facts/`, every line with its
+//! source.
+//!
+//! This crate never does IO, never reads a clock and never makes randomness.
+//! It never asks DNS: a name is believed no more than the server that wrote it.
+//! Work is linear in the header block, whatever is in it.
+
+pub mod header;
+pub mod hop;
+pub mod json;
+mod message;
+mod moment;
+pub mod tls;
+pub mod trust;
+pub mod verdict;
+
+pub use header::{Block, HeaderError, Limits};
+pub use hop::{Hop, Peer};
+pub use message::{Ends, Summary, Trace, trace};
+pub use moment::Moment;
+pub use tls::{Strength, Tls};
+pub use trust::{Trust, TrustError, TrustFile};
+pub use verdict::{Because, Verdict};
