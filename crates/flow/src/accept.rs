@@ -214,7 +214,7 @@ impl Arrived {
         changes.event(self.accepted());
         let state = self.decide(&case, &mut changes)?;
         changes.writes.insert(0, Write::Accept(Box::new(self.acceptance(&case, body, state))));
-        self.journey.commit(case.transition(changes)).await.map_err(|why| reply::not_stored(&why))?;
+        case.commit(changes).await.map_err(|why| reply::not_stored(&why))?;
         match state {
             MessageState::Accepted => self.journey.undecided.notify_one(),
             MessageState::Decided | MessageState::Held => self.journey.queued.notify_one(),

@@ -8,13 +8,14 @@ use jiff::Timestamp;
 use ledger::{Entry, Event, Head, Record};
 use mail::{Address, MessageId, Method, ParcelId, Recipient};
 use seal::{Grounds, Parcel, Stamp};
-use store::{JournalNew, JournalRow, NewLink, Transition, Write};
+use store::{JournalNew, JournalRow, NewLink, StoreError, Transition, Write};
 use vault::{Label, MessageKey};
 
 use crate::dsn::{Action, Report, Told};
 use crate::enqueue::enqueue;
 use crate::journey::Journey;
 use crate::manifest::Manifest;
+use crate::meters::Tally;
 use crate::organisation::Organisation;
 use crate::portal::{self, Clinic, LinkId, LinkState, Mailbox, NoticeMail};
 
@@ -138,8 +139,22 @@ impl Case<'_> {
         self.queue(&Parcel::dsn(stamp, Recipient::new(sender.clone()), report.render()), changes);
     }
 
+    /// Makes these changes durable, and then counts them.
+    pub async fn commit(&self, changes: Changes) -> Result<(), StoreError> {
+        self.commit_about(None, changes).await
+    }
+
+    /// The same for what came of this parcel.
+    pub async fn commit_about(&self, parcel: Option<&Parcel>, changes: Changes) -> Result<(), StoreError> {
+        let about = parcel.map(|parcel| (parcel, self.received_at));
+        let tally = Tally::of(&changes.record.events, about, self.now);
+        self.journey.commit(self.transition(changes)).await?;
+        tally.count();
+        Ok(())
+    }
+
     /// The transition of these changes, with a sealed journal row of its record.
-    pub fn transition(&self, changes: Changes) -> Transition {
+    fn transition(&self, changes: Changes) -> Transition {
         let journal = (!changes.record.events.is_empty()).then(|| self.journal(&changes.record));
         Transition { org: self.organisation.org, writes: changes.writes, journal }
     }

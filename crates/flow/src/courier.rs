@@ -197,7 +197,7 @@ impl Courier {
             // A retry too: it may be due before the courier would look again.
             let is_news = |event: &Event| matches!(event.kind(), EventKind::Queued | EventKind::Deferred);
             let has_news = changes.record.events.iter().any(is_news);
-            match self.journey.commit(case.transition(changes)).await {
+            match case.commit_about(Some(parcel), changes).await {
                 Err(StoreError::Conflict) if tried < TRIES => tried += 1,
                 Err(error) => return Err(error.into()),
                 Ok(()) => {

@@ -27,9 +27,9 @@ pub struct Journey {
     /// What an operator may set.
     pub settings: Settings,
     /// Wakes the courier: something was queued.
-    pub(crate) queued: Notify,
+    pub(crate) queued: Arc<Notify>,
     /// Wakes the judge of large messages: something was accepted undecided.
-    pub(crate) undecided: Notify,
+    pub(crate) undecided: Arc<Notify>,
     pub(crate) memory: Memory,
     hashing: Arc<Semaphore>,
 }
@@ -48,8 +48,24 @@ impl Journey {
             clock,
             entropy,
             organisations,
-            queued: Notify::new(),
-            undecided: Notify::new(),
+            queued: Arc::default(),
+            undecided: Arc::default(),
+            memory: Memory::new(settings.memory_bytes_max),
+            hashing: Arc::new(Semaphore::new(settings.hashing_max)),
+            settings,
+        })
+    }
+
+    /// A journey over the same store and seams under another configuration. Who
+    /// still works under the old one wakes those who work under this.
+    pub fn succeeding(&self, organisations: Organisations, settings: Settings) -> Arc<Self> {
+        Arc::new(Self {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            organisations,
+            queued: self.queued.clone(),
+            undecided: self.undecided.clone(),
             memory: Memory::new(settings.memory_bytes_max),
             hashing: Arc::new(Semaphore::new(settings.hashing_max)),
             settings,

@@ -31,6 +31,7 @@ pub mod listener;
 mod manifest;
 mod memory;
 pub mod mend;
+pub mod meters;
 mod opened;
 mod organisation;
 mod plan;

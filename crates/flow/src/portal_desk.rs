@@ -120,7 +120,7 @@ impl LinkDesk {
         if let Some(event) = &change.event {
             self.tell(&case, &change, event, &mut changes).await?;
         }
-        match self.0.commit(case.transition(changes)).await {
+        match case.commit(changes).await {
             Ok(()) => {
                 if sends {
                     self.0.queued.notify_one();

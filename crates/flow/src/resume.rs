@@ -89,7 +89,7 @@ async fn decide(journey: &Journey, org: OrgId, message: MessageId) -> Result<(),
         }
     };
     changes.writes.insert(0, Write::Decided { message, state });
-    Ok(journey.commit(case.transition(changes)).await?)
+    Ok(case.commit(changes).await?)
 }
 
 async fn judge_stored(case: &Case<'_>, row: &MessageRow) -> Result<Verdict, NotDecided> {

@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,6 @@ use flow::listener::{self, Door, NamedNetworks, Reception};
 use flow::portal::{Clinic, Portal};
 use flow::{Courier, Journey, LinkDesk, SubmissionDesk};
 use ledger::{Ledger, Sequencer};
-use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use transport::{Anchors, HickoryResolver, Resolver, TokioNetwork, Transport, TransportConfig};
@@ -23,6 +23,8 @@ use web::portal::Site;
 
 use crate::config::Config;
 use crate::installation::{Installation, Seams, checkpoint_dir, origin, private_dir};
+use crate::meters;
+use crate::sockets::Sockets;
 
 /// Where a running server listens.
 #[derive(Clone, Debug, Default)]
@@ -49,17 +51,30 @@ pub struct Engine {
     inner: Doors,
     ledger: LedgerKeeper,
     transport: Arc<Transport>,
+    sockets: Arc<Sockets>,
 }
 
-/// Tasks with the signal that stops them.
+/// Tasks with the signal that stops them. None runs before all of them are
+/// ready: a configuration that fails halfway has taken no client.
 struct Doors {
     stop: watch::Sender<bool>,
+    ready: Vec<Pin<Box<dyn Future<Output = ()> + Send>>>,
     tasks: JoinSet<()>,
 }
 
 impl Doors {
     fn new() -> Self {
-        Self { stop: watch::channel(false).0, tasks: JoinSet::new() }
+        Self { stop: watch::channel(false).0, ready: Vec::new(), tasks: JoinSet::new() }
+    }
+
+    fn add(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.ready.push(Box::pin(task));
+    }
+
+    fn open(&mut self) {
+        for task in self.ready.drain(..) {
+            self.tasks.spawn(task);
+        }
     }
 
     async fn close(mut self) {
@@ -72,22 +87,46 @@ impl Doors {
 impl Engine {
     /// Opens the doors of an installation.
     pub async fn start(config: &Config, seams: &Seams, installation: Installation) -> Result<Self> {
-        let journey = installation.journey;
-        let transport = Arc::new(transport(config, seams)?);
-        let ledger = LedgerKeeper::new(config, seams, journey.clone())?;
+        meters::begin();
+        let ledger = LedgerKeeper::new(config, seams, installation.journey.clone())?;
         ledger.catch_up().await?;
+        Self::open(config, seams, installation.journey, ledger, Arc::default()).await
+    }
+
+    /// Another configuration over the same store and sockets. Nothing has
+    /// changed when it fails; when it succeeds, this one is to be [retired](Self::retire).
+    pub async fn succeeding(&self, config: &Config, seams: &Seams) -> Result<Self> {
+        let installation = Installation::succeeding(&self.journey, config, seams).await?;
+        let ledger = self.ledger.succeeding(config, installation.journey.clone());
+        self.sockets.begin();
+        let next = Self::open(config, seams, installation.journey, ledger, self.sockets.clone()).await?;
+        self.sockets.end();
+        Ok(next)
+    }
+
+    async fn open(
+        config: &Config,
+        seams: &Seams,
+        journey: Arc<Journey>,
+        ledger: LedgerKeeper,
+        sockets: Arc<Sockets>,
+    ) -> Result<Self> {
+        let transport = Arc::new(transport(config, seams)?);
         let mut engine = Self {
-            journey: journey.clone(),
+            journey,
             addresses: Addresses::default(),
             doors: Doors::new(),
             inner: Doors::new(),
             ledger,
             transport: transport.clone(),
+            sockets,
         };
         engine.open_submission(config).await?;
         engine.open_portal(config, seams).await?;
         engine.open_health(config).await?;
         engine.run_inner(transport);
+        engine.doors.open();
+        engine.inner.open();
         Ok(engine)
     }
 
@@ -106,12 +145,19 @@ impl Engine {
 
     /// Stops: no accepted message is lost, no delivery is cut in the middle.
     pub async fn stop(self) -> Result<()> {
+        self.sockets.close();
+        let (store, ledger) = (self.journey.store.clone(), self.ledger.clone());
+        self.retire().await;
+        ledger.catch_up().await?;
+        store.close().await.context("the store did not close")
+    }
+
+    /// Ends what is under way here and takes nothing more; the store goes on.
+    pub async fn retire(self) {
         self.doors.close().await;
         tracing::info!("the doors are closed: deliveries that are under way are ended");
         self.inner.close().await;
         self.transport.close().await;
-        self.ledger.catch_up().await?;
-        self.journey.store.close().await.context("the store did not close")
     }
 
     /// Gives every journal row its position now.
@@ -125,11 +171,12 @@ impl Engine {
         if let Some((chain, key)) = config.submission_tls() {
             let tls = server_config(files(chain, key), &[]).context("submission: no TLS")?;
             for address in &config.submission.starttls {
-                let at = self.open_door(&reception, *address, Door::StartTls(tls.clone())).await?;
+                let at =
+                    self.open_door("submission.starttls", &reception, *address, Door::StartTls(tls.clone())).await?;
                 self.addresses.submission_starttls.push(at);
             }
             for address in &config.submission.tls {
-                let at = self.open_door(&reception, *address, Door::ImplicitTls(tls.clone())).await?;
+                let at = self.open_door("submission.tls", &reception, *address, Door::ImplicitTls(tls.clone())).await?;
                 self.addresses.submission_tls.push(at);
             }
         } else {
@@ -138,7 +185,7 @@ impl Engine {
         if !config.named_networks.listen.is_empty() {
             let named = self.named_networks(config)?;
             for address in &config.named_networks.listen {
-                let at = self.open_door(&reception, *address, Door::Named(named.clone())).await?;
+                let at = self.open_door("named_networks", &reception, *address, Door::Named(named.clone())).await?;
                 self.addresses.named_networks.push(at);
             }
         }
@@ -161,10 +208,16 @@ impl Engine {
         made.context("named_networks")
     }
 
-    async fn open_door(&mut self, reception: &Arc<Reception>, address: SocketAddr, door: Door) -> Result<SocketAddr> {
-        let listener = reception.listen(address, door).await?;
+    async fn open_door(
+        &mut self,
+        section: &'static str,
+        reception: &Arc<Reception>,
+        address: SocketAddr,
+        door: Door,
+    ) -> Result<SocketAddr> {
+        let listener = reception.listen(self.sockets.bind(section, address).await?, door)?;
         let at = listener.address();
-        self.doors.tasks.spawn(listener.run(self.doors.stop.subscribe()));
+        self.doors.add(listener.run(self.doors.stop.subscribe()));
         Ok(at)
     }
 
@@ -179,7 +232,7 @@ impl Engine {
             None => None,
         };
         for address in &config.portal.listen {
-            let at = self.open_web(*address, router.clone(), tls.clone()).await?;
+            let at = self.open_web("portal", *address, router.clone(), tls.clone()).await?;
             self.addresses.portal.push(at);
         }
         Ok(())
@@ -194,24 +247,31 @@ impl Engine {
                 Box::pin(async move { store.ready().await.map_err(|error| error.to_string()) })
             }),
         };
-        let at = self.open_web(config.health.listen, web::health::router(Vec::new(), vec![ready]), None).await?;
+        let journey = self.journey.clone();
+        let page: web::health::Meters = Arc::new(move || {
+            let journey = journey.clone();
+            Box::pin(async move { meters::page(journey).await.map_err(|error| error.to_string()) })
+        });
+        let router = web::health::router(Vec::new(), vec![ready]).merge(web::health::meters(page));
+        let at = self.open_web("health", config.health.listen, router, None).await?;
         self.addresses.health = Some(at);
         Ok(())
     }
 
     async fn open_web(
         &mut self,
+        section: &'static str,
         address: SocketAddr,
         router: Router,
         tls: Option<Arc<rustls::ServerConfig>>,
     ) -> Result<SocketAddr> {
-        let socket = TcpListener::bind(address).await.with_context(|| format!("can't listen on {address}"))?;
+        let socket = self.sockets.bind(section, address).await?;
         let at = socket.local_addr()?;
         let mut stop = self.doors.stop.subscribe();
         let stopped = async move {
             let _ = stop.wait_for(|stopped| *stopped).await;
         };
-        self.doors.tasks.spawn(async move {
+        self.doors.add(async move {
             if let Err(error) = web::serve(socket, router, tls, web::ServeLimits::default(), stopped).await {
                 tracing::error!(%error, %at, "a listener of the web ended");
             }
@@ -221,9 +281,9 @@ impl Engine {
 
     fn run_inner(&mut self, transport: Arc<Transport>) {
         let courier = Courier::new(self.journey.clone(), transport);
-        self.inner.tasks.spawn(courier.run(self.inner.stop.subscribe()));
-        self.inner.tasks.spawn(flow::resume::run(self.journey.clone(), self.inner.stop.subscribe()));
-        self.inner.tasks.spawn(self.ledger.clone().run(self.inner.stop.subscribe()));
+        self.inner.add(courier.run(self.inner.stop.subscribe()));
+        self.inner.add(flow::resume::run(self.journey.clone(), self.inner.stop.subscribe()));
+        self.inner.add(self.ledger.clone().run(self.inner.stop.subscribe()));
     }
 }
 
@@ -241,9 +301,14 @@ impl LedgerKeeper {
     fn new(config: &Config, seams: &Seams, journey: Arc<Journey>) -> Result<Self> {
         let dir = checkpoint_dir(config);
         private_dir(&dir)?;
-        let origins = journey.organisations.iter().map(|one| (one.org, origin(config, &one.profile.slug))).collect();
         let sequencer = Sequencer::new(journey.store.clone(), seams.clock.clone(), dir);
-        Ok(Self { sequencer: Arc::new(sequencer), journey, origins: Arc::new(origins), turn: Arc::default() })
+        let origins = origins(config, &journey);
+        Ok(Self { sequencer: Arc::new(sequencer), journey, origins, turn: Arc::default() })
+    }
+
+    /// The same for another configuration; the two take turns.
+    fn succeeding(&self, config: &Config, journey: Arc<Journey>) -> Self {
+        Self { origins: origins(config, &journey), journey, ..self.clone() }
     }
 
     async fn catch_up(&self) -> Result<()> {
@@ -269,6 +334,11 @@ impl LedgerKeeper {
             }
         }
     }
+}
+
+fn origins(config: &Config, journey: &Journey) -> Arc<Vec<(mail::OrgId, String)>> {
+    let of = |one: &Arc<flow::Organisation>| (one.org, origin(config, &one.profile.slug));
+    Arc::new(journey.organisations.iter().map(of).collect())
 }
 
 fn files(chain: &Path, key: &Path) -> CertificateFiles {

@@ -54,16 +54,17 @@ impl Installation {
         Self::over(store, config, seams).await
     }
 
+    /// What another configuration makes of an installation that is open: the store stays.
+    pub async fn succeeding(before: &Journey, config: &Config, seams: &Seams) -> Result<Self> {
+        let root = root_key(config)?;
+        let all = organisations(&root, before.store.as_ref(), config, seams).await?;
+        Ok(Self { journey: before.succeeding(all, settings(config)), root })
+    }
+
     async fn over(store: Arc<dyn Store>, config: &Config, seams: &Seams) -> Result<Self> {
         let root = root_key(config)?;
-        let policy = Policy::from_table(&config.policy).context("the policy can't be read")?;
-        let mut organisations = Vec::new();
-        for profile in profiles(config)? {
-            organisations.push(open_organisation(config, &root, store.as_ref(), &policy, profile, seams).await?);
-        }
-        let settings = settings(config);
-        let all = Organisations::new(organisations);
-        let journey = Journey::new(store, seams.clock.clone(), seams.entropy.clone(), all, settings);
+        let all = organisations(&root, store.as_ref(), config, seams).await?;
+        let journey = Journey::new(store, seams.clock.clone(), seams.entropy.clone(), all, settings(config));
         Ok(Self { journey, root })
     }
 
@@ -130,6 +131,15 @@ fn profiles(config: &Config) -> Result<Vec<Profile>> {
         })
     };
     config.organisation.iter().map(one).collect()
+}
+
+async fn organisations(root: &RootKey, store: &dyn Store, config: &Config, seams: &Seams) -> Result<Organisations> {
+    let policy = Policy::from_table(&config.policy).context("the policy can't be read")?;
+    let mut all = Vec::new();
+    for profile in profiles(config)? {
+        all.push(open_organisation(config, root, store, &policy, profile, seams).await?);
+    }
+    Ok(Organisations::new(all))
 }
 
 async fn open_organisation(

@@ -7,7 +7,9 @@ mod demo;
 mod engine;
 mod installation;
 mod logs;
+mod meters;
 mod seams;
+mod sockets;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

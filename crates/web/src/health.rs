@@ -1,5 +1,5 @@
-//! `/livez` and `/readyz`: for probes on a listener of their own, never on the
-//! public one. `?verbose` names each check.
+//! `/livez`, `/readyz` and `/metrics`: for probes on a listener of their own,
+//! never on the public one. `?verbose` names each check.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, HeaderValue};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
@@ -28,6 +28,21 @@ pub type Checking = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 pub fn router(live: Vec<Check>, ready: Vec<Check>) -> Router {
     let route = |checks: Vec<Check>| get(probe).with_state::<()>(Arc::new(checks));
     Router::new().route("/livez", route(live)).route("/readyz", route(ready))
+}
+
+/// What writes the meters when they are asked for; an error is for the operator.
+pub type Meters = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<String, String>> + Send>> + Send + Sync>;
+
+/// The route `/metrics`, in the text format of Prometheus.
+pub fn meters(page: Meters) -> Router {
+    Router::new().route("/metrics", get(metrics).with_state::<()>(page))
+}
+
+async fn metrics(State(page): State<Meters>) -> Response {
+    match page().await {
+        Ok(text) => ([(CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4"))], text).into_response(),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
+    }
 }
 
 async fn probe(State(checks): State<Arc<Vec<Check>>>, RawQuery(query): RawQuery) -> Response {

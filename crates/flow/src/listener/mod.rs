@@ -39,15 +39,9 @@ use pace::Pace;
 /// Why a listener does not listen.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
-    /// The address is taken, not ours, or needs a privilege.
-    #[error("can't listen on {address}")]
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// What the operating system says.
-        #[source]
-        cause: io::Error,
-    },
+    /// The operating system does not tell the socket's address.
+    #[error("the socket can't be used")]
+    Socket(#[source] io::Error),
     /// The door needs no AUTH and must not be reached from everywhere.
     #[error(transparent)]
     NotPrivate(#[from] NotPrivate),
@@ -73,14 +67,12 @@ impl Reception {
         Arc::new(Self { desk, hostname, session, limits: Arc::new(clients), gate, meter })
     }
 
-    /// Listens on `address`; port 0 takes a free one.
-    pub async fn listen(self: &Arc<Self>, address: SocketAddr, door: Door) -> Result<Listener, ListenError> {
+    /// A listener over a bound socket.
+    pub fn listen(self: &Arc<Self>, socket: TcpListener, door: Door) -> Result<Listener, ListenError> {
+        let address = socket.local_addr().map_err(ListenError::Socket)?;
         if matches!(door, Door::Named(_)) {
             settings::check_private(address)?;
         }
-        let bind = |cause| ListenError::Bind { address, cause };
-        let socket = TcpListener::bind(address).await.map_err(bind)?;
-        let address = socket.local_addr().map_err(bind)?;
         Ok(Listener { reception: self.clone(), socket, address, door })
     }
 }

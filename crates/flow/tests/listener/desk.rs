@@ -11,6 +11,7 @@ use flow::listener::{
 };
 use identity::{Sender, Submitter};
 use mail::{Address, Domain, EnhancedCode, OrgId, Reply};
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
@@ -162,7 +163,7 @@ impl House {
         let mut addresses = Vec::new();
         let mut runs = Vec::new();
         for door in [Door::StartTls(config.clone()), Door::ImplicitTls(config), Door::Named(ward)] {
-            let listener = reception.listen("127.0.0.1:0".parse().unwrap(), door).await.unwrap();
+            let listener = reception.listen(TcpListener::bind("127.0.0.1:0").await.unwrap(), door).unwrap();
             addresses.push(listener.address());
             runs.push(tokio::spawn(listener.run(stopped.clone())));
         }

@@ -427,6 +427,22 @@ impl Serialize for StoreUrl {
 }
 
 impl Config {
+    /// The first key in which `other` differs that a running server can't change.
+    pub fn immovable(&self, other: &Config) -> Option<&'static str> {
+        let same_store = match (&self.store.url, &other.store.url) {
+            (StoreUrl::Sqlite, StoreUrl::Sqlite) => true,
+            (StoreUrl::Postgres(one), StoreUrl::Postgres(another)) => one.reveal() == another.reveal(),
+            (StoreUrl::Sqlite, StoreUrl::Postgres(_)) | (StoreUrl::Postgres(_), StoreUrl::Sqlite) => false,
+        };
+        let keys = [
+            ("server.data_dir", self.server.data_dir == other.server.data_dir),
+            ("store.url", same_store),
+            ("vault.root_key_file", self.vault.root_key_file == other.vault.root_key_file),
+            ("vault.root_key_env", self.vault.root_key_env == other.vault.root_key_env),
+        ];
+        keys.into_iter().find(|(_, same)| !same).map(|(key, _)| key)
+    }
+
     /// What links to the portal begin with, without a slash at the end.
     pub fn portal_url(&self) -> String {
         match &self.portal.url {

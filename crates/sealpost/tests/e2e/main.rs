@@ -10,6 +10,7 @@ mod faults;
 mod held;
 mod input;
 mod methods;
+mod operate;
 mod organisations;
 mod portal;
 mod rest;

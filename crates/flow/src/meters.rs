@@ -1,0 +1,176 @@
+//! Meters: counts and durations for whoever watches the system, made from the
+//! same events as the timeline, after they are durable.
+//!
+//! A label is a word of a closed list, never an address, a domain or anything
+//! else that came from outside.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use ledger::{Door, Event};
+use metrics::{counter, histogram};
+use seal::{Kind, Parcel};
+
+/// How a meter is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// Only grows.
+    Counter,
+    /// Stands where it stands.
+    Gauge,
+    /// Durations in seconds, in buckets.
+    Histogram,
+}
+
+/// Every meter: its name, how it is read, and what it tells.
+pub const METERS: &[(&str, Reading, &str)] = &[
+    (ACCEPTED, Reading::Counter, "Messages that were taken, by door"),
+    (DECISIONS, Reading::Counter, "Decisions about recipients' copies, by verdict and need"),
+    (
+        DELIVERIES,
+        Reading::Counter,
+        "What came of recipients' copies and of the portal's own mails, by method and result",
+    ),
+    (DURATION, Reading::Histogram, "From the acceptance of a message to its delivery, by method"),
+    (TLS, Reading::Counter, "Connections with TLS, by direction, version and whether the certificate was verified"),
+    (PORTAL, Reading::Counter, "Steps of recipients in the portal, by result"),
+    (QUEUE_WAITING, Reading::Gauge, "Parcels that wait in the queue"),
+    (QUEUE_OVERDUE, Reading::Gauge, "How long the most overdue parcel of the queue has been due; alert on this"),
+    (HELD, Reading::Gauge, "Messages that wait for a person"),
+];
+
+const ACCEPTED: &str = "sealpost_messages_accepted_total";
+const DECISIONS: &str = "sealpost_decisions_total";
+const DELIVERIES: &str = "sealpost_deliveries_total";
+const DURATION: &str = "sealpost_delivery_duration_seconds";
+const TLS: &str = "sealpost_tls_sessions_total";
+const PORTAL: &str = "sealpost_portal_auth_total";
+/// Parcels that wait in the queue.
+pub const QUEUE_WAITING: &str = "sealpost_queue_waiting";
+/// How long the most overdue parcel has been due, in seconds.
+pub const QUEUE_OVERDUE: &str = "sealpost_queue_oldest_age_seconds";
+/// Messages that wait for a person.
+pub const HELD: &str = "sealpost_messages_held";
+
+/// What some events will count for once they are durable.
+#[derive(Default)]
+pub(crate) struct Tally(Vec<Count>);
+
+enum Count {
+    Accepted(&'static str),
+    Decided(&'static str, &'static str),
+    Result(&'static str, &'static str),
+    Took(&'static str, Duration),
+    Tls(&'static str, &'static str, &'static str),
+    Portal(&'static str),
+}
+
+impl Tally {
+    /// What these events count for; `about` is the parcel that they are about,
+    /// where they are about one, and when its message was accepted.
+    pub fn of(events: &[Event], about: Option<(&Parcel, Timestamp)>, now: Timestamp) -> Self {
+        let mut tally = Self::default();
+        let method = about.map_or("none", |(parcel, _)| label(parcel));
+        for event in events {
+            tally.add(event, method);
+            if let (Event::Delivered { .. }, Some((_, accepted))) = (event, about) {
+                let took = Duration::try_from(now.duration_since(accepted)).unwrap_or_default();
+                tally.0.push(Count::Took(method, took));
+            }
+        }
+        tally
+    }
+
+    /// Counts it.
+    pub fn count(self) {
+        for count in self.0 {
+            match count {
+                Count::Accepted(door) => counter!(ACCEPTED, "door" => door).increment(1),
+                Count::Decided(verdict, need) => counter!(DECISIONS, "verdict" => verdict, "need" => need).increment(1),
+                Count::Result(method, result) => {
+                    counter!(DELIVERIES, "method" => method, "result" => result).increment(1);
+                }
+                Count::Took(method, took) => histogram!(DURATION, "method" => method).record(took.as_secs_f64()),
+                Count::Tls(direction, version, verified) => {
+                    counter!(TLS, "direction" => direction, "version" => version, "verified" => verified).increment(1);
+                }
+                Count::Portal(result) => counter!(PORTAL, "result" => result).increment(1),
+            }
+        }
+    }
+
+    fn add(&mut self, event: &Event, method: &'static str) {
+        match event {
+            Event::Accepted { door, tls, .. } => {
+                self.0.push(Count::Accepted(door_word(*door)));
+                if let Some((version, _)) = tls {
+                    self.0.push(Count::Tls("in", version_word(version), "no"));
+                }
+            }
+            Event::Decided { decision, needs, .. } => {
+                self.0.push(Count::Decided(decision.word(), needs.map_or("none", mail::Need::word)));
+            }
+            Event::Attempted { tls: Some(tls), level, .. } => {
+                let verified = if level.is_some_and(|level| level >= mail::Level::Verified) { "yes" } else { "no" };
+                self.0.push(Count::Tls("out", version_word(&tls.version), verified));
+            }
+            Event::Delivered { .. } | Event::Notified { .. } | Event::DsnSent { .. } => {
+                self.result(method, "delivered")
+            }
+            Event::Deferred { .. } => self.result(method, "deferred"),
+            Event::Rerouted { .. } => self.result(method, "rerouted"),
+            Event::Refused { .. } => self.result(method, "refused"),
+            Event::Held { .. } => self.result(method, "held"),
+            Event::Bounced { .. } | Event::DsnFailed { .. } => self.result(method, "bounced"),
+            Event::Expired { .. } => self.result(method, "expired"),
+            Event::CodeSent { .. } => self.portal("code_sent"),
+            Event::CodeWithheld { .. } => self.portal("code_withheld"),
+            Event::CodeWrong { .. } => self.portal("code_wrong"),
+            Event::CodeAccepted { .. } => self.portal("code_accepted"),
+            Event::PassphraseWrong { .. } => self.portal("passphrase_wrong"),
+            Event::PassphraseMissing { .. } => self.portal("passphrase_missing"),
+            Event::Opened { .. } => self.portal("opened"),
+            // What says nothing about flow or safety beyond the events above.
+            Event::Attempted { tls: None, .. }
+            | Event::Sealed { .. }
+            | Event::Queued { .. }
+            | Event::Released { .. }
+            | Event::ResendAsked { .. }
+            | Event::CredentialMade { .. }
+            | Event::CredentialRevoked { .. }
+            | Event::Erased { .. } => {}
+        }
+    }
+
+    fn result(&mut self, method: &'static str, result: &'static str) {
+        self.0.push(Count::Result(method, result));
+    }
+
+    fn portal(&mut self, result: &'static str) {
+        self.0.push(Count::Portal(result));
+    }
+}
+
+/// The method, or what the parcel is for where it is no content.
+fn label(parcel: &Parcel) -> &'static str {
+    match parcel.kind() {
+        Kind::Content => parcel.method().word(),
+        kind @ (Kind::Notice | Kind::Code | Kind::Dsn) => kind.word(),
+    }
+}
+
+const fn door_word(door: Door) -> &'static str {
+    match door {
+        Door::Smtp => "smtp",
+        Door::Network => "network",
+    }
+}
+
+/// What a peer says may become no label unless it is a word of ours.
+fn version_word(version: &str) -> &'static str {
+    match version {
+        "TLSv1.3" | "TLS 1.3" => "1.3",
+        "TLSv1.2" | "TLS 1.2" => "1.2",
+        _ => "other",
+    }
+}
