@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 /// Each crate and the crates that it may depend on. Tests may also use `testkit` and whatever is below.
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: &[(&str, &[&str])] = &[
     ("mail", &[]),
     ("trace", &[]),
     ("policy", &["mail"]),
@@ -14,9 +14,13 @@ const LAYERS: [(&str, &[&str]); 15] = [
     ("store", &["mail"]),
     ("vault", &["mail"]),
     ("transport", &["mail", "seal", "smtp"]),
+    ("discovery", &["mail", "smtp", "transport"]),
     ("ledger", &["mail", "store"]),
     ("identity", &["mail"]),
-    ("flow", &["mail", "policy", "seal", "smtp", "store", "vault", "transport", "ledger", "identity", "trace"]),
+    (
+        "flow",
+        &["mail", "policy", "seal", "smtp", "store", "vault", "transport", "discovery", "ledger", "identity", "trace"],
+    ),
     ("web", &["mail", "flow", "trace"]),
     (
         "sealpost",
@@ -28,6 +32,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
             "store",
             "vault",
             "transport",
+            "discovery",
             "ledger",
             "identity",
             "flow",

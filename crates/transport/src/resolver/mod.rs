@@ -10,7 +10,8 @@ use mail::{Domain, MxLookup};
 use crate::network::Pending;
 
 pub use hickory::{HickoryResolver, ResolverError};
-pub(crate) use order::{is_public, order};
+pub use order::is_public;
+pub(crate) use order::order;
 
 /// The hosts that take a domain's mail (RFC 5321 §5.1), in no order.
 #[derive(Clone, Debug, PartialEq, Eq)]

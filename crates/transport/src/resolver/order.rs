@@ -42,12 +42,16 @@ pub(crate) fn order(mut hosts: Vec<Exchange>, own: &[Domain], hosts_max: usize, 
 /// Whether an address belongs to the public Internet (the IANA special-purpose
 /// registries, RFC 6890). An MX may not lead anywhere else: whoever owns a
 /// domain could let this server talk to its neighbours and itself.
-pub(crate) fn is_public(address: IpAddr) -> bool {
+pub fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),
     }
 }
+
+/// Azure serves a machine its own metadata and configuration here: an address
+/// that looks public and is answered by the neighbour.
+const CLOUD_AGENT: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
@@ -60,7 +64,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || a >= 240
         || (a == 100 && (64..128).contains(&b))
         || (a == 192 && b == 0 && c == 0)
-        || (a == 198 && (b == 18 || b == 19));
+        || (a == 198 && (b == 18 || b == 19))
+        || address == CLOUD_AGENT;
     !special
 }
 
@@ -145,10 +150,17 @@ mod tests {
             "255.255.255.255",
             "198.18.0.1",
             "192.0.2.1",
+            "192.0.0.192",
+            "100.100.100.200",
+            "168.63.129.16",
             "::",
             "::1",
             "fe80::1",
             "fd00::1",
+            "fd00:ec2::254",
+            "::ffff:169.254.169.254",
+            "64:ff9b::a9fe:a9fe",
+            "64:ff9b:1::808:808",
             "ff02::1",
             "::ffff:127.0.0.1",
             "::ffff:10.0.0.1",

@@ -49,7 +49,8 @@ impl Anchors {
         Self(self.0.iter().chain(other.0.iter()).cloned().collect())
     }
 
-    pub(super) fn all(&self) -> &[TrustAnchor<'static>] {
+    /// The anchors, for another verifier of the same trust.
+    pub fn all(&self) -> &[TrustAnchor<'static>] {
         &self.0
     }
 }
