@@ -5,9 +5,11 @@
 //! time and entropy are handed in through [`Clock`] and [`Entropy`].
 
 pub mod address;
+pub mod entity;
 pub mod envelope;
 pub mod header;
 pub mod id;
+pub mod mailbox;
 pub mod private_key;
 pub mod protection;
 pub mod reading;

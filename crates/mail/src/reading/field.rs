@@ -119,8 +119,8 @@ fn find(text: &[u8], what: &[u8; 2]) -> Option<usize> {
 }
 
 /// A field such as Content-Type: its value in lower case and its parameters.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Parameters {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Parameters {
     /// `type/subtype` or the disposition.
     pub value: String,
     attributes: Vec<(String, String)>,
@@ -128,7 +128,7 @@ pub(super) struct Parameters {
 
 impl Parameters {
     /// Reads a field's value; what can't be read is left out.
-    pub(super) fn read(value: &[u8]) -> Self {
+    pub(crate) fn read(value: &[u8]) -> Self {
         let mut line: Vec<u8> = value.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
         line.truncate(PARAMETERS_BYTES_MAX);
         line.push(b'\n');
@@ -150,7 +150,7 @@ impl Parameters {
     }
 
     /// The first parameter of that name, which is in lower case.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let found = self.attributes.iter().find(|(own, _)| own.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }

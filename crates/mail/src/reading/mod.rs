@@ -8,8 +8,9 @@ mod field;
 mod html;
 mod read;
 mod tag;
-mod transfer;
+pub(crate) mod transfer;
 
+pub(crate) use field::Parameters;
 pub use field::unstructured;
 pub use html::html_text;
 pub use read::{header_block, read};

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use super::field::{Parameters, unstructured};
 use super::{Body, Limits, Part, Place, Reading, ReadingError, transfer};
+use crate::entity::{Piece, cut, pieces, token};
 use crate::header;
 
 /// Reads a message. Line ends may be CRLF or LF.
@@ -33,31 +34,6 @@ pub fn read(raw: &[u8], limits: &Limits) -> Result<Reading, ReadingError> {
 /// the empty line; empty if the message begins with its body.
 pub fn header_block(raw: &[u8]) -> &[u8] {
     cut(raw).0
-}
-
-/// Cuts an entity at its empty line. One that does not begin with a field has
-/// no header: relays put the empty line there.
-fn cut(raw: &[u8]) -> (&[u8], &[u8]) {
-    let first = raw.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    if !is_field(first) && !first.trim_ascii_end().is_empty() {
-        return (&[], raw);
-    }
-    let mut at = 0;
-    for line in raw.split_inclusive(|byte| *byte == b'\n') {
-        let end = at + line.len();
-        if matches!(line, b"\n" | b"\r\n") {
-            return (raw.get(..at).unwrap_or_default(), raw.get(end..).unwrap_or_default());
-        }
-        at = end;
-    }
-    (raw, &[])
-}
-
-/// A field name is printable ASCII before a colon (RFC 5322 §2.2).
-fn is_field(line: &[u8]) -> bool {
-    let colon = line.iter().position(|byte| *byte == b':').unwrap_or(0);
-    let name = line.get(..colon).unwrap_or_default().trim_ascii_end();
-    !name.is_empty() && name.iter().all(u8::is_ascii_graphic)
 }
 
 /// What lies around an entity.
@@ -199,12 +175,6 @@ impl Head {
     }
 }
 
-/// A Content-Transfer-Encoding without comments.
-fn token(value: &[u8]) -> String {
-    let text = unstructured(value);
-    text.split(['(', ';', ' ']).next().unwrap_or_default().trim_matches('"').to_owned()
-}
-
 fn leaf(head: &Head, body: &[u8], around: &Around, is_first: bool) -> Part {
     let bytes = transfer::decode(&head.encoding, body);
     let is_multipart = head.kind.starts_with("multipart/");
@@ -225,62 +195,6 @@ fn leaf(head: &Head, body: &[u8], around: &Around, is_first: bool) -> Part {
         (false, false) => Body::Bytes(bytes.into_owned()),
     };
     Part { place, content_type, content_id: head.content_id.clone(), nesting: around.nesting, body }
-}
-
-/// What a multipart's body is cut into.
-enum Piece<'a> {
-    Part(&'a [u8]),
-    Beside(&'a [u8]),
-}
-
-/// The pieces between the delimiter lines of a boundary (RFC 2046 §5.1.1). A
-/// part may also follow a closing line.
-fn pieces<'a>(body: &'a [u8], boundary: &'a [u8]) -> impl Iterator<Item = Piece<'a>> {
-    let mut lines = body.split_inclusive(|byte| *byte == b'\n');
-    let (mut at, mut from) = (0, 0);
-    let mut is_part = false;
-    let mut done = false;
-    std::iter::from_fn(move || {
-        while !done {
-            let line = lines.next();
-            let start = at;
-            at += line.map_or(0, <[u8]>::len);
-            let delimiter = line.and_then(|line| delimiter(line, boundary));
-            done = line.is_none();
-            if delimiter.is_none() && !done {
-                continue;
-            }
-            let end = if done { body.len() } else { line_end_before(body, start).max(from) };
-            let bytes = body.get(from..end).unwrap_or_default();
-            let piece = if is_part { Piece::Part(bytes) } else { Piece::Beside(bytes) };
-            is_part = delimiter == Some(Delimiter::Next);
-            from = at;
-            return Some(piece);
-        }
-        None
-    })
-}
-
-#[derive(PartialEq, Eq)]
-enum Delimiter {
-    Next,
-    Last,
-}
-
-fn delimiter(line: &[u8], boundary: &[u8]) -> Option<Delimiter> {
-    let rest = line.strip_prefix(b"--")?.strip_prefix(boundary)?.trim_ascii_end();
-    match rest {
-        b"" => Some(Delimiter::Next),
-        b"--" => Some(Delimiter::Last),
-        _ => None,
-    }
-}
-
-/// The line end before a delimiter belongs to the delimiter.
-fn line_end_before(body: &[u8], at: usize) -> usize {
-    let before = body.get(..at).unwrap_or_default();
-    let before = before.strip_suffix(b"\n").unwrap_or(before);
-    before.strip_suffix(b"\r").unwrap_or(before).len()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use mail_parser::decoders::charsets::map::charset_decoder;
 
 /// Undoes a Content-Transfer-Encoding; an unknown one leaves the bytes as they are.
-pub(super) fn decode<'a>(encoding: &str, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+pub(crate) fn decode<'a>(encoding: &str, bytes: &'a [u8]) -> Cow<'a, [u8]> {
     match encoding.trim().to_ascii_lowercase().as_str() {
         "base64" if is_base64(bytes) => Cow::Owned(base64(bytes)),
         "quoted-printable" => Cow::Owned(quoted_printable(bytes)),
