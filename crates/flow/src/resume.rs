@@ -57,7 +57,7 @@ pub async fn decide_all(journey: &Journey) {
 
 /// Decides some; gives whether there may be more that can be decided.
 async fn decide_batch(journey: &Journey, org: OrgId) -> bool {
-    let waiting = match journey.store.undecided(org, BATCH).await {
+    let waiting = match journey.store.undecided(org, None, BATCH).await {
         Ok(waiting) => waiting,
         Err(error) => {
             tracing::error!(%org, %error, "what waits to be decided can't be listed");

@@ -111,6 +111,13 @@ impl Address {
         self.local.is_ascii()
     }
 
+    /// The address with its local part in lower case, to find what may be
+    /// about it. Never to send to and never to compare with: only the receiving
+    /// host knows whether two spellings are one mailbox.
+    pub fn folded(&self) -> Address {
+        Self { local: self.local.to_ascii_lowercase(), domain: self.domain.clone() }
+    }
+
     /// The form for people: `p•••@example.com`.
     pub fn masked(&self) -> String {
         let first = self.local.chars().next().unwrap_or('•');
@@ -210,6 +217,13 @@ mod tests {
         check("p@[127.0.0.1]", Err(AddressError::Domain));
         check("p@example..com", Err(AddressError::Domain));
         check(&format!("{}@example.com", "a".repeat(65)), Err(AddressError::LocalPart));
+    }
+
+    #[test]
+    fn folding_changes_letters_of_ascii_in_the_local_part_only() {
+        let folded = |text: &str| Address::parse(text).unwrap().folded().to_string();
+        assert_eq!(folded("Ann.Doe@example.com"), "ann.doe@example.com");
+        assert_eq!(folded("JÖrg@bücher.example"), "jÖrg@xn--bcher-kva.example");
     }
 
     #[test]

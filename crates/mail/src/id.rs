@@ -97,6 +97,14 @@ time_ordered_id!(
     /// A parcel: what one recipient, or several treated alike, will get.
     ParcelId, "pcl_"
 );
+time_ordered_id!(
+    /// A key or a certificate of a recipient.
+    RecipientKeyId, "rky_"
+);
+time_ordered_id!(
+    /// A key or a certificate of an organisation's own.
+    OrgKeyId, "oky_"
+);
 
 /// 48 bits of milliseconds, then randomness, with version and variant set.
 fn uuid_v7(now: Timestamp, random: [u8; 16]) -> [u8; 16] {

@@ -13,13 +13,15 @@ pub mod mailbox;
 pub mod private_key;
 pub mod protection;
 pub mod reading;
+pub mod recipient_key;
 pub mod reply;
 pub mod seam;
 pub mod sevenbit;
 
 pub use address::{Address, AddressError, Domain};
 pub use envelope::{Envelope, Recipient, ReversePath};
-pub use id::{MessageId, OrgId, ParcelId};
+pub use id::{MessageId, OrgId, OrgKeyId, ParcelId, RecipientKeyId};
 pub use protection::{Level, Method, MxLookup, Need};
+pub use recipient_key::{KeyFormat, KeySource, KeyState};
 pub use reply::{EnhancedCode, Reply};
 pub use seam::{Clock, Entropy};

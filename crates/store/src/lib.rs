@@ -31,8 +31,8 @@ pub mod transition;
 pub use body::{BodyRef, BodyWriter, SpooledBody};
 pub use error::StoreError;
 pub use row::{
-    CredentialRow, Dimensions, JournalRow, Leased, LinkRow, MessageRow, MessageState, OrgRow, ParcelRow, ParcelState,
-    PostureRow, QueueSummary, RunRow,
+    CredentialRow, Dimensions, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, MessageState, OrgKeyRow, OrgRow,
+    ParcelRow, ParcelState, PostureRow, QueueSummary, RecipientKeyRow, RunRow,
 };
 pub use store::{Pending, Store};
 pub use transition::{Acceptance, JournalNew, NewLink, NewParcel, Transition, Write};

@@ -9,12 +9,16 @@ pub(crate) struct Migration {
 }
 
 /// For SQLite.
-pub(crate) const SQLITE: &[Migration] =
-    &[Migration { number: 1, text: include_str!("../migrations/sqlite/0001-first.sql") }];
+pub(crate) const SQLITE: &[Migration] = &[
+    Migration { number: 1, text: include_str!("../migrations/sqlite/0001-first.sql") },
+    Migration { number: 2, text: include_str!("../migrations/sqlite/0002-keys.sql") },
+];
 
 /// For PostgreSQL.
-pub(crate) const POSTGRES: &[Migration] =
-    &[Migration { number: 1, text: include_str!("../migrations/postgres/0001-first.sql") }];
+pub(crate) const POSTGRES: &[Migration] = &[
+    Migration { number: 1, text: include_str!("../migrations/postgres/0001-first.sql") },
+    Migration { number: 2, text: include_str!("../migrations/postgres/0002-keys.sql") },
+];
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use mail::{MessageId, OrgId, ParcelId};
+use mail::{MessageId, OrgId, OrgKeyId, ParcelId, RecipientKeyId};
 
 use crate::body::BodyRef;
 
@@ -222,6 +222,69 @@ pub struct CredentialRow {
     pub sealed: Vec<u8>,
     /// Whether it was withdrawn.
     pub revoked: bool,
+}
+
+/// A recipient's key or certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecipientKeyRow {
+    /// Its id.
+    pub key: RecipientKeyId,
+    /// Keyed index of the folded address.
+    pub address: [u8; 16],
+    /// Keyed index of format and fingerprint; an address has each once.
+    pub fingerprint: [u8; 16],
+    /// Its format, a number of `mail`.
+    pub format: u8,
+    /// Whether it may be used, a number of `mail`.
+    pub state: u8,
+    /// Where it came from, a number of `mail`.
+    pub source: u8,
+    /// Rises with each change; the next change names it.
+    pub version: i64,
+    /// When it was first seen.
+    pub first_seen: Timestamp,
+    /// When it was last seen.
+    pub last_seen: Timestamp,
+    /// When anything of this row last changed.
+    pub changed_at: Timestamp,
+    /// When it stops being usable, if it says so.
+    pub expires_at: Option<Timestamp>,
+    /// The certificate, the address and where it came from, sealed.
+    pub sealed: Vec<u8>,
+}
+
+/// What came of looking something up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiscoveryRow {
+    /// Keyed index of the address or domain.
+    pub subject: [u8; 16],
+    /// What was found, a number of `flow`.
+    pub found: u8,
+    /// When it was looked up.
+    pub at: Timestamp,
+    /// Until when it is not looked up again.
+    pub until: Timestamp,
+}
+
+/// A key or certificate of the organisation's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrgKeyRow {
+    /// Its id.
+    pub key: OrgKeyId,
+    /// Its format, a number of `mail`.
+    pub format: u8,
+    /// Whether it may be used, a number of `flow`.
+    pub state: u8,
+    /// Rises with each change; the next change names it.
+    pub version: i64,
+    /// When it was made or imported.
+    pub created_at: Timestamp,
+    /// When anything of this row last changed.
+    pub changed_at: Timestamp,
+    /// When it ends, if it does.
+    pub expires_at: Option<Timestamp>,
+    /// Private key, certificate and whom they are for, sealed.
+    pub sealed: Vec<u8>,
 }
 
 /// A run of journal rows that got their positions in the tree together.

@@ -5,11 +5,12 @@
 //! `$name` parameters that way. Every integer is a 64-bit one.
 
 use jiff::Timestamp;
-use mail::{MessageId, OrgId, ParcelId};
+use mail::{MessageId, OrgId, OrgKeyId, ParcelId, RecipientKeyId};
 
 use crate::StoreError;
 
 pub(crate) mod journal;
+pub(crate) mod key;
 pub(crate) mod message;
 pub(crate) mod org;
 pub(crate) mod parcel;
@@ -26,6 +27,7 @@ pub(crate) struct Query<T> {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Param {
     Int(i64),
+    MaybeInt(Option<i64>),
     Blob(Vec<u8>),
     Text(String),
     /// Arrays, which only PostgreSQL knows.
@@ -48,6 +50,24 @@ impl From<MessageId> for Param {
 impl From<ParcelId> for Param {
     fn from(parcel: ParcelId) -> Self {
         Self::Blob(parcel.as_bytes().to_vec())
+    }
+}
+
+impl From<RecipientKeyId> for Param {
+    fn from(key: RecipientKeyId) -> Self {
+        Self::Blob(key.as_bytes().to_vec())
+    }
+}
+
+impl From<OrgKeyId> for Param {
+    fn from(key: OrgKeyId) -> Self {
+        Self::Blob(key.as_bytes().to_vec())
+    }
+}
+
+impl From<Option<Timestamp>> for Param {
+    fn from(at: Option<Timestamp>) -> Self {
+        Self::MaybeInt(at.map(Timestamp::as_microsecond))
     }
 }
 
@@ -162,7 +182,7 @@ mod tests {
             of(org::policy(org, [0; 32])),
             of(message::one(org, message)),
             of(message::newest(org, None, 1)),
-            of(message::undecided(org, 1)),
+            of(message::undecided(org, None, 1)),
             of(message::held(org, 1)),
             of(message::count_held(org)),
             of(message::keys(org, None, 1)),
@@ -179,6 +199,12 @@ mod tests {
             of(journal::run_holding(org, 0)),
             of(journal::last_run(org)),
             of(journal::runs_about(org, 1)),
+            of(key::one(org, RecipientKeyId::from_bytes([1; 16]))),
+            of(key::of_address(org, [0; 16])),
+            of(key::list(org, None, 1)),
+            of(key::changed(org, jiff::Timestamp::UNIX_EPOCH)),
+            of(key::discovery(org, [0; 16])),
+            of(key::org_keys(org)),
             of(probe()),
         ]
     }
@@ -194,6 +220,13 @@ mod tests {
             (portal::LINK_STATE, 5),
             (portal::SHOW_POSTURE, 4),
             (journal::APPEND_RUN, 8),
+            (key::INSERT, 12),
+            (key::CHANGE, 9),
+            (key::REMOVE, 2),
+            (key::PUT_DISCOVERY, 5),
+            (key::FORGET_DISCOVERIES, 2),
+            (key::INSERT_ORG_KEY, 8),
+            (key::CHANGE_ORG_KEY, 7),
             (TOUCH_PROBE, 0),
         ]
     }

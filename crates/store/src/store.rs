@@ -4,12 +4,13 @@ use std::future::Future;
 use std::pin::Pin;
 
 use jiff::Timestamp;
-use mail::{MessageId, OrgId};
+use mail::{MessageId, OrgId, RecipientKeyId};
 
 use crate::body::{BodyRef, BodyWriter};
 use crate::error::StoreError;
 use crate::row::{
-    CredentialRow, JournalRow, Leased, LinkRow, MessageRow, OrgRow, ParcelRow, PostureRow, QueueSummary, RunRow,
+    CredentialRow, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, OrgKeyRow, OrgRow, ParcelRow, PostureRow,
+    QueueSummary, RecipientKeyRow, RunRow,
 };
 use crate::transition::Transition;
 
@@ -52,8 +53,26 @@ pub trait Store: Send + Sync + 'static {
     /// The text of a policy by its hash.
     fn policy(&self, org: OrgId, hash: [u8; 32]) -> Pending<'_, Option<String>>;
 
-    /// Messages accepted and not decided, oldest first.
-    fn undecided(&self, org: OrgId, limit: usize) -> Pending<'_, Vec<MessageId>>;
+    /// The keys of several recipients, by the keyed indexes of their addresses.
+    fn recipient_keys_of(&self, org: OrgId, addresses: Vec<[u8; 16]>) -> Pending<'_, Vec<RecipientKeyRow>>;
+    /// A recipient's key.
+    fn recipient_key(&self, org: OrgId, key: RecipientKeyId) -> Pending<'_, Option<RecipientKeyRow>>;
+    /// Recipients' keys after `after`, in the order of their ids.
+    fn recipient_keys(
+        &self,
+        org: OrgId,
+        after: Option<RecipientKeyId>,
+        limit: usize,
+    ) -> Pending<'_, Vec<RecipientKeyRow>>;
+    /// The addresses whose keys changed at `since` or later.
+    fn recipient_key_changes(&self, org: OrgId, since: Timestamp) -> Pending<'_, Vec<[u8; 16]>>;
+    /// What came of looking up a subject.
+    fn discovery(&self, org: OrgId, subject: [u8; 16]) -> Pending<'_, Option<DiscoveryRow>>;
+    /// The organisation's own keys, in the order of their ids.
+    fn org_keys(&self, org: OrgId) -> Pending<'_, Vec<OrgKeyRow>>;
+
+    /// Messages accepted and not decided after `after`, oldest first.
+    fn undecided(&self, org: OrgId, after: Option<MessageId>, limit: usize) -> Pending<'_, Vec<MessageId>>;
     /// Messages held, oldest first.
     fn held(&self, org: OrgId, limit: usize) -> Pending<'_, Vec<MessageId>>;
     /// Leases up to `limit` parcels of all organisations that are due at `now`,

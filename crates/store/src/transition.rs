@@ -1,10 +1,10 @@
 //! What changes: a transition is the unit that happens whole or not at all.
 
 use jiff::Timestamp;
-use mail::{MessageId, OrgId, ParcelId};
+use mail::{MessageId, OrgId, ParcelId, RecipientKeyId};
 
 use crate::body::SpooledBody;
-use crate::row::{CredentialRow, Dimensions, MessageState, ParcelState};
+use crate::row::{CredentialRow, Dimensions, DiscoveryRow, MessageState, OrgKeyRow, ParcelState, RecipientKeyRow};
 
 /// Writes of one organisation and the journal row that tells of them, all in
 /// one transaction.
@@ -84,6 +84,39 @@ pub enum Write {
     },
     /// A login is made or replaced.
     Credential(CredentialRow),
+    /// A recipient's key is new. Guard: its id is, and so is its fingerprint
+    /// for this address.
+    RecipientKey(Box<RecipientKeyRow>),
+    /// A recipient's key changes: all but its id, address and fingerprint.
+    /// Guard: it has the version named, which rises.
+    RecipientKeyChanged {
+        /// The version that the change was worked out from.
+        expected_version: i64,
+        /// How it stands now.
+        row: Box<RecipientKeyRow>,
+    },
+    /// A recipient's key is removed. Guard: it is there.
+    RecipientKeyRemoved {
+        /// The key.
+        key: RecipientKeyId,
+    },
+    /// Something was looked up; what was known of it before is replaced.
+    Discovery(DiscoveryRow),
+    /// Lookups that ended before a time are forgotten.
+    ForgetDiscoveries {
+        /// The time.
+        before: Timestamp,
+    },
+    /// A key of the organisation's own is new. Guard: its id is.
+    OrgKey(Box<OrgKeyRow>),
+    /// A key of the organisation's own changes: all but its id, format and the
+    /// time it was made. Guard: it has the version named, which rises.
+    OrgKeyChanged {
+        /// The version that the change was worked out from.
+        expected_version: i64,
+        /// How it stands now.
+        row: Box<OrgKeyRow>,
+    },
     /// The message's key is destroyed and the message is
     /// [`Erased`](MessageState::Erased). Guard: the message is there.
     EraseKey {

@@ -52,6 +52,10 @@ pub enum Label {
     Secret = 5,
     /// A login's credential.
     Credential = 6,
+    /// What is known of a recipient's key.
+    RecipientKey = 7,
+    /// A private key of the organisation's own, for end-to-end protection.
+    OrgKey = 8,
 }
 
 /// The bytes that begin every envelope.

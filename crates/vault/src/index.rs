@@ -12,6 +12,7 @@ use crate::secret::Secret;
 pub(crate) struct Indexes {
     address: Key,
     domain: Key,
+    fingerprint: Key,
     subject: Key,
     login: Key,
     link: Key,
@@ -24,6 +25,7 @@ impl Indexes {
         Self {
             address: key("index address"),
             domain: key("index domain"),
+            fingerprint: key("index fingerprint"),
             subject: key("index subject"),
             login: key("index login"),
             link: key("index link"),
@@ -37,6 +39,10 @@ impl Indexes {
 
     pub(crate) fn domain(&self, domain: &Domain) -> [u8; 16] {
         first(mac(&self.domain, domain.as_str().as_bytes()))
+    }
+
+    pub(crate) fn fingerprint(&self, fingerprint: &[u8]) -> [u8; 16] {
+        first(mac(&self.fingerprint, fingerprint))
     }
 
     pub(crate) fn subject(&self, subject: &str) -> [u8; 16] {

@@ -146,6 +146,11 @@ impl OrgVault {
         self.indexes.domain(domain)
     }
 
+    /// Finds a recipient's key by its fingerprint, whose first byte tells the format.
+    pub fn fingerprint_index(&self, fingerprint: &[u8]) -> [u8; 16] {
+        self.indexes.fingerprint(fingerprint)
+    }
+
     /// Finds a subject, exactly as written.
     pub fn subject_index(&self, subject: &str) -> [u8; 16] {
         self.indexes.subject(subject)
@@ -177,6 +182,7 @@ impl OrgVault {
         match label {
             Label::Journal => &self.record,
             Label::Envelope | Label::Parcel | Label::Link | Label::Secret | Label::Credential => &self.current,
+            Label::RecipientKey | Label::OrgKey => &self.current,
         }
     }
 

@@ -173,7 +173,7 @@ impl Running {
             loop {
                 tokio::time::sleep(Duration::from_secs(3_600)).await;
                 let waits = journey.store.next_due().await.unwrap().is_some();
-                if !waits && journey.store.undecided(ORG, 1).await.unwrap().is_empty() {
+                if !waits && journey.store.undecided(ORG, None, 1).await.unwrap().is_empty() {
                     return;
                 }
             }

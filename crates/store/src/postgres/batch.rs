@@ -77,6 +77,13 @@ impl<'a> Batch<'a> {
                 | Write::LinkState { .. }
                 | Write::Posture { .. }
                 | Write::Credential(_)
+                | Write::RecipientKey(_)
+                | Write::RecipientKeyChanged { .. }
+                | Write::RecipientKeyRemoved { .. }
+                | Write::Discovery(_)
+                | Write::ForgetDiscoveries { .. }
+                | Write::OrgKey(_)
+                | Write::OrgKeyChanged { .. }
                 | Write::EraseKey { .. } => {
                     self.singles.push((org, write));
                 }

@@ -88,7 +88,7 @@ fn fail(during: &'static str) -> impl FnOnce(tokio_postgres::Error) -> StoreErro
 
 fn types(params: &[Param]) -> Vec<Type> {
     let of = |param: &Param| match param {
-        Param::Int(_) => Type::INT8,
+        Param::Int(_) | Param::MaybeInt(_) => Type::INT8,
         Param::Blob(_) => Type::BYTEA,
         Param::Text(_) => Type::TEXT,
         Param::Ints(_) => Type::INT8_ARRAY,
@@ -101,6 +101,7 @@ impl ToSql for Param {
     fn to_sql(&self, to: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         match self {
             Self::Int(value) => value.to_sql(to, out),
+            Self::MaybeInt(value) => value.to_sql(to, out),
             Self::Blob(bytes) => bytes.to_sql(to, out),
             Self::Text(text) => text.to_sql(to, out),
             Self::Ints(values) => values.to_sql(to, out),

@@ -26,7 +26,11 @@ pub(super) fn order(org: OrgId, write: &Write) -> (u8, OrgId, Vec<u8>) {
         Write::Posture { domain, .. } => (2, org, domain.to_vec()),
         Write::EraseKey { message } => (3, org, message.as_bytes().to_vec()),
         Write::Credential(row) => (4, org, row.login.to_vec()),
-        _ => (5, org, Vec::new()),
+        Write::RecipientKey(row) | Write::RecipientKeyChanged { row, .. } => (5, org, row.key.as_bytes().to_vec()),
+        Write::RecipientKeyRemoved { key } => (6, org, key.as_bytes().to_vec()),
+        Write::Discovery(row) => (7, org, row.subject.to_vec()),
+        Write::OrgKey(row) | Write::OrgKeyChanged { row, .. } => (8, org, row.key.as_bytes().to_vec()),
+        _ => (9, org, Vec::new()),
     }
 }
 
@@ -54,8 +58,11 @@ pub(super) async fn write(on: &mut Connection, org: OrgId, write: &Write) -> Res
             on.execute(sql::org::PUT_CREDENTIAL, &params).await.map(drop)
         }
         Write::EraseKey { message } => erase_key(on, org, *message).await,
-        // The others are made in batches.
-        _ => Ok(()),
+        // What is left is about keys, or made in batches.
+        write => match sql::key::statement(org, write) {
+            Some(statement) => statement.check(on.execute(statement.sql, &statement.params).await?),
+            None => Ok(()),
+        },
     }
 }
 

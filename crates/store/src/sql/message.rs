@@ -21,7 +21,8 @@ macro_rules! select_message {
 
 const ONE: &str = select_message!("WHERE m.org = $1 AND m.message = $2");
 const NEWEST: &str = select_message!("WHERE m.org = $1 AND m.message < $2 ORDER BY m.message DESC LIMIT $3");
-const UNDECIDED: &str = "SELECT message FROM message WHERE org = $1 AND state = 0 ORDER BY message LIMIT $2";
+const UNDECIDED: &str =
+    "SELECT message FROM message WHERE org = $1 AND message > $2 AND state = 0 ORDER BY message LIMIT $3";
 const HELD: &str = "SELECT message FROM message WHERE org = $1 AND state = 2 ORDER BY message LIMIT $2";
 const COUNT_HELD: &str = "SELECT count(*) FROM message WHERE org = $1 AND state = 2";
 const KEYS: &str = "SELECT m.message, k.wrapped_key FROM message m JOIN message_key k ON k.id = m.id \
@@ -43,8 +44,9 @@ pub(crate) fn newest(org: OrgId, before: Option<MessageId>, limit: usize) -> Que
     Query { sql: NEWEST, params: vec![org.into(), before.unwrap_or(LAST).into(), limit.into()], read: row }
 }
 
-pub(crate) fn undecided(org: OrgId, limit: usize) -> Query<MessageId> {
-    Query { sql: UNDECIDED, params: vec![org.into(), limit.into()], read: |row| row.message(0) }
+pub(crate) fn undecided(org: OrgId, after: Option<MessageId>, limit: usize) -> Query<MessageId> {
+    let params = vec![org.into(), after.unwrap_or(FIRST).into(), limit.into()];
+    Query { sql: UNDECIDED, params, read: |row| row.message(0) }
 }
 
 pub(crate) fn held(org: OrgId, limit: usize) -> Query<MessageId> {

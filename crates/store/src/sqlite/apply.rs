@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use mail::{MessageId, OrgId};
-use rusqlite::{Connection, OptionalExtension, Params, params};
+use rusqlite::{Connection, OptionalExtension, Params, params, params_from_iter};
 
 use super::fault;
 use super::keep;
@@ -110,8 +110,22 @@ impl<'a> Group<'a> {
             Write::Credential(row) => self
                 .execute(sql::org::PUT_CREDENTIAL, params![org.0, row.login, row.sealed, i64::from(row.revoked)])
                 .map(drop),
+            Write::RecipientKey(_)
+            | Write::RecipientKeyChanged { .. }
+            | Write::RecipientKeyRemoved { .. }
+            | Write::Discovery(_)
+            | Write::ForgetDiscoveries { .. }
+            | Write::OrgKey(_)
+            | Write::OrgKeyChanged { .. } => self.key(org, write),
             Write::EraseKey { message } => self.erase_key(org, *message),
         }
+    }
+
+    /// The writes about recipients' and own keys, which both engines share.
+    fn key(&self, org: OrgId, write: &Write) -> Result<(), StoreError> {
+        let Some(statement) = sql::key::statement(org, write) else { return Ok(()) };
+        let changed = self.execute(statement.sql, params_from_iter(&statement.params))?;
+        statement.check(changed as u64)
     }
 
     fn accept(&mut self, org: OrgId, new: &Acceptance) -> Result<(), StoreError> {

@@ -92,6 +92,7 @@ impl ToSql for Param {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(match self {
             Self::Int(value) => ToSqlOutput::Owned(Value::Integer(*value)),
+            Self::MaybeInt(value) => ToSqlOutput::Owned(value.map_or(Value::Null, Value::Integer)),
             Self::Blob(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
             Self::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
             Self::Ints(_) | Self::Blobs(_) => return Err(rusqlite::Error::InvalidQuery),

@@ -4,14 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use mail::{MessageId, OrgId};
+use mail::{MessageId, OrgId, RecipientKeyId};
 
 use super::engine::Engine;
 use super::reader::Reader;
 use super::spool::BodySpool;
 use crate::change::{Answer, Change};
 use crate::row::{
-    CredentialRow, JournalRow, Leased, LinkRow, MessageRow, OrgRow, ParcelRow, PostureRow, QueueSummary, RunRow,
+    CredentialRow, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, OrgKeyRow, OrgRow, ParcelRow, PostureRow,
+    QueueSummary, RecipientKeyRow, RunRow,
 };
 use crate::sql::{self, Query};
 use crate::{BodyRef, BodyWriter, Pending, SqliteOptions, Store, StoreError, Transition};
@@ -105,8 +106,40 @@ impl Store for SqliteStore {
         self.one(sql::org::policy(org, hash))
     }
 
-    fn undecided(&self, org: OrgId, limit: usize) -> Pending<'_, Vec<MessageId>> {
-        self.all(sql::message::undecided(org, limit))
+    fn recipient_keys_of(&self, org: OrgId, addresses: Vec<[u8; 16]>) -> Pending<'_, Vec<RecipientKeyRow>> {
+        self.read(move |reader| {
+            let rows = addresses.into_iter().map(|address| reader.all(sql::key::of_address(org, address)));
+            Ok(rows.collect::<Result<Vec<_>, _>>()?.concat())
+        })
+    }
+
+    fn recipient_key(&self, org: OrgId, key: RecipientKeyId) -> Pending<'_, Option<RecipientKeyRow>> {
+        self.one(sql::key::one(org, key))
+    }
+
+    fn recipient_keys(
+        &self,
+        org: OrgId,
+        after: Option<RecipientKeyId>,
+        limit: usize,
+    ) -> Pending<'_, Vec<RecipientKeyRow>> {
+        self.all(sql::key::list(org, after, limit))
+    }
+
+    fn recipient_key_changes(&self, org: OrgId, since: Timestamp) -> Pending<'_, Vec<[u8; 16]>> {
+        self.all(sql::key::changed(org, since))
+    }
+
+    fn discovery(&self, org: OrgId, subject: [u8; 16]) -> Pending<'_, Option<DiscoveryRow>> {
+        self.one(sql::key::discovery(org, subject))
+    }
+
+    fn org_keys(&self, org: OrgId) -> Pending<'_, Vec<OrgKeyRow>> {
+        self.all(sql::key::org_keys(org))
+    }
+
+    fn undecided(&self, org: OrgId, after: Option<MessageId>, limit: usize) -> Pending<'_, Vec<MessageId>> {
+        self.all(sql::message::undecided(org, after, limit))
     }
 
     fn held(&self, org: OrgId, limit: usize) -> Pending<'_, Vec<MessageId>> {

@@ -53,7 +53,7 @@ fn the_wrong_organisation_finds_nothing() {
         assert_eq!(store.parcels(OTHER, message_id(1)).await.unwrap(), []);
         assert_eq!(store.journal(OTHER, message_id(1)).await.unwrap(), []);
         assert_eq!(store.keys(OTHER, None, 10).await.unwrap(), []);
-        assert_eq!(store.undecided(OTHER, 10).await.unwrap(), []);
+        assert_eq!(store.undecided(OTHER, None, 10).await.unwrap(), []);
         assert!(matches!(store.read_body(OTHER, message_id(1), &row.body).await, Err(StoreError::Corrupt { .. })));
         assert!(matches!(store.read_body(CLINIC, message_id(2), &row.body).await, Err(StoreError::Corrupt { .. })));
     });
@@ -95,13 +95,14 @@ fn what_is_undecided_or_held_is_listed_oldest_first() {
         accept_as(&*bench.store, OTHER, 5, MessageState::Decided).await;
         bench.reopen().await;
         let store = &*bench.store;
-        assert_eq!(store.undecided(CLINIC, 2).await.unwrap(), [message_id(1), message_id(2)]);
+        assert_eq!(store.undecided(CLINIC, None, 2).await.unwrap(), [message_id(1), message_id(2)]);
+        assert_eq!(store.undecided(CLINIC, Some(message_id(2)), 2).await.unwrap(), [message_id(3)]);
         assert_eq!(store.held(CLINIC, 9).await.unwrap(), [message_id(4)]);
         let decide = |number, state| Write::Decided { message: message_id(number), state };
         let decisions = [(1, MessageState::Held), (2, MessageState::Decided), (4, MessageState::Refused)];
         let writes = decisions.map(|(number, state)| decide(number, state));
         commit(store, CLINIC, writes.into()).await.unwrap();
-        assert_eq!(store.undecided(CLINIC, 9).await.unwrap(), [message_id(3)]);
+        assert_eq!(store.undecided(CLINIC, None, 9).await.unwrap(), [message_id(3)]);
         assert_eq!(store.held(CLINIC, 9).await.unwrap(), [message_id(1)]);
         assert_eq!(store.held(OTHER, 9).await.unwrap(), Vec::<MessageId>::new());
     });

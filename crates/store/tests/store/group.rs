@@ -51,7 +51,7 @@ fn a_message_goes_its_whole_way_in_one_transition() {
             Write::Link(link(1, 1)),
         ];
         commit(store, CLINIC, writes).await.unwrap();
-        assert_eq!(store.undecided(CLINIC, 9).await.unwrap(), []);
+        assert_eq!(store.undecided(CLINIC, None, 9).await.unwrap(), []);
         assert_eq!(store.parcels(CLINIC, message_id(1)).await.unwrap().len(), 1);
         assert_eq!(store.links(CLINIC, message_id(1)).await.unwrap().len(), 1);
     });

@@ -15,4 +15,5 @@ mod opening;
 mod org;
 mod portal;
 mod queue;
+mod recipient_keys;
 mod schema;

@@ -93,6 +93,9 @@ async fn check(store: &dyn Store, version: usize) {
     if version > 0 {
         check_kept(store).await;
     }
+    if version > 1 {
+        check_keys_kept(store).await;
+    }
     accept_and_queue(store, CLINIC, 9, at(9)).await;
     let entry = JournalNew { message: None, at: at(9), entry: b"new".to_vec() };
     commit_one(store, Transition { org: CLINIC, writes: vec![], journal: Some(entry) }).await.unwrap();
@@ -112,7 +115,7 @@ async fn check_kept(store: &dyn Store) {
     assert_eq!(first.dimensions.fields["k"], "v");
     let second = store.message(OTHER, message_id(2)).await.unwrap().unwrap();
     assert_eq!((second.wrapped_key, second.dimensions.campaign.as_deref()), (None, Some("spring")));
-    assert_eq!(store.undecided(OTHER, 9).await.unwrap(), [message_id(2)]);
+    assert_eq!(store.undecided(OTHER, None, 9).await.unwrap(), [message_id(2)]);
     assert_eq!(store.queue(CLINIC).await.unwrap().waiting, 1);
     let leased = store.lease("here", at(9), at(99), 9).await.unwrap();
     assert_eq!((leased[0].attempts, leased[0].sealed.as_slice()), (2, &[0xcc][..]));
@@ -122,4 +125,13 @@ async fn check_kept(store: &dyn Store) {
     assert_eq!(store.posture(CLINIC, [18; 16]).await.unwrap().unwrap().best, 2);
     let run = store.run_of(CLINIC, 1).await.unwrap().unwrap();
     assert_eq!((run.journal_ids, run.checkpoint.as_str()), (vec![1], "signed note"));
+}
+
+async fn check_keys_kept(store: &dyn Store) {
+    let key = store.recipient_keys_of(CLINIC, vec![[0x14; 16]]).await.unwrap().remove(0);
+    assert_eq!((key.version, key.expires_at, key.sealed), (3, None, vec![0x16]));
+    assert_eq!(store.discovery(CLINIC, [0x17; 16]).await.unwrap().unwrap().until, at(100));
+    let own = store.org_keys(CLINIC).await.unwrap().remove(0);
+    assert_eq!((own.version, own.sealed), (2, vec![0x18]));
+    assert!(own.expires_at.is_some());
 }
