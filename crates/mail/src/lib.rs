@@ -10,6 +10,7 @@ pub mod envelope;
 pub mod header;
 pub mod id;
 pub mod mailbox;
+pub mod mbox;
 pub mod private_key;
 pub mod protection;
 pub mod reading;
