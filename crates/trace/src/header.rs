@@ -53,6 +53,8 @@ pub struct Block<'h> {
 /// One field as it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field<'h> {
+    /// The whole field with its folds and its last line end.
+    pub raw: &'h [u8],
     /// The bytes before the colon.
     pub name: &'h [u8],
     /// The bytes after the colon, still folded, without the last line end.
@@ -126,7 +128,7 @@ impl<'h> Block<'h> {
         let Some(colon) = memchr(b':', raw) else { return Ok(()) };
         let (name, value) = raw.split_at(colon);
         let value = value.get(1..).unwrap_or_default();
-        let field = Field { name: name.trim_ascii_end(), value: without_line_end(value) };
+        let field = Field { raw, name: name.trim_ascii_end(), value: without_line_end(value) };
         if field.name.iter().any(|byte| matches!(byte, b' ' | b'\t')) {
             return Ok(());
         }
