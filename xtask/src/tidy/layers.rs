@@ -7,9 +7,10 @@ use serde_json::Value;
 /// Each crate and the crates that it may depend on. Tests may also use `testkit` and whatever is below.
 const LAYERS: &[(&str, &[&str])] = &[
     ("mail", &[]),
+    ("openpgp", &["mail"]),
     ("trace", &[]),
     ("policy", &["mail"]),
-    ("seal", &["mail"]),
+    ("seal", &["mail", "openpgp"]),
     ("smtp", &["mail"]),
     ("store", &["mail"]),
     ("vault", &["mail"]),
@@ -19,13 +20,27 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("identity", &["mail"]),
     (
         "flow",
-        &["mail", "policy", "seal", "smtp", "store", "vault", "transport", "discovery", "ledger", "identity", "trace"],
+        &[
+            "mail",
+            "openpgp",
+            "policy",
+            "seal",
+            "smtp",
+            "store",
+            "vault",
+            "transport",
+            "discovery",
+            "ledger",
+            "identity",
+            "trace",
+        ],
     ),
     ("web", &["mail", "flow", "trace"]),
     (
         "sealpost",
         &[
             "mail",
+            "openpgp",
             "policy",
             "seal",
             "smtp",
@@ -45,7 +60,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// What a pure crate never has: sockets, files by themselves, clocks, chance.
-const PURE: [&str; 5] = ["mail", "trace", "policy", "seal", "smtp"];
+const PURE: &[&str] = &["mail", "openpgp", "trace", "policy", "seal", "smtp"];
 const IMPURE: [&str; 9] =
     ["tokio", "rand", "getrandom", "rusqlite", "tokio-postgres", "hyper", "socket2", "rustls", "hickory-resolver"];
 
