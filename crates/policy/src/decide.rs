@@ -9,9 +9,9 @@ use crate::detect;
 use crate::facts::Facts;
 use crate::finding::{Finding, Where};
 use crate::policy::Policy;
-use crate::rule::{Act, Rule, Seen};
+use crate::rule::{Act, Judge, Rule, Seen};
 use crate::switch;
-use crate::verdict::{Action, Because, Decision, SubjectAction, Verdict};
+use crate::verdict::{Action, Because, Decision, Released, SubjectAction, Verdict};
 
 /// The built-in rule that gives every copy its least need.
 pub(crate) const DEFAULT: &str = "default";
@@ -133,14 +133,43 @@ fn decide_one(policy: &Policy, matching: &[&Rule], built_in: &[Claim], recipient
     if action.is_none() {
         because.push(Because::built_in(CONTRADICTION, Some("no one copy can meet these needs")));
     }
-    Decision { action: action.unwrap_or(Action::Hold), because }
+    let action = action.unwrap_or(Action::Hold);
+    let released = matches!(action, Action::Hold).then(|| Released {
+        needs: needs_when_released(&claims),
+        // A built-in hold and a contradiction are staff's.
+        by_sender: !built_in.iter().any(|claim| claim.action == Action::Hold) && only_senders_hold(&matching),
+    });
+    Decision { action, released, because }
+}
+
+/// What a copy that is held needs once a person lets it go: all that is asked
+/// of it beside the hold. Needs that contradict each other are met by the
+/// portal, which is stricter than each of them.
+fn needs_when_released(claims: &[Action]) -> Need {
+    let needs: Vec<Action> = claims.iter().copied().filter(|claim| matches!(claim, Action::Deliver { .. })).collect();
+    match strictest(&needs) {
+        Some(Action::Deliver { needs }) => needs,
+        Some(Action::Hold | Action::Refuse) | None => Need::Portal,
+    }
+}
+
+/// Whether a rule holds, and every rule that holds lets the sender judge.
+fn only_senders_hold(matching: &[&Rule]) -> bool {
+    let mut holding = matching.iter().filter_map(|rule| match rule.act {
+        Act::Hold(judge) => Some(judge),
+        Act::Require(_) | Act::Refuse | Act::Exempt(_) => None,
+    });
+    match holding.next() {
+        Some(first) => first == Judge::Sender && holding.all(|judge| judge == Judge::Sender),
+        None => false,
+    }
 }
 
 /// The rules that an exemption cancels.
 fn exempted(rule: &Rule) -> impl Iterator<Item = &str> {
     match &rule.act {
         Act::Exempt(rules) => rules.as_slice(),
-        Act::Require(_) | Act::Hold | Act::Refuse => &[],
+        Act::Require(_) | Act::Hold(_) | Act::Refuse => &[],
     }
     .iter()
     .map(String::as_str)
@@ -152,7 +181,7 @@ fn claim(rule: &Rule, cancelled: &[&str]) -> Option<Action> {
     match rule.act {
         Act::Require(_) if cancelled.contains(&rule.name.as_str()) => None,
         Act::Require(needs) => Some(Action::Deliver { needs }),
-        Act::Hold => Some(Action::Hold),
+        Act::Hold(_) => Some(Action::Hold),
         Act::Refuse => Some(Action::Refuse),
         Act::Exempt(_) => None,
     }

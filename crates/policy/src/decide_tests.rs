@@ -62,6 +62,24 @@ fn contradictory_exact_methods_hold() {
 }
 
 #[test]
+fn a_release_never_lowers_the_need() {
+    let rule = |name: &str, act: &str| format!("[[policy.rule]]\nname = \"{name}\"\n{act}\n");
+    let (staff, sender) = (rule("h", "hold = true"), rule("s", "hold = \"sender\""));
+    let check = |policy: &str, raw: &str, needs: Need, by_sender: bool| {
+        let released = judge(policy, raw, "p@example.com").recipients[0].1.released;
+        assert_eq!(released, Some(Released { needs, by_sender }), "{policy}");
+    };
+    check(&staff, PLAIN, Need::Verified, false);
+    check(&sender, PLAIN, Need::Verified, true);
+    check(&format!("{sender}{staff}"), PLAIN, Need::Verified, false);
+    check(&format!("{sender}{}", rule("p", "require = \"portal\"")), PLAIN, Need::Portal, true);
+    check(&sender, "X-Sealpost-Protect: most\r\n\r\nHi.\r\n", Need::Verified, false);
+    let both = rule("g", "require = \"openpgp\"") + &rule("m", "require = \"smime\"");
+    check(&both, PLAIN, Need::Portal, false);
+    assert_eq!(judge("", PLAIN, "p@example.com").recipients[0].1.released, None);
+}
+
+#[test]
 fn an_exemption_cancels_what_it_names() {
     let policy = "[[policy.rule]]\nname = \"strict\"\nrequire = \"portal\"\n\
         [[policy.rule]]\nname = \"kind\"\nreason = \"asked for it\"\nexempt = \"strict\"\nrecipient = \"p@*\"\n";

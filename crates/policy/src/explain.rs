@@ -106,14 +106,17 @@ pub fn text(verdict: &Verdict) -> String {
 mod tests {
     use super::*;
     use crate::finding::{Detector, Where};
+    use crate::verdict::Released;
 
     fn verdict() -> Verdict {
         let deliver = Decision {
             action: Action::Deliver { needs: Need::Verified },
+            released: None,
             because: vec![Because::built_in("default", None)],
         };
         let hold = Decision {
             action: Action::Hold,
+            released: Some(Released { needs: Need::Verified, by_sender: false }),
             because: vec![
                 Because::built_in("bulk", Some("lists wait")),
                 Because { rule: "ours".into(), reason: Some("agreed".into()), exempts: vec!["a".into(), "b".into()] },

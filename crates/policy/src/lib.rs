@@ -27,4 +27,4 @@ pub use finding::{Detector, Finding, Where};
 pub use policy::{Policy, SubjectPolicy};
 pub use rule::{Act, DetectorCondition, Rule, When};
 pub use switch::{PROTECT_FIELD, clean_subject};
-pub use verdict::{Action, Because, Decision, SubjectAction, Verdict};
+pub use verdict::{Action, Because, Decision, Released, SubjectAction, Verdict};

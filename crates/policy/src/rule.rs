@@ -29,11 +29,20 @@ pub enum Act {
     /// Requires at least this protection.
     Require(Need),
     /// Holds the copy until a person decides.
-    Hold,
+    Hold(Judge),
     /// Refuses the copy.
     Refuse,
     /// Cancels the rules of these names.
     Exempt(Vec<String>),
+}
+
+/// Who may let a held copy go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judge {
+    /// Staff who judge held messages.
+    Staff,
+    /// Its sender too, by a signed link and a code.
+    Sender,
 }
 
 /// The conditions of a rule.

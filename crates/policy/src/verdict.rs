@@ -22,8 +22,19 @@ pub struct Verdict {
 pub struct Decision {
     /// What to do.
     pub action: Action,
+    /// How a person may let it go; only where it is held.
+    pub released: Option<Released>,
     /// The rules that count, in the order of the policy; never empty.
     pub because: Vec<Because>,
+}
+
+/// How a copy that is held may be let go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Released {
+    /// The least protection that will do then.
+    pub needs: Need,
+    /// Whether its sender may let it go, and not only staff.
+    pub by_sender: bool,
 }
 
 /// What to do with one recipient's copy. Closed: match it without a wildcard.

@@ -9,7 +9,7 @@ use crate::decide::{BUILT_IN, DEFAULT};
 use crate::facts::Direction;
 use crate::finding::Detector;
 use crate::glob::Glob;
-use crate::rule::{Act, DetectorCondition, DomainPattern, Rule, When};
+use crate::rule::{Act, DetectorCondition, DomainPattern, Judge, Rule, When};
 
 /// The confidence that counts where a rule names none.
 const CONFIDENCE: f64 = 0.5;
@@ -65,7 +65,7 @@ fn rule_name(value: &Value) -> Result<String, String> {
 fn read_act(keys: &mut Keys<'_>, mistakes: &mut Mistakes) -> Option<Act> {
     let before = mistakes.len();
     let require = keys.read("require", mistakes, need).map(Act::Require);
-    let hold = keys.read("hold", mistakes, only_true).map(|()| Act::Hold);
+    let hold = keys.read("hold", mistakes, judge).map(Act::Hold);
     let refuse = keys.read("refuse", mistakes, only_true).map(|()| Act::Refuse);
     let exempt = keys.list("exempt", mistakes, table::text).map(Act::Exempt);
     let mut acts = [require, hold, refuse, exempt].into_iter().flatten();
@@ -80,6 +80,15 @@ fn read_act(keys: &mut Keys<'_>, mistakes: &mut Mistakes) -> Option<Act> {
             mistake(mistakes, &keys.path("require"), "a rule does only one of require, hold, refuse, exempt");
             None
         }
+    }
+}
+
+/// `true`: staff judge it; `"sender"`: its sender may let it go too.
+fn judge(value: &Value) -> Result<Judge, String> {
+    match value.as_str() {
+        Some("sender") => Ok(Judge::Sender),
+        Some(_) => Err("is true, or \"sender\" where the sender may let the copy go too".to_owned()),
+        None => only_true(value).map(|()| Judge::Staff),
     }
 }
 
@@ -198,7 +207,7 @@ fn check_exemptions(path: &str, rules: &[Rule], mistakes: &mut Mistakes) {
             let target = rules.iter().find(|other| other.name == *name).map(|other| &other.act);
             let problem = match target {
                 Some(Act::Require(_)) => continue,
-                Some(Act::Hold | Act::Refuse) => format!("\"{name}\" holds or refuses, which no exemption cancels"),
+                Some(Act::Hold(_) | Act::Refuse) => format!("\"{name}\" holds or refuses, which no exemption cancels"),
                 Some(Act::Exempt(_)) => format!("\"{name}\" is itself an exemption"),
                 None if name == DEFAULT => continue,
                 None if BUILT_IN.contains(&name.as_str()) => format!("the built-in rule \"{name}\" can't be cancelled"),

@@ -6,7 +6,7 @@ use toml::Value;
 
 use crate::detect::{Detectors, EDITION, lists};
 use crate::policy::Policy;
-use crate::rule::{Act, Rule};
+use crate::rule::{Act, Judge, Rule};
 
 /// The form's version: it changes when the same policy would get another text
 /// or the same text another meaning.
@@ -52,7 +52,8 @@ fn write_rule(out: &mut String, rule: &Rule) {
     write_when(out, rule);
     match &rule.act {
         Act::Require(need) => line(out, "require", need.word().into()),
-        Act::Hold => line(out, "hold", true.into()),
+        Act::Hold(Judge::Staff) => line(out, "hold", true.into()),
+        Act::Hold(Judge::Sender) => line(out, "hold", "sender".into()),
         Act::Refuse => line(out, "refuse", true.into()),
         Act::Exempt(rules) => list(out, "exempt", rules.iter().map(|name| name.as_str().into())),
     }
