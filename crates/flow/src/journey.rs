@@ -72,6 +72,12 @@ impl Journey {
         })
     }
 
+    /// Looks at the queue and at what is undecided now: another process changed them.
+    pub fn wake(&self) {
+        self.queued.notify_one();
+        self.undecided.notify_one();
+    }
+
     /// Makes one transition durable.
     pub(crate) async fn commit(&self, transition: Transition) -> Result<(), StoreError> {
         let results = self.store.commit(vec![transition]).await?;

@@ -25,6 +25,7 @@ mod desk;
 mod dsn;
 mod enqueue;
 mod evidence;
+pub mod holds;
 mod journey;
 mod judge;
 pub mod listener;

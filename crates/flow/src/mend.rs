@@ -54,7 +54,7 @@ pub async fn give_passphrase(
             sealed: case.seal_link(&link.hash, &next),
             expires_at: next.expires_at(),
         });
-        changes.event(Event::Released { recipient: Some(state.recipient().clone()), by: by.to_owned() });
+        changes.event(Event::Released { recipient: Some(state.recipient().clone()), by: by.to_owned(), reason: None });
         case.commit(changes).await?;
         given.push(state.recipient().clone());
     }

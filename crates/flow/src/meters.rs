@@ -119,7 +119,7 @@ impl Tally {
             }
             Event::Deferred { .. } => self.result(method, "deferred"),
             Event::Rerouted { .. } => self.result(method, "rerouted"),
-            Event::Refused { .. } => self.result(method, "refused"),
+            Event::Refused { .. } | Event::Rejected { .. } => self.result(method, "refused"),
             Event::Held { .. } => self.result(method, "held"),
             Event::Bounced { .. } | Event::DsnFailed { .. } => self.result(method, "bounced"),
             Event::Expired { .. } => self.result(method, "expired"),

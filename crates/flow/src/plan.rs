@@ -40,6 +40,21 @@ pub(crate) fn plan(case: &Case<'_>, verdict: &Verdict, changes: &mut Changes) ->
     Planned::Goes(if sorted.held.is_empty() { MessageState::Decided } else { MessageState::Held })
 }
 
+/// Carries out that a person let held copies go: each under all that is asked
+/// of it beside the hold.
+pub(crate) fn send_released(
+    case: &Case<'_>,
+    verdict: &Verdict,
+    released: &[(&Recipient, Grounds)],
+    changes: &mut Changes,
+) {
+    let mut sorted = Sorted::default();
+    for (recipient, grounds) in released {
+        sorted.deliver(recipient, grounds.clone());
+    }
+    sorted.send(case, &edits(verdict), changes);
+}
+
 /// Recipients by what becomes of their copies.
 #[derive(Default)]
 struct Sorted<'a> {

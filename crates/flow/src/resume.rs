@@ -13,6 +13,7 @@ use vault::VaultError;
 
 use crate::case::{Case, Changes};
 use crate::dsn::{self, Told};
+use crate::holds;
 use crate::journey::Journey;
 use crate::judge;
 use crate::opened::{NotOpened, Opened};
@@ -24,13 +25,17 @@ const BATCH: usize = 100;
 
 /// Why a message could not be decided.
 #[derive(Debug, thiserror::Error)]
-enum NotDecided {
+pub enum NotDecided {
+    /// It is not this process's to decide.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
+    /// It does not open.
     #[error(transparent)]
     Message(#[from] NotOpened),
+    /// Its body does not open.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// The store did not give it, or did not take what was decided.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -39,6 +44,7 @@ enum NotDecided {
 pub async fn run(journey: Arc<Journey>, mut stop: watch::Receiver<bool>) {
     loop {
         decide_all(&journey).await;
+        holds::expire_all(&journey).await;
         tokio::select! {
             _ = stop.wait_for(|stopped| *stopped) => return,
             () = journey.undecided.notified() => {}
@@ -92,7 +98,7 @@ async fn decide(journey: &Journey, org: OrgId, message: MessageId) -> Result<(),
     Ok(case.commit(changes).await?)
 }
 
-async fn judge_stored(case: &Case<'_>, row: &MessageRow) -> Result<Verdict, NotDecided> {
+pub(crate) async fn judge_stored(case: &Case<'_>, row: &MessageRow) -> Result<Verdict, NotDecided> {
     let _memory = case.journey.memory.lend(row.body.len()).await;
     let sealed = case.journey.store.read_body(case.organisation.org, row.message, &row.body).await?;
     let stored = case.key.open_body_in_place(sealed)?;

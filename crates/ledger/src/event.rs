@@ -227,6 +227,18 @@ events! {
         recipient: Option<Address>,
         /// Who.
         by: String,
+        /// Why, where a reason was asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    }
+    /// A person decided that a held copy is never delivered.
+    Rejected = "rejected" {
+        /// The recipient.
+        recipient: Address,
+        /// Who.
+        by: String,
+        /// Why.
+        reason: String,
     }
     /// A recipient's copy will never arrive.
     Bounced = "bounced" {

@@ -139,6 +139,34 @@ pub enum MessageVerb {
         #[command(flatten)]
         organisation: Organisation,
     },
+    /// Messages that wait for a person, the oldest first
+    Held {
+        /// How many
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+        #[command(flatten)]
+        organisation: Organisation,
+    },
+    /// Let a held message go, under all else that policy asks of it
+    Release {
+        /// The message: msg_…
+        id: MessageId,
+        /// Why, for the ledger
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        organisation: Organisation,
+    },
+    /// Never send a held message; its sender is told the reason
+    Reject {
+        /// The message: msg_…
+        id: MessageId,
+        /// Why, for the sender and the ledger
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        organisation: Organisation,
+    },
     /// Destroy a message's key, and with it all of its content for good
     Erase {
         /// The message: msg_…

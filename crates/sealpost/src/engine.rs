@@ -25,6 +25,7 @@ use crate::config::Config;
 use crate::installation::{Installation, Seams, checkpoint_dir, origin, private_dir};
 use crate::meters;
 use crate::sockets::Sockets;
+use crate::wake::Bell;
 
 /// Where a running server listens.
 #[derive(Clone, Debug, Default)]
@@ -125,6 +126,10 @@ impl Engine {
         engine.open_portal(config, seams).await?;
         engine.open_health(config).await?;
         engine.run_inner(transport);
+        match Bell::hang(config) {
+            Ok(bell) => engine.inner.add(bell.listen(engine.journey.clone(), engine.inner.stop.subscribe())),
+            Err(error) => tracing::warn!(error = format!("{error:#}"), "commands can't wake this server"),
+        }
         engine.doors.open();
         engine.inner.open();
         Ok(engine)

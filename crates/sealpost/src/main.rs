@@ -10,6 +10,7 @@ mod logs;
 mod meters;
 mod seams;
 mod sockets;
+mod wake;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

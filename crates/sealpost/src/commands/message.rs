@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use flow::holds::{self, Held, Judge};
 use flow::portal::Passphrase;
 use flow::{Timeline, mend, timeline};
 use identity::{Action, Resource};
@@ -13,6 +14,7 @@ use serde_json::json;
 
 use super::{Opened, line_from_stdin, print, say};
 use crate::cli::{Cli, MessageVerb, Organisation};
+use crate::wake;
 
 /// Runs it.
 pub async fn run(cli: &Cli, verb: &MessageVerb) -> Result<ExitCode> {
@@ -22,6 +24,9 @@ pub async fn run(cli: &Cli, verb: &MessageVerb) -> Result<ExitCode> {
         MessageVerb::Passphrase { id, to, hint, organisation } => {
             passphrase(cli, *id, to.as_ref(), hint.as_deref(), organisation).await
         }
+        MessageVerb::Held { limit, organisation } => held(cli, *limit, organisation).await,
+        MessageVerb::Release { id, reason, organisation } => release(cli, *id, reason, organisation).await,
+        MessageVerb::Reject { id, reason, organisation } => reject(cli, *id, reason, organisation).await,
         MessageVerb::Erase { id, reason, organisation } => erase(cli, *id, reason, organisation).await,
     }
 }
@@ -112,9 +117,12 @@ fn details(event: &Event) -> String {
         | Event::Expired { recipient, because } => {
             format!("{}: {because}", recipient.as_ref().map_or_else(|| "all".to_owned(), ToString::to_string))
         }
-        Event::Released { recipient, by } => {
-            format!("{}, by {by}", recipient.as_ref().map_or_else(|| "all".to_owned(), ToString::to_string))
+        Event::Released { recipient, by, reason } => {
+            let recipient = recipient.as_ref().map_or_else(|| "all".to_owned(), ToString::to_string);
+            let reason = reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+            format!("{recipient}, by {by}{reason}")
         }
+        Event::Rejected { recipient, by, reason } => format!("{recipient}, by {by}: {reason}"),
         Event::Bounced { recipient, because, .. }
         | Event::CodeWithheld { recipient, because }
         | Event::PassphraseMissing { recipient, because }
@@ -152,9 +160,61 @@ async fn passphrase(
     let by = opened.principal.to_string();
     let given = mend::give_passphrase(journey, org, id, to, &passphrase, &by).await?;
     anyhow::ensure!(!given.is_empty(), "this message has no portal copy for which a passphrase could be given");
+    wake::ring(&opened.loaded.config);
     for recipient in &given {
         say(&format!("✓ {} can open it with a code and the passphrase", recipient));
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn held(cli: &Cli, limit: usize, organisation: &Organisation) -> Result<ExitCode> {
+    let opened = Opened::new(cli, organisation).await?;
+    let org = opened.organisation.org;
+    opened.may(Action::ReadQueue, &Resource::Organisation(org))?;
+    for one in holds::held(&opened.installation.journey, org, limit).await? {
+        print(&if cli.json { held_json(&one).to_string() } else { held_text(&one) })?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn held_json(one: &Held) -> serde_json::Value {
+    let recipient = |(address, because): &(Address, String)| json!({"recipient": address, "because": because});
+    json!({
+        "id": one.message,
+        "received_at": one.received_at,
+        "expires_at": one.expires_at,
+        "sender": one.sender,
+        "recipients": one.recipients.iter().map(recipient).collect::<Vec<_>>(),
+    })
+}
+
+fn held_text(one: &Held) -> String {
+    let sender = one.sender.as_ref().map_or_else(|| "<>".to_owned(), ToString::to_string);
+    let until = one.expires_at.strftime("%Y-%m-%d");
+    let mut lines = vec![format!("{}  {}  from {sender}, expires {until}", one.message, one.received_at)];
+    lines.extend(one.recipients.iter().map(|(address, because)| format!("    {address}: {because}")));
+    lines.join("\n")
+}
+
+async fn release(cli: &Cli, id: MessageId, reason: &str, organisation: &Organisation) -> Result<ExitCode> {
+    let opened = Opened::new(cli, organisation).await?;
+    let org = opened.organisation.org;
+    opened.may(Action::JudgeHeld, &Resource::Message(org, id))?;
+    let by = opened.principal.to_string();
+    holds::release(&opened.installation.journey, org, id, Judge::Staff(&by), Some(reason)).await?;
+    wake::ring(&opened.loaded.config);
+    say(&format!("✓ {id} goes on, under all that policy asks of it"));
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn reject(cli: &Cli, id: MessageId, reason: &str, organisation: &Organisation) -> Result<ExitCode> {
+    let opened = Opened::new(cli, organisation).await?;
+    let org = opened.organisation.org;
+    opened.may(Action::JudgeHeld, &Resource::Message(org, id))?;
+    let by = opened.principal.to_string();
+    holds::reject(&opened.installation.journey, org, id, &by, reason).await?;
+    wake::ring(&opened.loaded.config);
+    say(&format!("✓ {id} will not be sent; its sender is told"));
     Ok(ExitCode::SUCCESS)
 }
 

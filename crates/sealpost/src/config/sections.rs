@@ -44,6 +44,9 @@ pub struct Config {
     /// Rules and detectors, as the `policy` crate reads them.
     #[serde(default)]
     pub policy: toml::Table,
+    /// What policy holds for a person.
+    #[serde(default)]
+    pub holds: Holds,
     /// Health and metrics.
     #[serde(default)]
     pub health: Health,
@@ -339,6 +342,20 @@ pub struct Dkim {
 impl Default for Dkim {
     fn default() -> Self {
         Self { sign: true, selector: "sealpost".to_owned(), selectors: BTreeMap::new() }
+    }
+}
+
+/// `[holds]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Holds {
+    /// After this a held message that nobody judged is not sent; its sender is told.
+    pub expiry: Span,
+}
+
+impl Default for Holds {
+    fn default() -> Self {
+        Self { expiry: Span::days(14) }
     }
 }
 

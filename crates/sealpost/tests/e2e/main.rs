@@ -8,6 +8,7 @@ mod demo;
 mod durability;
 mod faults;
 mod held;
+mod holds;
 mod input;
 mod methods;
 mod operate;

@@ -1,0 +1,63 @@
+//! The bell between a command and the server that runs beside it: a command
+//! that queued something rings, and the server looks at once instead of at its
+//! next look. The bell says nothing but that; whoever may write into the data
+//! directory may ring it.
+
+use std::os::unix::net::UnixDatagram as StdDatagram;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use flow::Journey;
+use tokio::net::UnixDatagram;
+use tokio::sync::watch;
+
+use crate::config::Config;
+
+fn place(config: &Config) -> PathBuf {
+    config.server.data_dir.join("wake.sock")
+}
+
+/// The server's side.
+pub struct Bell(UnixDatagram);
+
+impl Bell {
+    /// Hangs the bell; one that an earlier server left behind is taken down.
+    pub fn hang(config: &Config) -> Result<Self> {
+        let place = place(config);
+        remove(&place)?;
+        let socket = UnixDatagram::bind(&place).with_context(|| format!("can't make {}", place.display()))?;
+        Ok(Self(socket))
+    }
+
+    /// Wakes the journey whenever it rings, until `stop` holds true.
+    pub async fn listen(self, journey: Arc<Journey>, mut stop: watch::Receiver<bool>) {
+        let mut rung = [0; 8];
+        loop {
+            tokio::select! {
+                _ = stop.wait_for(|stopped| *stopped) => return,
+                heard = self.0.recv(&mut rung) => match heard {
+                    Ok(_) => journey.wake(),
+                    Err(error) => return tracing::warn!(%error, "commands can't wake this server any more"),
+                },
+            }
+        }
+    }
+}
+
+fn remove(place: &Path) -> Result<()> {
+    match std::fs::remove_file(place) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("can't remove {}", place.display()))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// A command's side: rings. Where no server hears it, its next look finds what was queued.
+pub fn ring(config: &Config) {
+    let ringing = StdDatagram::unbound().and_then(|socket| socket.send_to(b"!", place(config)));
+    if let Err(error) = ringing {
+        tracing::debug!(%error, "no server was woken");
+    }
+}
