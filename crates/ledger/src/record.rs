@@ -159,7 +159,7 @@ mod tests {
             },
             Event::Refused { recipient: None, because: because.clone() },
             Event::Held { recipient: Some(recipient.clone()), because: because.clone() },
-            Event::Released { recipient: None, by: "admin".to_owned() },
+            Event::Released { recipient: None, by: "admin".to_owned(), reason: Some("looked at".to_owned()) },
             Event::Bounced { parcel, recipient, because, reply: None },
         ]
     }
