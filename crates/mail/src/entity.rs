@@ -6,6 +6,7 @@
 //! may be CRLF or LF; nothing is copied but what a transfer encoding hides.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::header::{self, Field};
 use crate::reading::{Parameters, transfer, unstructured};
@@ -77,11 +78,22 @@ impl<'a> Entity<'a> {
         transfer::decode(&self.encoding(), self.body)
     }
 
+    /// The body as text, its transfer encoding and its charset undone.
+    pub fn text(&self) -> String {
+        transfer::text(self.parameter("charset"), &self.decoded())
+    }
+
     /// What the body of a multipart is cut into; none where it is no multipart
     /// or names no boundary.
     pub fn pieces(&self) -> Option<Vec<Piece<'a>>> {
         let boundary = self.boundary()?;
         Some(pieces(self.body, boundary.as_bytes()).collect())
+    }
+
+    /// Where in the body the parts of a multipart stand.
+    pub fn part_ranges(&self) -> Vec<Range<usize>> {
+        let Some(boundary) = self.boundary() else { return Vec::new() };
+        cuts(self.body, boundary.as_bytes()).filter(|(_, is_part)| *is_part).map(|(range, _)| range).collect()
     }
 
     fn boundary(&self) -> Option<&str> {
@@ -133,6 +145,14 @@ pub enum Piece<'a> {
 /// The pieces between the delimiter lines of a boundary (RFC 2046 §5.1.1). A
 /// part may also follow a closing line.
 pub(crate) fn pieces<'a, 'b>(body: &'a [u8], boundary: &'b [u8]) -> impl Iterator<Item = Piece<'a>> + use<'a, 'b> {
+    cuts(body, boundary).map(|(range, is_part)| {
+        let bytes = body.get(range).unwrap_or_default();
+        if is_part { Piece::Part(bytes) } else { Piece::Beside(bytes) }
+    })
+}
+
+/// Where the pieces are, and which of them are parts.
+fn cuts<'a, 'b>(body: &'a [u8], boundary: &'b [u8]) -> impl Iterator<Item = (Range<usize>, bool)> + use<'a, 'b> {
     let mut lines = body.split_inclusive(|byte| *byte == b'\n');
     let (mut at, mut from) = (0, 0);
     let mut is_part = false;
@@ -148,8 +168,7 @@ pub(crate) fn pieces<'a, 'b>(body: &'a [u8], boundary: &'b [u8]) -> impl Iterato
                 continue;
             }
             let end = if done { body.len() } else { line_end_before(body, start).max(from) };
-            let bytes = body.get(from..end).unwrap_or_default();
-            let piece = if is_part { Piece::Part(bytes) } else { Piece::Beside(bytes) };
+            let piece = (from..end, is_part);
             is_part = delimiter == Some(Delimiter::Next);
             from = at;
             return Some(piece);

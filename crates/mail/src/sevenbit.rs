@@ -1,5 +1,6 @@
 //! A message for a server without 8BITMIME (RFC 6152 §3): every leaf whose
-//! body holds bytes above 127 is encoded anew as quoted-printable.
+//! body holds bytes above 127 is encoded anew as quoted-printable. For what is
+//! to be signed, so is every leaf that a relay on its way might change.
 //!
 //! What is signed inside (`multipart/signed`) must not change; such a message
 //! is refused here, and its copy goes by another method.
@@ -25,16 +26,47 @@ const DEPTH_MAX: usize = 32;
 
 /// The message in seven bits; as it was where it already is.
 pub fn encode(message: &[u8]) -> Result<Vec<u8>, SevenBitError> {
-    if message.is_ascii() {
+    encode_where(message, <[u8]>::is_ascii)
+}
+
+/// The entity as no relay changes it (RFC 3156 §3, RFC 8551 §3.1.2): in seven
+/// bits, without lines over 998 bytes, blanks at their ends, bare CR and LF, or
+/// a `From ` at their beginning.
+pub fn unchanging(entity: &[u8]) -> Result<Vec<u8>, SevenBitError> {
+    encode_where(entity, |part| part.is_ascii() && is_kept_by_relays(part))
+}
+
+/// RFC 5322 §2.1.1, without the line end.
+const LINE_BYTES_MAX: usize = 998;
+
+fn is_kept_by_relays(part: &[u8]) -> bool {
+    let mut lines = part.split(|byte| *byte == b'\n').peekable();
+    while let Some(line) = lines.next() {
+        let is_last = lines.peek().is_none();
+        let Some(content) = line.strip_suffix(b"\r").or(is_last.then_some(line)) else { return false };
+        let has_break = content.iter().any(|byte| matches!(byte, b'\r' | 0));
+        let is_changed = content.len() > LINE_BYTES_MAX || content.starts_with(b"From ");
+        if has_break || is_changed || matches!(content.last(), Some(b' ' | b'\t')) {
+            return false;
+        }
+    }
+    true
+}
+
+/// What needs no change: a part for which this holds, with all that is in it.
+type Kept = fn(&[u8]) -> bool;
+
+fn encode_where(message: &[u8], is_kept: Kept) -> Result<Vec<u8>, SevenBitError> {
+    if is_kept(message) {
         return Ok(message.to_vec());
     }
     let mut out = Vec::with_capacity(message.len() + message.len() / 8);
-    encode_part(message, 0, &mut out)?;
+    encode_part(message, is_kept, 0, &mut out)?;
     Ok(out)
 }
 
-fn encode_part(part: &[u8], depth: usize, out: &mut Vec<u8>) -> Result<(), SevenBitError> {
-    if part.is_ascii() {
+fn encode_part(part: &[u8], is_kept: Kept, depth: usize, out: &mut Vec<u8>) -> Result<(), SevenBitError> {
+    if is_kept(part) {
         out.extend_from_slice(part);
         return Ok(());
     }
@@ -48,23 +80,37 @@ fn encode_part(part: &[u8], depth: usize, out: &mut Vec<u8>) -> Result<(), Seven
     let content_type = header::first(split.header, "Content-Type").unwrap_or_default();
     let kind = content_type.to_ascii_lowercase();
     if kind.starts_with("multipart/signed") {
-        return Err(SevenBitError::Signed);
+        return encode_signed(part, out);
     }
     if kind.starts_with("multipart/") {
         let boundary = boundary(&content_type).ok_or(SevenBitError::Malformed)?;
         copy_header(split.header, Encoding::Drop, out);
-        return encode_multipart(split.body, &boundary, depth, out);
+        return encode_multipart(split.body, &boundary, is_kept, depth, out);
     }
     if kind.starts_with("message/rfc822") {
         copy_header(split.header, Encoding::Drop, out);
-        return encode_part(split.body, depth + 1, out);
+        return encode_part(split.body, is_kept, depth + 1, out);
     }
-    encode_leaf(split, out)
+    encode_leaf(part, split, is_kept, out)
 }
 
-fn encode_leaf(split: header::Split<'_>, out: &mut Vec<u8>) -> Result<(), SevenBitError> {
+/// What is signed stays as it is, if a server takes it so.
+fn encode_signed(part: &[u8], out: &mut Vec<u8>) -> Result<(), SevenBitError> {
+    if !part.is_ascii() {
+        return Err(SevenBitError::Signed);
+    }
+    out.extend_from_slice(part);
+    Ok(())
+}
+
+fn encode_leaf(part: &[u8], split: header::Split<'_>, is_kept: Kept, out: &mut Vec<u8>) -> Result<(), SevenBitError> {
     let encoding = header::first(split.header, "Content-Transfer-Encoding").unwrap_or_default();
-    if !matches!(encoding.to_ascii_lowercase().as_str(), "" | "7bit" | "8bit" | "binary") {
+    let is_encoded = !matches!(encoding.to_ascii_lowercase().as_str(), "" | "7bit" | "8bit" | "binary");
+    if is_kept(split.body) || (is_encoded && split.body.is_ascii()) {
+        out.extend_from_slice(part);
+        return Ok(());
+    }
+    if is_encoded {
         return Err(SevenBitError::Malformed);
     }
     copy_header(split.header, Encoding::QuotedPrintable, out);
@@ -73,14 +119,23 @@ fn encode_leaf(split: header::Split<'_>, out: &mut Vec<u8>) -> Result<(), SevenB
 }
 
 /// The parts between the boundary's delimiter lines (RFC 2046 §5.1.1).
-fn encode_multipart(body: &[u8], boundary: &str, depth: usize, out: &mut Vec<u8>) -> Result<(), SevenBitError> {
+fn encode_multipart(
+    body: &[u8],
+    boundary: &str,
+    is_kept: Kept,
+    depth: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), SevenBitError> {
     let mut part_start = None;
     let mut at = 0;
     while at < body.len() {
         let line_end = line_end(body, at);
         let line = &body[at..line_end];
         if is_delimiter(line, boundary) {
-            close_part(body, part_start, at, depth, out)?;
+            match part_start {
+                Some(start) => close_part(&body[start..at], is_kept, depth, out)?,
+                None => out.extend(body[..at].iter().filter(|byte| byte.is_ascii())),
+            }
             out.extend_from_slice(line);
             part_start = Some(line_end);
         }
@@ -93,25 +148,14 @@ fn encode_multipart(body: &[u8], boundary: &str, depth: usize, out: &mut Vec<u8>
 }
 
 /// The line end before a delimiter belongs to the delimiter, not to the part.
-fn close_part(
-    body: &[u8],
-    start: Option<usize>,
-    delimiter: usize,
-    depth: usize,
-    out: &mut Vec<u8>,
-) -> Result<(), SevenBitError> {
-    let Some(start) = start else {
-        out.extend(body[..delimiter].iter().filter(|byte| byte.is_ascii()));
-        return Ok(());
-    };
-    let part = &body[start..delimiter];
+fn close_part(part: &[u8], is_kept: Kept, depth: usize, out: &mut Vec<u8>) -> Result<(), SevenBitError> {
     match part.strip_suffix(b"\r\n") {
         Some(part) => {
-            encode_part(part, depth + 1, out)?;
+            encode_part(part, is_kept, depth + 1, out)?;
             out.extend_from_slice(b"\r\n");
             Ok(())
         }
-        None => encode_part(part, depth + 1, out),
+        None => encode_part(part, is_kept, depth + 1, out),
     }
 }
 
@@ -161,7 +205,10 @@ fn quoted_printable(body: &[u8], out: &mut Vec<u8>) {
         }
         let byte = body[at];
         let ends_line = at + 1 == body.len() || body[at + 1..].starts_with(b"\r\n");
-        let is_plain = matches!(byte, b'!'..=b'<' | b'>'..=b'~') || (matches!(byte, b' ' | b'\t') && !ends_line);
+        // A `From ` that begins a line is quoted by some mail stores.
+        let is_from = column == 0 && body[at..].starts_with(b"From ");
+        let is_text = matches!(byte, b'!'..=b'<' | b'>'..=b'~') && !is_from;
+        let is_plain = is_text || (matches!(byte, b' ' | b'\t') && !ends_line);
         let width = if is_plain { 1 } else { 3 };
         if column + width > 75 {
             out.extend_from_slice(b"=\r\n");
@@ -225,5 +272,26 @@ mod tests {
         let message = format!("\r\n{}", "é".repeat(100));
         let out = encode(message.as_bytes()).unwrap();
         assert!(String::from_utf8(out).unwrap().lines().all(|line| line.len() <= 76));
+    }
+
+    fn check_unchanging(entity: &str, expect: &str) {
+        let out = unchanging(entity.as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), expect, "{entity:?}");
+    }
+
+    #[test]
+    fn what_relays_would_change_is_encoded() {
+        check_unchanging(
+            "A: 1\r\n\r\nplain\r\n-- \r\n",
+            "A: 1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nplain\r\n--=20\r\n",
+        );
+        check_unchanging("\r\nFrom here\r\n", "Content-Transfer-Encoding: quoted-printable\r\n\r\n=46rom here\r\n");
+        check_unchanging("\r\na\nb\rc", "Content-Transfer-Encoding: quoted-printable\r\n\r\na=0Ab=0Dc");
+        check_unchanging("A: 1 \r\n\r\nkeep\r\n", "A: 1 \r\n\r\nkeep\r\n");
+        let long = format!("Content-Transfer-Encoding: base64\r\n\r\n{}", "A".repeat(2_000));
+        check_unchanging(&long, &long);
+        let signed = "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\nx \r\n--b--\r\n";
+        check_unchanging(signed, signed);
+        assert_eq!(unchanging(signed.replace('x', "é").as_bytes()), Err(SevenBitError::Signed));
     }
 }

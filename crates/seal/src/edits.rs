@@ -3,6 +3,8 @@
 //! Only whole header fields are removed or replaced; every other byte of the
 //! message stays as it was received, so that signatures of the sender survive.
 
+use std::borrow::Cow;
+
 use mail::header::{self, Field};
 use serde::{Deserialize, Serialize};
 
@@ -20,30 +22,27 @@ impl Edits {
         let message = header::split(stored);
         let mut copy = Vec::with_capacity(stored.len() + 64);
         for field in header::fields(message.header).filter(|field| !is_private(field)) {
-            self.copy_field(&field, &mut copy);
+            copy.extend_from_slice(&self.field(&field).unwrap_or_default());
         }
         copy.extend_from_slice(b"\r\n");
         copy.extend_from_slice(message.body);
         copy
     }
 
-    fn copy_field(&self, field: &Field<'_>, copy: &mut Vec<u8>) {
+    /// The field in the recipient's copy, if it is there at all.
+    pub(crate) fn field<'a>(&self, field: &Field<'a>) -> Option<Cow<'a, [u8]>> {
         match &self.subject {
-            Some(subject) if field.is("Subject") => {
-                copy.extend_from_slice(b"Subject: ");
-                copy.extend_from_slice(subject.as_bytes());
-                copy.extend_from_slice(b"\r\n");
-            }
+            Some(subject) if field.is("Subject") => Some(Cow::Owned(format!("Subject: {subject}\r\n").into_bytes())),
             // Outlook repeats the subject in Thread-Topic.
-            Some(_) if field.is("Thread-Topic") => {}
-            _ => copy.extend_from_slice(field.raw),
+            Some(_) if field.is("Thread-Topic") => None,
+            _ => Some(Cow::Borrowed(field.raw)),
         }
     }
 }
 
 /// Fields that are for this system or for the sender alone: a Bcc field would
 /// tell every recipient of the hidden ones.
-fn is_private(field: &Field<'_>) -> bool {
+pub(crate) fn is_private(field: &Field<'_>) -> bool {
     const PREFIX: &[u8] = b"x-sealpost-";
     let is_ours = field.name.get(..PREFIX.len()).is_some_and(|name| name.eq_ignore_ascii_case(PREFIX));
     is_ours || field.is("Bcc") || field.is("Resent-Bcc") || field.is("Return-Path")

@@ -10,11 +10,14 @@
 mod choice;
 mod dkim;
 mod edits;
+mod hidden;
 mod parcel;
+pub mod protect;
 
 pub use choice::{Capabilities, Choice, choose};
 pub use dkim::{BadKey, DkimKey};
 pub use edits::Edits;
+pub use hidden::hidden;
 pub use parcel::{BodyDigest, Content, Forged, Grounds, Kind, NotTransit, Parcel, Stamp, TagKey};
 
 /// Base 64 with padding (RFC 4648 §4).

@@ -116,7 +116,7 @@ fn hex(byte: u8) -> Option<u8> {
 
 /// Bytes in a charset as UTF-8. A byte order mark beats the declared charset;
 /// without a known charset, what is no UTF-8 is read as Windows-1252.
-pub(super) fn text(charset: Option<&str>, bytes: &[u8]) -> String {
+pub(crate) fn text(charset: Option<&str>, bytes: &[u8]) -> String {
     match bytes {
         [0xEF, 0xBB, 0xBF, rest @ ..] => return String::from_utf8_lossy(rest).into_owned(),
         [0xFE, 0xFF, rest @ ..] => return utf16(rest, u16::from_be_bytes),

@@ -1,0 +1,112 @@
+//! A payload becomes a message: signed or encrypted, and put into its frame.
+
+use jiff::Timestamp;
+use mail::sevenbit;
+use mail::{Entropy, Method};
+
+use super::frame::{Boundary, Signed, encrypted_openpgp, signed};
+use super::{Facts, Integrity, KeyReason, ProtectError, Protected, SealedTo, SignError, UnusableKey};
+
+/// With what OpenPGP protects.
+pub(super) struct OpenPgp<'a> {
+    pub to: &'a [openpgp::Certificate],
+    pub sign: Option<&'a openpgp::SigningIdentity>,
+}
+
+/// PGP/MIME (RFC 3156).
+pub(super) fn openpgp(
+    outer: Vec<u8>,
+    payload: Vec<u8>,
+    with: &OpenPgp<'_>,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> Result<Protected, ProtectError> {
+    match (with.to, with.sign) {
+        ([], None) => Err(ProtectError::Nobody),
+        ([], Some(sign)) => openpgp_signed(outer, payload, sign, now, entropy),
+        (to, sign) => openpgp_encrypted(outer, payload, to, sign, now, entropy),
+    }
+}
+
+fn openpgp_encrypted(
+    outer: Vec<u8>,
+    payload: Vec<u8>,
+    to: &[openpgp::Certificate],
+    sign: Option<&openpgp::SigningIdentity>,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> Result<Protected, ProtectError> {
+    let unusable = |(index, certificate): (usize, &openpgp::Certificate)| {
+        let reason = certificate.usable_for_encryption(now).err()?;
+        Some(UnusableKey { index, fingerprint: certificate.fingerprint().to_string(), reason: reason.into() })
+    };
+    let unusable: Vec<UnusableKey> = to.iter().enumerate().filter_map(unusable).collect();
+    if !unusable.is_empty() {
+        return Err(ProtectError::Recipients(unusable));
+    }
+    let options = openpgp::Options { is_armored: true };
+    let sealed = openpgp::encrypt(&payload, to, sign, &options, now, entropy).map_err(|error| blame(error, to))?;
+    // Freed before the outer message is written: large messages are many.
+    drop(payload);
+    let bytes = encrypted_openpgp(outer, &sealed.bytes, &Boundary::new(entropy));
+    let (integrity, mode) = match sealed.integrity {
+        openpgp::Integrity::Aead(mode) => (Integrity::Aead, mode),
+        openpgp::Integrity::Mdc => (Integrity::Mdc, "CFB"),
+    };
+    let facts = Facts {
+        method: Method::OpenPgp,
+        cipher: Some(format!("{}-{mode}", sealed.cipher)),
+        integrity,
+        to: sealed
+            .to
+            .into_iter()
+            .map(|to| SealedTo { fingerprint: to.certificate.to_string(), algorithm: to.algorithm })
+            .collect(),
+        signed_by: sealed.signed_by.map(|fingerprint| fingerprint.to_string()),
+    };
+    Ok(Protected { bytes, facts })
+}
+
+/// Whose fault it was that sealing failed.
+fn blame(error: openpgp::SealError, to: &[openpgp::Certificate]) -> ProtectError {
+    let unusable = |fingerprint: openpgp::Fingerprint, reason: KeyReason| {
+        let index = to.iter().position(|certificate| certificate.fingerprint() == fingerprint).unwrap_or_default();
+        ProtectError::Recipients(vec![UnusableKey { index, fingerprint: fingerprint.to_string(), reason }])
+    };
+    match error {
+        openpgp::SealError::Recipient { fingerprint, reason } => unusable(fingerprint, reason.into()),
+        openpgp::SealError::Encrypt(fingerprint) => unusable(fingerprint, KeyReason::Encrypt),
+        openpgp::SealError::NoRecipient => ProtectError::Nobody,
+        openpgp::SealError::TooLarge => ProtectError::TooLarge,
+        error @ openpgp::SealError::Sign(_) => ProtectError::Sign(SignError::OpenPgp(error)),
+    }
+}
+
+fn openpgp_signed(
+    outer: Vec<u8>,
+    payload: Vec<u8>,
+    sign: &openpgp::SigningIdentity,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> Result<Protected, ProtectError> {
+    let payload = unchanging(payload);
+    let made = openpgp::sign_detached(&payload, sign, now, entropy)
+        .map_err(|error| ProtectError::Sign(SignError::OpenPgp(error)))?;
+    let frame = Signed { protocol: "application/pgp-signature", micalg: made.micalg };
+    let bytes = signed(outer, &payload, made.armored.as_bytes(), &frame, &Boundary::new(entropy));
+    let signed_by = Some(sign.certificate().fingerprint().to_string());
+    Ok(Protected { bytes, facts: Facts::signed(Method::OpenPgp, signed_by) })
+}
+
+impl Facts {
+    const fn signed(method: Method, signed_by: Option<String>) -> Self {
+        Self { method, cipher: None, integrity: Integrity::None, to: Vec::new(), signed_by }
+    }
+}
+
+/// The payload as no relay on the way changes it (RFC 3156 §3, RFC 8551
+/// §3.1.2). One with parts that the sender has signed, or that is malformed,
+/// stays as it is.
+fn unchanging(payload: Vec<u8>) -> Vec<u8> {
+    sevenbit::unchanging(&payload).unwrap_or(payload)
+}
