@@ -160,6 +160,7 @@ mod tests {
             Event::Refused { recipient: None, because: because.clone() },
             Event::Held { recipient: Some(recipient.clone()), because: because.clone() },
             Event::Released { recipient: None, by: "admin".to_owned(), reason: Some("looked at".to_owned()) },
+            Event::Rejected { recipient: recipient.clone(), by: "admin".to_owned(), reason: because.clone() },
             Event::Bounced { parcel, recipient, because, reply: None },
         ]
     }
