@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::config::{self, PolicyError};
 use crate::detect::Detectors;
 use crate::finding::Detector;
+use crate::keys::KeyPolicy;
 use crate::rule::Rule;
 
 /// An effective policy. It is kept under its [`hash`](Policy::hash), which
@@ -21,6 +22,8 @@ pub struct Policy {
     pub subject: SubjectPolicy,
     /// What the detectors look for.
     pub detectors: Detectors,
+    /// Which keys of recipients are used.
+    pub keys: KeyPolicy,
     /// The rules in order.
     pub rules: Vec<Rule>,
 }
@@ -63,6 +66,7 @@ impl Default for Policy {
             default: Need::Verified,
             subject: SubjectPolicy::default(),
             detectors: Detectors::default(),
+            keys: KeyPolicy::default(),
             rules: Vec::new(),
         }
     }

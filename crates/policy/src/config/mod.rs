@@ -1,6 +1,7 @@
 //! The section `[policy]` of the configuration: read with the path of each
 //! mistake and a suggestion, and written in one canonical form.
 
+mod keys;
 mod read;
 mod rules;
 mod table;

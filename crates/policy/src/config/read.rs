@@ -1,8 +1,10 @@
-//! The tables `[policy]`, `[policy.subject]` and `[policy.detectors]`.
+//! The tables `[policy]`, `[policy.subject]`, `[policy.detectors]` and what
+//! stands below them.
 
 use mail::Need;
 use toml::{Table, Value};
 
+use super::keys as recipient_keys;
 use super::rules;
 use super::table::{self, Keys, Mistake, Mistakes, PolicyError, mistake};
 use crate::detect::{Detectors, Drugs, Labelled};
@@ -46,6 +48,9 @@ fn read(mut keys: Keys<'_>, mistakes: &mut Mistakes) -> Policy {
     }
     if let Some(detectors) = keys.table("detectors", mistakes) {
         policy.detectors = read_detectors(detectors, mistakes);
+    }
+    if let Some(table) = keys.table("keys", mistakes) {
+        policy.keys = recipient_keys::read(table, mistakes);
     }
     let rules = keys.read("rule", mistakes, |value| {
         value.as_array().ok_or_else(|| table::wants("rules, each under [[policy.rule]]", value))

@@ -126,6 +126,30 @@ fn an_exemption_has_a_reason_and_never_cancels_hold_or_refuse() {
     );
 }
 
+#[test]
+fn what_is_said_of_keys_is_checked() {
+    let keys = |line: &str| format!("[policy.keys]\n{line}\n");
+    check(&keys("prefer = \"pgp\""), "policy.keys.prefer: \"pgp\" is no preference; there are smime, openpgp, fresher");
+    check(
+        &keys("end_to_end = [\"staff\", \"keyserver\"]"),
+        "policy.keys.end_to_end[1]: \"keyserver\" is no source of keys; there are staff, recipient, wkd, signed_mail, autocrypt",
+    );
+    check(&keys("transit = []"), "policy.keys.transit: is empty: name at least one, or leave the key out");
+    check(
+        &keys("changes = \"hold\""),
+        "policy.keys.changes: \"hold\" is no rule for changes; there are signed, same_issuer, ended",
+    );
+    check(&keys("accept_after = 7"), "policy.keys.accept_after: wants a span such as \"12h\" or \"7d\"");
+    check(
+        &keys("crossing = \"anchored\""),
+        "policy.keys.crossing: \"anchored\" is no level; there are none, encrypted, verified",
+    );
+    check(
+        &keys("sources = 1"),
+        "policy.keys.sources: there is no such key; there are end_to_end, transit, prefer, use_when, changes, accept_after, local_part, crossing, unknown_revocation",
+    );
+}
+
 const WHOLE: &str = r#"
 [policy]
 default = "anchored"
@@ -142,6 +166,16 @@ patterns = ['K\d{6}', "x|y"]
 [policy.detectors.drug]
 add = ["Lakesidol"]
 remove = ["Lipitor"]
+[policy.keys]
+end_to_end = ["staff", "wkd"]
+transit = "staff"
+prefer = "fresher"
+use_when = "needed"
+changes = []
+accept_after = "7d"
+local_part = "any_case"
+crossing = "encrypted"
+unknown_revocation = "refuse"
 [[policy.rule]]
 name = "all"
 reason = "it's \"needed\""

@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use toml::Value;
 
+use super::keys::span;
 use crate::detect::{Detectors, EDITION, lists};
+use crate::keys::KeyPolicy;
 use crate::policy::Policy;
 use crate::rule::{Act, Judge, Rule};
 
@@ -25,6 +27,8 @@ pub(crate) fn canonical(policy: &Policy) -> String {
     list(&mut out, "ignore", policy.subject.ignore.iter().map(|detector| detector.word().into()));
     out.push_str("[policy.detectors]\n");
     write_detectors(&mut out, &policy.detectors);
+    out.push_str("[policy.keys]\n");
+    write_keys(&mut out, &policy.keys);
     for rule in &policy.rules {
         out.push_str("[[policy.rule]]\n");
         write_rule(&mut out, rule);
@@ -42,6 +46,21 @@ fn write_detectors(out: &mut String, detectors: &Detectors) {
     out.push_str("[policy.detectors.drug]\n");
     list(out, "add", detectors.drug.add.iter().map(|name| name.as_str().into()));
     list(out, "remove", detectors.drug.remove.iter().map(|name| name.as_str().into()));
+}
+
+fn write_keys(out: &mut String, keys: &KeyPolicy) {
+    list(out, "end_to_end", keys.end_to_end.iter().map(|source| source.word().into()));
+    list(out, "transit", keys.transit.iter().map(|source| source.word().into()));
+    line(out, "prefer", keys.prefer.word().into());
+    line(out, "use_when", keys.use_when.word().into());
+    // An empty list says something here.
+    line(out, "changes", Value::Array(keys.changes.iter().map(|rule| rule.word().into()).collect()));
+    if let Some(after) = keys.accept_after {
+        line(out, "accept_after", span(after).into());
+    }
+    line(out, "local_part", keys.local_part.word().into());
+    line(out, "crossing", keys.crossing.word().into());
+    line(out, "unknown_revocation", keys.unknown_revocation.word().into());
 }
 
 fn write_rule(out: &mut String, rule: &Rule) {
