@@ -198,7 +198,7 @@ impl Case<'_> {
     }
 
     pub fn sealed_event(recipient: &Recipient, method: Method, because: &str) -> Event {
-        Event::Sealed { recipient: recipient.address.clone(), method, because: because.to_owned() }
+        Event::Sealed { recipient: recipient.address.clone(), method, because: because.to_owned(), key: None }
     }
 
     fn postmaster(&self) -> Address {

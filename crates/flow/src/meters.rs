@@ -138,6 +138,16 @@ impl Tally {
             | Event::ResendAsked { .. }
             | Event::CredentialMade { .. }
             | Event::CredentialRevoked { .. }
+            | Event::KeySought { .. }
+            | Event::KeyLearned { .. }
+            | Event::KeyHeld { .. }
+            | Event::KeyUpdated { .. }
+            | Event::KeyAccepted { .. }
+            | Event::KeyReplaced { .. }
+            | Event::KeyRejected { .. }
+            | Event::KeyRemoved { .. }
+            | Event::OrgKeyMade { .. }
+            | Event::OrgKeyRevoked { .. }
             | Event::Erased { .. } => {}
         }
     }

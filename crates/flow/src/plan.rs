@@ -1,9 +1,9 @@
 //! Seal: from what policy decided to the parcels that will be sent.
 
 use ledger::{Digest, Event, Status};
-use mail::{Address, Domain, Method, Need, Recipient};
+use mail::{Address, Domain, KeyFormat, Method, Need, Recipient};
 use policy::{Action, Decision, Verdict};
-use seal::{Capabilities, Edits, Grounds, Parcel, choose};
+use seal::{Capabilities, Choice, Edits, Grounds, Parcel, Preferences};
 use store::MessageState;
 
 use crate::case::{Case, Changes};
@@ -75,7 +75,7 @@ impl<'a> Sorted<'a> {
     }
 
     fn deliver(&mut self, recipient: &'a Recipient, grounds: Grounds) {
-        match choose(grounds.need, Capabilities::default()).method {
+        match choose(grounds.need).method {
             Method::Tls => self.add_transit(recipient, grounds),
             // What can't be sealed end to end yet is always safe in the portal.
             Method::Portal | Method::OpenPgp | Method::Smime => self.portal.push((recipient, grounds)),
@@ -100,14 +100,14 @@ impl<'a> Sorted<'a> {
             let digest = case.manifest.body_sha256;
             let parcel = Parcel::original(case.stamp(), list, grounds.clone(), digest, edits.clone())
                 .expect("only needs that transit can meet are sorted here");
-            let because = choose(grounds.need, Capabilities::default()).because;
+            let because = choose(grounds.need).because;
             for recipient in recipients {
                 changes.event(Case::sealed_event(recipient, Method::Tls, because));
             }
             case.queue(&parcel, changes);
         }
         for (recipient, grounds) in &self.portal {
-            let because = choose(grounds.need, Capabilities::default()).because;
+            let because = choose(grounds.need).because;
             changes.event(Case::sealed_event(recipient, Method::Portal, because));
             case.put_into_portal(recipient, grounds, changes);
         }
@@ -171,4 +171,9 @@ fn decided(case: &Case<'_>, address: &Address, decision: &Decision) -> Event {
 
 fn rules(decision: &Decision) -> Vec<String> {
     decision.because.iter().map(ToString::to_string).collect()
+}
+
+fn choose(need: Need) -> Choice {
+    let preferences = Preferences { format: KeyFormat::Smime, keys_where_transit_would_do: true };
+    seal::choose(need, Capabilities::default(), preferences)
 }

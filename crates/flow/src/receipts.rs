@@ -56,6 +56,7 @@ pub(crate) fn receipt(case: &Case<'_>, recipient: &Address, fact: &Fact<'_>) -> 
         reply: fact.reply.map(|reply| PeerReply::masked(reply, recipient)),
         accepted_at: to_the_second(case.received_at),
         sent_at: to_the_second(case.now),
+        seal: None,
     };
     receipt.sign(&case.organisation.signing_key)
 }

@@ -92,7 +92,12 @@ impl<'a> Recording<'a> {
         self.receipt(recipient, Status::Delivered, Some(proof), Some(reply));
         match self.parcel.kind() {
             Kind::Content => {
-                self.changes.event(Event::Delivered { parcel, recipient: address, reply: reply.clone() });
+                self.changes.event(Event::Delivered {
+                    parcel,
+                    recipient: address,
+                    reply: reply.clone(),
+                    sealing: None,
+                });
                 if recipient.notify.success {
                     let because = "The recipient's mail server has taken it.".to_owned();
                     let status = reply.enhanced.unwrap_or(EnhancedCode(2, 0, 0));
@@ -100,7 +105,9 @@ impl<'a> Recording<'a> {
                 }
             }
             Kind::Notice => self.notified(recipient, proof.level),
-            Kind::Code => self.changes.event(Event::Delivered { parcel, recipient: address, reply: reply.clone() }),
+            Kind::Code => {
+                self.changes.event(Event::Delivered { parcel, recipient: address, reply: reply.clone(), sealing: None })
+            }
             Kind::Dsn => self.changes.event(Event::DsnSent { parcel, recipient: address, reply: reply.clone() }),
         }
     }

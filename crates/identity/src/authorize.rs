@@ -36,6 +36,16 @@ pub enum Action {
     ReadPolicy,
     /// Make, list and revoke credentials of submission.
     ManageCredentials,
+    /// See which keys of recipients are known.
+    ReadKeys,
+    /// Add, accept, reject and remove keys of recipients.
+    ManageKeys,
+    /// Keep a key of a recipient that was found: by lookup, or in mail.
+    LearnKeys,
+    /// Make, import, renew, revoke and export the organisation's own keys.
+    ManageOrgKeys,
+    /// Give the own key at the portal, having proven what it asks.
+    GiveKey,
     /// Ask for a code at the portal.
     RequestCode,
     /// Open the message at the portal, having proven what its policy asks.
@@ -78,10 +88,11 @@ fn fits(action: Action, resource: &Resource) -> bool {
     use Resource as R;
     match action {
         A::Submit | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => matches!(resource, R::Organisation(_)),
+        A::ReadKeys | A::ManageKeys | A::LearnKeys | A::ManageOrgKeys => matches!(resource, R::Organisation(_)),
         A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::EraseMessage | A::ReadReceipts => {
             matches!(resource, R::Message(..))
         }
-        A::RequestCode | A::OpenAtPortal => matches!(resource, R::Copy(..)),
+        A::RequestCode | A::OpenAtPortal | A::GiveKey => matches!(resource, R::Copy(..)),
         A::ReadLedger => matches!(resource, R::Ledger(_)),
         A::ManageOrganisations | A::RotateKeys => matches!(resource, R::Deployment),
     }
@@ -93,6 +104,7 @@ fn may(principal: &Principal, action: Action) -> bool {
     match principal {
         Principal::Submission { .. } => match action {
             A::Submit => true,
+            A::ReadKeys | A::ManageKeys | A::LearnKeys | A::ManageOrgKeys | A::GiveKey => false,
             A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts | A::ReadLedger => false,
             A::ReadQueue | A::ReadPolicy | A::ManageCredentials | A::RequestCode | A::OpenAtPortal => false,
             A::EraseMessage | A::ManageOrganisations | A::RotateKeys => false,
@@ -100,6 +112,8 @@ fn may(principal: &Principal, action: Action) -> bool {
         Principal::Operator { .. } => match action {
             A::ReadTimeline | A::JudgeHeld | A::ReadReceipts | A::ReadLedger | A::ReadQueue => true,
             A::EraseMessage | A::ReadPolicy | A::ManageCredentials => true,
+            A::ReadKeys | A::ManageKeys | A::ManageOrgKeys => true,
+            A::LearnKeys | A::GiveKey => false,
             // A body needs a reason and a record of the look; no command of today takes one.
             A::ReadContent => false,
             A::Submit | A::Process | A::RequestCode | A::OpenAtPortal => false,
@@ -107,18 +121,22 @@ fn may(principal: &Principal, action: Action) -> bool {
         },
         Principal::Host { .. } => match action {
             A::ManageOrganisations | A::RotateKeys => true,
+            A::ReadKeys | A::ManageKeys | A::LearnKeys | A::ManageOrgKeys | A::GiveKey => false,
             A::Submit | A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts => false,
             A::ReadLedger | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => false,
             A::EraseMessage | A::RequestCode | A::OpenAtPortal => false,
         },
         Principal::System { .. } => match action {
             A::Process | A::ReadContent | A::ReadPolicy | A::ReadQueue | A::ReadLedger => true,
+            A::ReadKeys | A::LearnKeys => true,
+            A::ManageKeys | A::ManageOrgKeys | A::GiveKey => false,
             A::Submit | A::ReadTimeline | A::JudgeHeld | A::ReadReceipts | A::ManageCredentials => false,
             A::EraseMessage => false,
             A::RequestCode | A::OpenAtPortal | A::ManageOrganisations | A::RotateKeys => false,
         },
         Principal::Recipient { .. } => match action {
-            A::RequestCode | A::OpenAtPortal => true,
+            A::RequestCode | A::OpenAtPortal | A::GiveKey => true,
+            A::ReadKeys | A::ManageKeys | A::LearnKeys | A::ManageOrgKeys => false,
             A::Submit | A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts => false,
             A::ReadLedger | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => false,
             A::EraseMessage | A::ManageOrganisations | A::RotateKeys => false,
@@ -152,7 +170,7 @@ mod tests {
     const MESSAGE: MessageId = MessageId::from_bytes([1; 16]);
     const OTHER_MESSAGE: MessageId = MessageId::from_bytes([2; 16]);
 
-    const ACTIONS: [Action; 14] = [
+    const ACTIONS: [Action; 19] = [
         Action::Submit,
         Action::Process,
         Action::ReadTimeline,
@@ -163,6 +181,11 @@ mod tests {
         Action::ReadQueue,
         Action::ReadPolicy,
         Action::ManageCredentials,
+        Action::ReadKeys,
+        Action::ManageKeys,
+        Action::LearnKeys,
+        Action::ManageOrgKeys,
+        Action::GiveKey,
         Action::RequestCode,
         Action::OpenAtPortal,
         Action::ManageOrganisations,
@@ -212,11 +235,17 @@ mod tests {
                 A::ReadQueue,
                 A::ReadPolicy,
                 A::ManageCredentials,
+                A::ReadKeys,
+                A::ManageKeys,
+                A::ManageOrgKeys,
             ],
         );
         check(&host, &[A::ManageOrganisations, A::RotateKeys]);
-        check(&system, &[A::Process, A::ReadContent, A::ReadLedger, A::ReadQueue, A::ReadPolicy]);
-        check(&recipient, &[A::RequestCode, A::OpenAtPortal]);
+        check(
+            &system,
+            &[A::Process, A::ReadContent, A::ReadLedger, A::ReadQueue, A::ReadPolicy, A::ReadKeys, A::LearnKeys],
+        );
+        check(&recipient, &[A::GiveKey, A::RequestCode, A::OpenAtPortal]);
     }
 
     #[test]

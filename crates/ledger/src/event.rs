@@ -7,10 +7,11 @@ use std::fmt;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
-use mail::{Address, Level, Method, MxLookup, Need, ParcelId, Reply, ReversePath};
+use mail::{Address, Level, Method, MxLookup, Need, OrgKeyId, ParcelId, RecipientKeyId, Reply, ReversePath};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::sealing::{KeyNamed, Sealing};
 
 /// What TLS proved on a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,6 +144,16 @@ events! {
         method: Method,
         /// Why this one.
         because: String,
+        /// The key that it will be sealed to, where it is end to end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<KeyNamed>,
+    }
+    /// A recipient's key was looked for before the message was decided.
+    KeySought = "key_sought" {
+        /// The recipient.
+        recipient: Address,
+        /// What came of it.
+        found: String,
     }
     /// A parcel went into the queue.
     Queued = "queued" {
@@ -180,6 +191,9 @@ events! {
         recipient: Address,
         /// The peer's reply.
         reply: Reply,
+        /// How it was sealed, where it is end to end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sealing: Option<Sealing>,
     }
     /// Not now: it is tried again.
     Deferred = "deferred" {
@@ -334,6 +348,95 @@ events! {
     CredentialRevoked = "credential_revoked" {
         /// The login.
         login: String,
+        /// Who did it.
+        by: String,
+    }
+    /// A recipient's key became known, and may be used.
+    KeyLearned = "key_learned" {
+        /// Whose it is.
+        recipient: Address,
+        /// The key.
+        key: KeyNamed,
+        /// Who or what brought it.
+        by: String,
+    }
+    /// A recipient's key became known, and is held back.
+    KeyHeld = "key_held" {
+        /// Whose it is.
+        recipient: Address,
+        /// The key.
+        key: KeyNamed,
+        /// Who or what brought it.
+        by: String,
+        /// Why it is held back.
+        because: String,
+    }
+    /// More became known of a key: a later end, a revocation, another source.
+    KeyUpdated = "key_updated" {
+        /// Whose it is.
+        recipient: Address,
+        /// The key.
+        key: KeyNamed,
+        /// Who or what brought it.
+        by: String,
+    }
+    /// A key that was held back, or rejected, may be used.
+    KeyAccepted = "key_accepted" {
+        /// Whose it is.
+        recipient: Address,
+        /// The key.
+        key: KeyNamed,
+        /// Who said so, or which rule.
+        by: String,
+    }
+    /// A key is used no more, because a newer one took its place.
+    KeyReplaced = "key_replaced" {
+        /// Whose it is.
+        recipient: Address,
+        /// The key.
+        key: KeyNamed,
+        /// The key that took its place.
+        with: RecipientKeyId,
+    }
+    /// A person said that a key must not be used.
+    KeyRejected = "key_rejected" {
+        /// Whose it is.
+        recipient: Address,
+        /// The key.
+        key: KeyNamed,
+        /// Who said so.
+        by: String,
+    }
+    /// A key was removed.
+    KeyRemoved = "key_removed" {
+        /// Whose it was.
+        recipient: Address,
+        /// The key.
+        key: KeyNamed,
+        /// Who did it.
+        by: String,
+    }
+    /// A key of the organisation's own was made, imported or renewed.
+    OrgKeyMade = "org_key_made" {
+        /// The key.
+        key: OrgKeyId,
+        /// Its fingerprint.
+        fingerprint: String,
+        /// For whom: addresses and domains.
+        owners: Vec<String>,
+        /// What was done: `generated`, `imported`, `renewed`.
+        how: String,
+        /// Who did it.
+        by: String,
+    }
+    /// A key of the organisation's own was revoked.
+    OrgKeyRevoked = "org_key_revoked" {
+        /// The key.
+        key: OrgKeyId,
+        /// Its fingerprint.
+        fingerprint: String,
+        /// Why.
+        because: String,
         /// Who did it.
         by: String,
     }

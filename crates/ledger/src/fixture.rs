@@ -127,5 +127,6 @@ pub(crate) fn receipt() -> Receipt {
         reply: Some(PeerReply::masked(&reply, &recipient())),
         accepted_at: at(0),
         sent_at: at(2),
+        seal: None,
     }
 }

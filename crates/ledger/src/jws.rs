@@ -15,7 +15,10 @@ use crate::receipt::Receipt;
 
 const ALGORITHM: &str = "EdDSA";
 const TYPE: &str = "sealpost-receipt+jwt";
+/// Of a receipt that says nothing of sealing end to end.
 const FORMAT: u8 = 1;
+/// Of one that does: the member `seal` is there.
+const FORMAT_SEALED: u8 = 2;
 /// A receipt has about two kilobytes.
 const JWS_BYTES_MAX: usize = 256 * 1024;
 
@@ -74,7 +77,8 @@ impl Receipt {
         let header = Header { alg: ALGORITHM.to_owned(), kid: key.jwk().kid(), typ: TYPE.to_owned() };
         let mut jws = encoded(&header);
         jws.push('.');
-        jws.push_str(&encoded(&Written { v: FORMAT, receipt: self }));
+        let v = if self.seal.is_some() { FORMAT_SEALED } else { FORMAT };
+        jws.push_str(&encoded(&Written { v, receipt: self }));
         let signature = key.sign(jws.as_bytes());
         jws.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut jws);
@@ -116,10 +120,15 @@ fn check_header(header: &[u8], key: &Jwk) -> Result<(), NotVerified> {
 fn read(payload: &[u8]) -> Result<Receipt, NotVerified> {
     let mut members: Map<String, Value> = serde_json::from_slice(payload).map_err(NotVerified::Payload)?;
     let version = members.remove("v").unwrap_or_default();
-    if version != FORMAT {
+    let is_sealed = version == FORMAT_SEALED;
+    if version != FORMAT && !is_sealed {
         return Err(NotVerified::Format(version.to_string()));
     }
-    serde_json::from_value(Value::Object(members)).map_err(NotVerified::Payload)
+    let receipt: Receipt = serde_json::from_value(Value::Object(members)).map_err(NotVerified::Payload)?;
+    match receipt.seal.is_some() == is_sealed {
+        true => Ok(receipt),
+        false => Err(NotVerified::Payload(serde::de::Error::custom("the format and the member seal contradict"))),
+    }
 }
 
 fn encoded(part: &impl Serialize) -> String {
@@ -138,6 +147,7 @@ mod tests {
     use super::*;
     use crate::digest::Salt;
     use crate::fixture::{key, receipt, recipient, salt};
+    use crate::sealing::{Seal, SealIntegrity, Sealing};
 
     fn verify(jws: &str) -> Result<Receipt, NotVerified> {
         Receipt::verify(jws, key(1).jwk())
@@ -197,6 +207,32 @@ mod tests {
             "sent_at": "2023-11-14T22:13:22Z",
         });
         assert_eq!(payload, expected);
+    }
+
+    /// A receipt of a copy that was sealed end to end.
+    fn sealed() -> Receipt {
+        let sealing = Sealing {
+            format: mail::KeyFormat::OpenPgp,
+            fingerprint: "EB85BB5FA33A75E15E944E63F231550C4F47E38E".to_owned(),
+            algorithm: "X25519".to_owned(),
+            cipher: "AES-256".to_owned(),
+            integrity: SealIntegrity::Mdc,
+            signed_by: None,
+        };
+        Receipt { seal: Some(Seal::new(&sealing, &salt())), method: mail::Method::OpenPgp, ..receipt() }
+    }
+
+    #[test]
+    fn a_sealed_copy_is_told_in_a_format_of_its_own() {
+        let jws = sealed().sign(&key(1));
+        let payload: Value = serde_json::from_str(&part(&jws, 1)).unwrap();
+        assert_eq!((&payload["v"], &payload["seal"]["integrity"]), (&2.into(), &"mdc".into()));
+        let receipt = verify(&jws).unwrap();
+        assert_eq!(receipt, sealed());
+        let seal = receipt.seal.unwrap();
+        let spaced = "eb85 bb5f a33a 75e1 5e94  4e63 f231 550c 4f47 e38e";
+        assert!(seal.is_to_key(&salt(), spaced) && !seal.is_to_key(&Salt::new([6; 32]), spaced));
+        assert!(!jws.contains("EB85") && !payload.to_string().to_lowercase().contains("eb85bb5f"));
     }
 
     #[test]
@@ -265,7 +301,11 @@ mod tests {
         let header = part(&receipt().sign(&key(1)), 0);
         let payload = part(&receipt().sign(&key(1)), 1);
         let signed = |payload: &str| verify(&sign(&header, payload));
-        assert!(matches!(signed(&payload.replacen("\"v\":1", "\"v\":2", 1)), Err(NotVerified::Format(v)) if v == "2"));
+        assert!(matches!(signed(&payload.replacen("\"v\":1", "\"v\":3", 1)), Err(NotVerified::Format(v)) if v == "3"));
+        assert!(matches!(signed(&payload.replacen("\"v\":1", "\"v\":2", 1)), Err(NotVerified::Payload(_))));
+        let sealed = part(&sealed().sign(&key(1)), 1);
+        assert!(signed(&sealed).is_ok());
+        assert!(matches!(signed(&sealed.replacen("\"v\":2", "\"v\":1", 1)), Err(NotVerified::Payload(_))));
         assert!(matches!(signed("{}"), Err(NotVerified::Format(_))));
         assert!(matches!(signed("[]"), Err(NotVerified::Payload(_))));
         assert!(matches!(signed(&payload.replacen('{', r#"{"more":1,"#, 1)), Err(NotVerified::Payload(_))));

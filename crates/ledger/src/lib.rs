@@ -32,6 +32,7 @@ mod outside;
 mod receipt;
 mod record;
 mod run;
+mod sealing;
 mod sequencer;
 
 pub use audit::audit;
@@ -53,4 +54,5 @@ pub use outside::{checkpoint_path, set_aside};
 pub use receipt::{ContentDigest, PeerReply, Receipt, ReceiptKind, Status, recipient_digest};
 pub use record::{Record, RecordError};
 pub use run::RunError;
+pub use sealing::{KeyNamed, Seal, SealIntegrity, Sealing, key_digest};
 pub use sequencer::{Ledger, Sequencer, SequencerError, outside_checkpoint};

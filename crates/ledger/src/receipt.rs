@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::{Digest, Salt};
 use crate::event::{Tls, Verdict};
 use crate::mask::masked_reply_text;
+use crate::sealing::Seal;
 
 /// What is digested of a recipient and of content differs from its first byte,
 /// so that neither digest is ever the other's.
@@ -65,6 +66,10 @@ pub struct Receipt {
     pub accepted_at: Timestamp,
     /// When this became of it.
     pub sent_at: Timestamp,
+    /// How it was sealed end to end. A receipt with this is of format 2, one
+    /// without of format 1, which earlier versions read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<Seal>,
 }
 
 /// What a receipt is about.

@@ -88,10 +88,12 @@ mod tests {
     use crate::digest::Digest;
     use crate::event::{Door, Tls, Verdict};
     use crate::fixture::{at, recipient};
+    use crate::sealing::{KeyNamed, SealIntegrity, Sealing};
 
     /// One event of each kind.
     fn events() -> Vec<Event> {
-        [events_up_to_the_queue(), events_of_delivery(), events_of_the_portal()].concat()
+        [events_up_to_the_queue(), events_of_delivery(), events_of_the_portal(), events_of_keys(), last_events()]
+            .concat()
     }
 
     fn events_up_to_the_queue() -> Vec<Event> {
@@ -115,7 +117,8 @@ mod tests {
                 because: vec!["default".to_owned()],
                 policy: Digest::of(&[]),
             },
-            Event::Sealed { recipient: recipient.clone(), method: Method::Portal, because },
+            Event::Sealed { recipient: recipient.clone(), method: Method::Smime, because, key: Some(key_named()) },
+            Event::KeySought { recipient: recipient.clone(), found: "nothing".to_owned() },
             Event::Queued { parcel, kind: "content".to_owned(), recipients: vec![recipient] },
         ]
     }
@@ -142,7 +145,7 @@ mod tests {
                 reply: Some(reply.clone()),
                 result: "sent".to_owned(),
             },
-            Event::Delivered { parcel, recipient: recipient.clone(), reply },
+            Event::Delivered { parcel, recipient: recipient.clone(), reply, sealing: Some(sealing()) },
             Event::Deferred {
                 parcel,
                 recipient: recipient.clone(),
@@ -168,9 +171,7 @@ mod tests {
     fn events_of_the_portal() -> Vec<Event> {
         let recipient = recipient();
         let because = "why".to_owned();
-        let parcel = ParcelId::from_bytes([7; 16]);
         let peer = Some(IpAddr::from([192, 0, 2, 1]));
-        let reply = Reply::new(250, EnhancedCode(2, 0, 0), "ok");
         vec![
             Event::Notified { recipient: recipient.clone(), level: Level::Encrypted },
             Event::CodeSent { recipient: recipient.clone(), needs: Level::Encrypted },
@@ -188,10 +189,70 @@ mod tests {
                 by: "operator:root".into(),
             },
             Event::CredentialRevoked { login: "ehr".into(), by: "operator:root".into() },
+        ]
+    }
+
+    fn last_events() -> Vec<Event> {
+        let (recipient, because) = (recipient(), "why".to_owned());
+        let parcel = ParcelId::from_bytes([7; 16]);
+        let reply = Reply::new(250, EnhancedCode(2, 0, 0), "ok");
+        vec![
             Event::Erased { because: because.clone() },
             Event::DsnSent { parcel, recipient: recipient.clone(), reply },
             Event::DsnFailed { parcel: Some(parcel), recipient, because },
         ]
+    }
+
+    fn events_of_keys() -> Vec<Event> {
+        let (recipient, key, by) = (recipient(), key_named(), "operator:root".to_owned());
+        let (because, own) = ("why".to_owned(), mail::OrgKeyId::from_bytes([8; 16]));
+        let fingerprint = key.fingerprint.clone();
+        vec![
+            Event::KeyLearned { recipient: recipient.clone(), key: key.clone(), by: by.clone() },
+            Event::KeyHeld { recipient: recipient.clone(), key: key.clone(), by: by.clone(), because: because.clone() },
+            Event::KeyUpdated { recipient: recipient.clone(), key: key.clone(), by: by.clone() },
+            Event::KeyAccepted { recipient: recipient.clone(), key: key.clone(), by: by.clone() },
+            Event::KeyReplaced { recipient: recipient.clone(), key: key.clone(), with: key.id },
+            Event::KeyRejected { recipient: recipient.clone(), key: key.clone(), by: by.clone() },
+            Event::KeyRemoved { recipient, key, by: by.clone() },
+            Event::OrgKeyMade {
+                key: own,
+                fingerprint: fingerprint.clone(),
+                owners: vec!["*@clinic.example".to_owned()],
+                how: "generated".to_owned(),
+                by: by.clone(),
+            },
+            Event::OrgKeyRevoked { key: own, fingerprint, because, by },
+        ]
+    }
+
+    fn key_named() -> KeyNamed {
+        KeyNamed {
+            id: mail::RecipientKeyId::from_bytes([9; 16]),
+            format: mail::KeyFormat::Smime,
+            fingerprint: "AB".repeat(32),
+            source: mail::KeySource::SignedMail,
+        }
+    }
+
+    fn sealing() -> Sealing {
+        Sealing {
+            format: mail::KeyFormat::Smime,
+            fingerprint: "AB".repeat(32),
+            algorithm: "RSA-OAEP".to_owned(),
+            cipher: "AES-256-GCM".to_owned(),
+            integrity: SealIntegrity::Aead,
+            signed_by: None,
+        }
+    }
+
+    /// What version 1 wrote before keys were known is read for ever.
+    #[test]
+    fn earlier_records_are_read() {
+        let text = r#"{"v":1,"events":[{"event":"sealed","recipient":"p@x.example","method":"tls","because":"why"}]}"#;
+        let record = Record::from_bytes(text.as_bytes()).unwrap();
+        assert!(matches!(&record.events[0], Event::Sealed { key: None, .. }));
+        assert_eq!(record.to_bytes(), text.as_bytes());
     }
 
     #[test]

@@ -43,6 +43,7 @@ fn receipt(salt: &Salt, recipient: &Address, stored: &str) -> Receipt {
         reply: None,
         accepted_at: Timestamp::UNIX_EPOCH,
         sent_at: Timestamp::UNIX_EPOCH,
+        seal: None,
     }
 }
 

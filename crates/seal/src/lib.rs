@@ -14,7 +14,7 @@ mod hidden;
 mod parcel;
 pub mod protect;
 
-pub use choice::{Capabilities, Choice, choose};
+pub use choice::{Capabilities, Choice, Preferences, choose};
 pub use dkim::{BadKey, DkimKey};
 pub use edits::Edits;
 pub use hidden::hidden;

@@ -95,7 +95,11 @@ fn details(event: &Event) -> String {
             let needs = needs.map_or_else(String::new, |needs| format!(", needs {needs}"));
             format!("{recipient}: {decision}{needs}, because {}", because.join(", "))
         }
-        Event::Sealed { recipient, method, because } => format!("{recipient}: {method}, {because}"),
+        Event::Sealed { recipient, method, because, key } => {
+            let key = key.as_ref().map_or_else(String::new, |key| format!("; {}", named(key)));
+            format!("{recipient}: {method}, {because}{key}")
+        }
+        Event::KeySought { recipient, found } => format!("{recipient}: {found}"),
         Event::Queued { kind, recipients, .. } => format!("{kind} for {}", list_of(recipients)),
         Event::Attempted { mx, ip, level, tls, result, .. } => {
             let ip = ip.map_or_else(String::new, |ip| format!(" [{ip}]"));
@@ -105,7 +109,12 @@ fn details(event: &Event) -> String {
             let level = level.map_or_else(String::new, |level| format!(", proved {level}"));
             format!("{mx}{ip}: {result}{level}{tls}")
         }
-        Event::Delivered { recipient, reply, .. } | Event::DsnSent { recipient, reply, .. } => {
+        Event::Delivered { recipient, reply, sealing: Some(sealing), .. } => {
+            let signed = sealing.signed_by.as_ref().map_or("", |_| ", signed");
+            let (cipher, algorithm, integrity) = (&sealing.cipher, &sealing.algorithm, sealing.integrity.word());
+            format!("{recipient}: {reply}; sealed with {cipher} ({integrity}) and {algorithm}{signed}")
+        }
+        Event::Delivered { recipient, reply, sealing: None, .. } | Event::DsnSent { recipient, reply, .. } => {
             format!("{recipient}: {reply}")
         }
         Event::Deferred { recipient, because, until, .. } => format!("{recipient}: {because}; again at {until}"),
@@ -136,7 +145,23 @@ fn details(event: &Event) -> String {
         Event::Opened { recipient, met, .. } => format!("{recipient}: met {}", met.join(" and ")),
         Event::Erased { because } => because.clone(),
         Event::CredentialMade { login, by, .. } | Event::CredentialRevoked { login, by } => format!("{login}, by {by}"),
+        Event::KeyLearned { recipient, key, by }
+        | Event::KeyUpdated { recipient, key, by }
+        | Event::KeyAccepted { recipient, key, by }
+        | Event::KeyRejected { recipient, key, by }
+        | Event::KeyRemoved { recipient, key, by } => format!("{recipient}: {}, by {by}", named(key)),
+        Event::KeyHeld { recipient, key, by, because } => {
+            format!("{recipient}: {}, by {by}, because {because}", named(key))
+        }
+        Event::KeyReplaced { recipient, key, with } => format!("{recipient}: {}, by {with}", named(key)),
+        Event::OrgKeyMade { key, fingerprint, how, by, .. } => format!("{key} {fingerprint} {how}, by {by}"),
+        Event::OrgKeyRevoked { key, fingerprint, because, by } => format!("{key} {fingerprint}: {because}, by {by}"),
     }
+}
+
+/// A key for people.
+fn named(key: &ledger::KeyNamed) -> String {
+    format!("{} key {} ({}, {})", key.format, key.id, key.fingerprint, key.source)
 }
 
 fn list_of(addresses: &[Address]) -> String {
