@@ -11,6 +11,7 @@
 //! It never asks DNS: a name is believed no more than the server that wrote it.
 //! Work is linear in the header block, whatever is in it.
 
+pub mod evidence;
 pub mod header;
 pub mod hop;
 pub mod json;
