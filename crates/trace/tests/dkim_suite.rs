@@ -1,12 +1,17 @@
-//! Signatures of real senders and of the RFCs, from the suite `dkim`.
+//! Signatures of real senders and of the RFCs, from the suites `dkim` and `arc`.
 
 use std::path::Path;
 
+use testkit::clients::python;
 use testkit::suites::suite;
-use trace::evidence::dkim::{Checks, Key, Outcome};
+use trace::evidence::dkim::{Checked, Checks, Key, Outcome};
 use trace::{Block, Limits};
 
 fn outcomes(message: &[u8], keys: &[Key]) -> Vec<Outcome> {
+    checked(message, keys).dkim
+}
+
+fn checked(message: &[u8], keys: &[Key]) -> Checked {
     let block = Block::read(message, &Limits::default()).unwrap();
     let mut checks = Checks::begin(&block, keys);
     let body = &message[block.header().len()..];
@@ -60,4 +65,39 @@ fn keys_without_a_name_are_tried() {
     check("related.msg", "gmail.pub", &Outcome::Valid { body_bytes: None });
     check("gmail.msg", "example.pub", &Outcome::Mismatch);
     check("gmail.msg", "example.bind9", &Outcome::NoKey);
+}
+
+/// Each case of a file of the ARC suite, as JSON: YAML is read by Python.
+const CASES: &str = "
+import json, sys, yaml
+cases = []
+for scenario in yaml.safe_load_all(open(sys.stdin.read().strip())):
+    records = [f'{name} {text}' for name, text in (scenario.get('txt-records') or {}).items()]
+    for name, test in scenario['tests'].items():
+        cases.append({'name': name, 'records': records, 'message': test['message'], 'cv': str(test['cv']).lower()})
+print(json.dumps(cases))
+";
+
+/// A message signature over no field at all: RFC 6376 §5.4 wants From signed, and RFC 8617 makes no exception.
+const ARGUED: [&str; 1] = ["ams_fields_h_empty"];
+
+#[test]
+fn chains_of_the_arc_suite_are_judged() {
+    let Some(suite) = suite("arc") else { return };
+    let file = suite.join("arc-draft-validation-tests.yml").display().to_string();
+    let cases: serde_json::Value = serde_json::from_str(&python(CASES, file.as_bytes()).expect_success().text).unwrap();
+    let cases = cases.as_array().unwrap();
+    assert!(cases.len() > 100);
+    let mut wrong = Vec::new();
+    for case in cases {
+        let text = |key: &str| case[key].as_str().unwrap();
+        let records = case["records"].as_array().unwrap().iter().map(|record| record.as_str().unwrap());
+        let keys: Vec<Key> = records.filter_map(|record| Key::read(record, None).ok()).collect();
+        let found = checked(text("message").as_bytes(), &keys).arc;
+        let is_right = (text("cv") == "pass") == matches!(found, Some(Outcome::Valid { .. }));
+        if is_right == ARGUED.contains(&text("name")) {
+            wrong.push(format!("{}: {} is {found:?}", text("name"), text("cv")));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -18,8 +18,8 @@ impl Tags {
     /// they stay, since what they mean depends on the tag.
     pub(crate) fn read(text: &str) -> Result<Self, NoTags> {
         let mut tags: Vec<(String, String)> = Vec::new();
-        let parts = text.trim().split(';').map(str::trim);
-        for part in parts.filter(|part| !part.is_empty()) {
+        let text = text.trim();
+        for part in text.strip_suffix(';').unwrap_or(text).split(';') {
             let (name, value) = part.split_once('=').ok_or(NoTags)?;
             let name = name.trim();
             let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -30,7 +30,7 @@ impl Tags {
             }
             tags.push((name.to_owned(), value.trim().to_owned()));
         }
-        if tags.is_empty() { Err(NoTags) } else { Ok(Self { tags }) }
+        Ok(Self { tags })
     }
 
     /// The value of a tag; names are case-sensitive.
@@ -62,7 +62,8 @@ mod tests {
 
     #[test]
     fn tags_are_read_with_their_folds() {
-        let tags = Tags::read(" v=1; a = rsa-sha256;\r\n\td=a.example; h=From : To:\r\n\tDate; b=ab\r\n\tcd=;").unwrap();
+        let tags =
+            Tags::read(" v=1; a = rsa-sha256;\r\n\td=a.example; h=From : To:\r\n\tDate; b=ab\r\n\tcd=;").unwrap();
         assert_eq!(tags.value("a"), Some("rsa-sha256"));
         assert_eq!(tags.compact("b").as_deref(), Some("abcd="));
         assert_eq!(tags.list("h").unwrap(), ["from", "to", "date"]);
@@ -73,7 +74,7 @@ mod tests {
 
     #[test]
     fn what_is_no_list_is_refused() {
-        for text in ["", ";", "a", "a=1; a=2", "=1", "a b=1", "1a=1"] {
+        for text in ["", ";", "a", "a=1;;", "a=1;; b=2", "a=1; a=2", "=1", "a b=1", "1a=1"] {
             assert_eq!(Tags::read(text), Err(NoTags), "{text}");
         }
         assert_eq!(Tags::read(&"a=1;".repeat(2)), Err(NoTags));

@@ -34,7 +34,7 @@ fn chosen<'a, 'h>(fields: &'a [Field<'h>], names: &[String]) -> Vec<&'a Field<'h
 }
 
 /// One field in its form, with CRLF at its end.
-pub(crate) fn canonical(raw: &[u8], form: Form, into: &mut Vec<u8>) {
+fn canonical(raw: &[u8], form: Form, into: &mut Vec<u8>) {
     match form {
         Form::Simple => simple(raw, into),
         Form::Relaxed => relaxed(raw, into),
@@ -50,7 +50,8 @@ fn simple(raw: &[u8], into: &mut Vec<u8>) {
     }
 }
 
-fn relaxed(raw: &[u8], into: &mut Vec<u8>) {
+/// In lower case, unfolded, its blanks made one.
+pub(crate) fn relaxed(raw: &[u8], into: &mut Vec<u8>) {
     let colon = raw.iter().position(|byte| *byte == b':').unwrap_or(raw.len());
     let (name, value) = raw.split_at(colon);
     into.extend(name.trim_ascii_end().iter().map(u8::to_ascii_lowercase));

@@ -1,4 +1,4 @@
-//! DKIM signatures verified offline (RFC 6376, 8301, 8463): with keys that the
+//! DKIM signatures and ARC seals verified offline (RFC 6376, 8301, 8463, 8617): with keys that the
 //! reader hands in, never asked of DNS.
 //!
 //! A signature proves that its domain answers for the signed fields and the
@@ -10,6 +10,7 @@ mod header;
 mod key;
 mod signature;
 
-pub use check::{Checks, Outcome};
+pub use check::{Checked, Checks, Outcome};
+pub(crate) use header::{relaxed as canonical_relaxed, without_signature};
 pub use key::{Key, KeyError};
-pub(crate) use signature::Signature;
+pub(crate) use signature::{Algorithm, NoSignature, Signature, base64_of, name};

@@ -76,17 +76,21 @@ impl Signature {
         if tags.value("v") != Some("1") {
             return Err(NoSignature("v="));
         }
-        Self::from_tags(&tags, true)
+        Self::from_tags(&tags, true, Form::Simple)
     }
 
     /// Reads the value of an ARC-Message-Signature field, where `i=` is the
-    /// number of the set and there is no `v=`.
+    /// number of the set and there is no `v=`. Without `c=` it is relaxed, as
+    /// the authors' own test suite has it.
     pub(crate) fn read_arc(tags: &Tags) -> Result<Self, NoSignature> {
-        Self::from_tags(tags, false)
+        Self::from_tags(tags, false, Form::Relaxed)
     }
 
-    fn from_tags(tags: &Tags, has_identity: bool) -> Result<Self, NoSignature> {
-        let (header_form, body_form) = forms(tags.compact("c").as_deref()).ok_or(NoSignature("c="))?;
+    fn from_tags(tags: &Tags, has_identity: bool, default: Form) -> Result<Self, NoSignature> {
+        let (header_form, body_form) = match tags.compact("c") {
+            Some(text) => forms(&text).ok_or(NoSignature("c="))?,
+            None => (default, default),
+        };
         let signed = tags.list("h").filter(|names| names.iter().any(|name| name == "from"));
         let query = tags.compact("q").unwrap_or_else(|| "dns/txt".to_owned());
         if !query.split(':').any(|method| method.eq_ignore_ascii_case("dns/txt")) {
@@ -111,22 +115,24 @@ impl Signature {
 
     /// The name under which its key is published.
     pub(crate) fn key_name(&self) -> String {
-        format!("{}._domainkey.{}", self.selector, self.domain)
+        key_name(&self.selector, &self.domain)
     }
 }
 
-fn forms(text: Option<&str>) -> Option<(Form, Form)> {
+/// The name of the TXT record of a key (RFC 6376 §3.6.2.1).
+pub(crate) fn key_name(selector: &str, domain: &str) -> String {
+    format!("{selector}._domainkey.{domain}")
+}
+
+fn forms(text: &str) -> Option<(Form, Form)> {
     let form = |word: &str| match word.to_ascii_lowercase().as_str() {
         "simple" => Some(Form::Simple),
         "relaxed" => Some(Form::Relaxed),
         _ => None,
     };
-    match text {
-        None => Some((Form::Simple, Form::Simple)),
-        Some(text) => match text.split_once('/') {
-            Some((header, body)) => Some((form(header)?, form(body)?)),
-            None => Some((form(text)?, Form::Simple)),
-        },
+    match text.split_once('/') {
+        Some((header, body)) => Some((form(header)?, form(body)?)),
+        None => Some((form(text)?, Form::Simple)),
     }
 }
 
@@ -172,7 +178,8 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_wrong_is_named() {
-        let check = |text: &str, expect: &'static str| assert_eq!(Signature::read(text), Err(NoSignature(expect)), "{text}");
+        let check =
+            |text: &str, expect: &'static str| assert_eq!(Signature::read(text), Err(NoSignature(expect)), "{text}");
         check("hello", "its tags");
         check(&GOOD.replace("v=1", "v=2"), "v=");
         check(&GOOD.replace("From:", ""), "h=");
