@@ -60,6 +60,16 @@ pub enum Command {
     /// DKIM: the DNS records that publish the keys
     #[command(subcommand)]
     Dkim(DkimVerb),
+    /// Print the completions for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Write a man page for each command into a folder
+    Manual {
+        /// Where; made if missing
+        folder: PathBuf,
+    },
 }
 
 /// `sealpost init`.

@@ -4,7 +4,7 @@
 //! journal rows their positions in the ledger, and then closes the store.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ use crate::config::Config;
 use crate::installation::{Installation, Seams, checkpoint_dir, origin, private_dir};
 use crate::meters;
 use crate::sockets::Sockets;
-use crate::wake::Bell;
+use crate::wake::{self, Bell};
 
 /// Where a running server listens.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +53,7 @@ pub struct Engine {
     ledger: LedgerKeeper,
     transport: Arc<Transport>,
     sockets: Arc<Sockets>,
+    data_dir: PathBuf,
 }
 
 /// Tasks with the signal that stops them. None runs before all of them are
@@ -121,6 +122,7 @@ impl Engine {
             ledger,
             transport: transport.clone(),
             sockets,
+            data_dir: config.server.data_dir.clone(),
         };
         engine.open_submission(config).await?;
         engine.open_portal(config, seams).await?;
@@ -151,8 +153,9 @@ impl Engine {
     /// Stops: no accepted message is lost, no delivery is cut in the middle.
     pub async fn stop(self) -> Result<()> {
         self.sockets.close();
-        let (store, ledger) = (self.journey.store.clone(), self.ledger.clone());
+        let (store, ledger, data_dir) = (self.journey.store.clone(), self.ledger.clone(), self.data_dir.clone());
         self.retire().await;
+        wake::take_down(&data_dir);
         ledger.catch_up().await?;
         store.close().await.context("the store did not close")
     }

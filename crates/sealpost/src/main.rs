@@ -22,7 +22,8 @@ use cli::{Cli, Command};
 
 fn main() -> ExitCode {
     let cli = Cli::parse_from(arguments());
-    match run(&cli) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(&cli))) {
         Ok(code) => code,
         Err(error) => {
             commands::say(&format!("sealpost: {}", told(&error)));
@@ -53,15 +54,7 @@ fn told(error: &anyhow::Error) -> String {
     lines.join("\n  because: ")
 }
 
-fn run(cli: &Cli) -> Result<ExitCode> {
-    match &cli.command {
-        Command::Policy(verb) => commands::policy::run(cli, verb),
-        Command::Config(verb) => commands::config::run(cli, verb),
-        _ => tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run_async(cli)),
-    }
-}
-
-async fn run_async(cli: &Cli) -> Result<ExitCode> {
+async fn run(cli: &Cli) -> Result<ExitCode> {
     match &cli.command {
         Command::Init(wanted) => commands::init::run(cli, wanted).await,
         Command::Serve(wanted) => commands::serve::run(cli, wanted).await,
@@ -74,5 +67,7 @@ async fn run_async(cli: &Cli) -> Result<ExitCode> {
         Command::Dkim(verb) => commands::dkim::run(cli, verb).await,
         Command::Policy(verb) => commands::policy::run(cli, verb),
         Command::Config(verb) => commands::config::run(cli, verb),
+        Command::Completions { shell } => Ok(commands::shell::completions(*shell)),
+        Command::Manual { folder } => commands::shell::manual(folder),
     }
 }

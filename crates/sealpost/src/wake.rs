@@ -14,8 +14,8 @@ use tokio::sync::watch;
 
 use crate::config::Config;
 
-fn place(config: &Config) -> PathBuf {
-    config.server.data_dir.join("wake.sock")
+fn place(data_dir: &Path) -> PathBuf {
+    data_dir.join("wake.sock")
 }
 
 /// The server's side.
@@ -24,7 +24,7 @@ pub struct Bell(UnixDatagram);
 impl Bell {
     /// Hangs the bell; one that an earlier server left behind is taken down.
     pub fn hang(config: &Config) -> Result<Self> {
-        let place = place(config);
+        let place = place(&config.server.data_dir);
         remove(&place)?;
         let socket = UnixDatagram::bind(&place).with_context(|| format!("can't make {}", place.display()))?;
         Ok(Self(socket))
@@ -45,6 +45,14 @@ impl Bell {
     }
 }
 
+/// Takes the bell down when the server ends, so that a copy of the data
+/// directory holds nothing but data.
+pub fn take_down(data_dir: &Path) {
+    if let Err(error) = remove(&place(data_dir)) {
+        tracing::warn!(error = format!("{error:#}"), "a socket stays behind");
+    }
+}
+
 fn remove(place: &Path) -> Result<()> {
     match std::fs::remove_file(place) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -56,7 +64,7 @@ fn remove(place: &Path) -> Result<()> {
 
 /// A command's side: rings. Where no server hears it, its next look finds what was queued.
 pub fn ring(config: &Config) {
-    let ringing = StdDatagram::unbound().and_then(|socket| socket.send_to(b"!", place(config)));
+    let ringing = StdDatagram::unbound().and_then(|socket| socket.send_to(b"!", place(&config.server.data_dir)));
     if let Err(error) = ringing {
         tracing::debug!(%error, "no server was woken");
     }

@@ -10,6 +10,7 @@ pub mod message;
 pub mod policy;
 pub mod receipt;
 pub mod serve;
+pub mod shell;
 pub mod vault;
 
 use std::io::Write as _;

@@ -289,3 +289,19 @@ fn wrapped_keys(clinic: &Clinic) -> Vec<Vec<u8>> {
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
     text.lines().map(|line| line.as_bytes().chunks(2).map(byte).collect()).collect()
 }
+
+#[test]
+fn every_command_has_completions_and_a_man_page() {
+    let folder = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish"] {
+        let output = bare(folder.path(), &["completions", shell], b"");
+        let script = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && script.contains("passphrase"), "{shell}");
+    }
+    let pages = folder.path().join("man");
+    assert!(bare(folder.path(), &["manual", &pages.display().to_string()], b"").status.success());
+    for page in ["sealpost.1", "sealpost-message.1", "sealpost-message-release.1"] {
+        let text = std::fs::read_to_string(pages.join(page)).unwrap();
+        assert!(text.contains(".SH NAME"), "{page}");
+    }
+}
