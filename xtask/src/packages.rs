@@ -8,10 +8,11 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 
 /// A package, and a file by which it is known to be there (`*`: any version).
-const PACKAGES: [(&str, &str); 11] = [
+const PACKAGES: &[(&str, &str)] = &[
     ("chromium", "/usr/bin/chromium"),
     ("chromium-driver", "/usr/bin/chromedriver"),
     ("gnupg", "/usr/bin/gpg"),
+    ("knot", "/usr/sbin/knotd"),
     ("openssl", "/usr/bin/openssl"),
     ("postfix", "/usr/lib/postfix/sbin/master"),
     ("postgresql", "/usr/lib/postgresql/*/bin/initdb"),
@@ -20,6 +21,7 @@ const PACKAGES: [(&str, &str); 11] = [
     ("strace", "/usr/bin/strace"),
     ("swaks", "/usr/bin/swaks"),
     ("uidmap", "/usr/bin/newuidmap"),
+    ("unbound", "/usr/sbin/unbound"),
 ];
 
 /// Sees to it that every package is there: installs what is missing as root, else says how to.

@@ -9,6 +9,8 @@
 //! alias.example      CNAME clinic.example
 //! null.example       MX    0 .
 //! clinic.example     TXT   "v=spf1 -all"
+//! clinic.example     CAA   0 issue "ca.example"
+//! _25._tcp.mx.clinic.example TLSA 3 1 1 0123abcd…
 //! ```
 //!
 //! What the zone does not name does not exist (NXDOMAIN). Names can be made to
@@ -22,7 +24,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use hickory_proto::op::{Edns, Message, Query, ResponseCode};
-use hickory_proto::rr::rdata::{CNAME, MX, SOA, TXT};
+use hickory_proto::rr::rdata::{CAA, CNAME, MX, SOA, TLSA, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
 /// How a name fails.
@@ -135,13 +137,13 @@ fn sockets() -> (UdpSocket, TcpListener) {
     (0..100).find_map(|_| both()).expect("a port that is free for UDP and TCP")
 }
 
-fn name(text: &str) -> Name {
+pub(crate) fn name(text: &str) -> Name {
     let mut name = Name::from_ascii(text).unwrap_or_else(|error| panic!("{text} is no name: {error}")).to_lowercase();
     name.set_fqdn(true);
     name
 }
 
-fn record(line: &str) -> Option<Record> {
+pub(crate) fn record(line: &str) -> Option<Record> {
     let line = line.split(';').next().unwrap_or_default().trim();
     if line.is_empty() {
         return None;
@@ -153,10 +155,31 @@ fn record(line: &str) -> Option<Record> {
         [_, "MX", preference, host] => RData::MX(MX::new(preference.parse().expect("a preference"), name(host))),
         [_, "CNAME", target] => RData::CNAME(CNAME(name(target))),
         [_, "TXT", ..] => RData::TXT(TXT::new(line.split('"').skip(1).step_by(2).map(str::to_owned).collect())),
+        [_, "TLSA", usage, selector, matching, data] => {
+            RData::TLSA(TLSA::new(number(usage).into(), number(selector).into(), number(matching).into(), bytes(data)))
+        }
+        [_, "CAA", "0", tag, ..] => RData::CAA(caa(tag, line)),
         _ => panic!("not a record: {line}"),
     };
     // No time to live: what a test changes is changed at once.
     Some(Record::from_rdata(name(fields[0]), 0, data))
+}
+
+fn number(text: &str) -> u8 {
+    text.parse().expect("a number below 256")
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hexadecimal digits");
+    (0..hex.len()).step_by(2).map(byte).collect()
+}
+
+fn caa(tag: &str, line: &str) -> CAA {
+    let value = line.split('"').nth(1).expect("a value in quotes");
+    let mut caa = CAA::new_issue(false, None, Vec::new());
+    tag.clone_into(&mut caa.tag);
+    caa.value = value.as_bytes().to_vec();
+    caa
 }
 
 fn serve_udp(socket: &UdpSocket, zone: &Mutex<Zone>) {

@@ -34,6 +34,10 @@ pub use config::{Limits, Route, RouteError, RouteHost, Timeouts, TransportConfig
 pub use delivery::{Attempt, Delivery, Fate, PeerFeatures, Tried, Wire, WireError};
 pub use network::{Network, Pending, Stream, TokioNetwork};
 pub use proof::{Fault, Judgement, Proof, TlsProof};
-pub use resolver::{Exchange, Exchanges, HickoryResolver, ResolveError, Resolver, ResolverError, is_public};
+pub use resolver::{
+    Answer, Caa, DnsName, DnsProof, DnssecAnchors, DnssecAnchorsError, Exchange, Exchanges, HickoryResolver,
+    LocalResolver, LookupError, NotLocal, Presence, Record, RecordKind, ResolveError, Resolver, ResolverError,
+    SecureDns, Tlsa, is_public,
+};
 pub use tls::{Anchors, AnchorsError};
 pub use transport::Transport;

@@ -1,29 +1,34 @@
-//! The DNS by Hickory: a stub resolver that asks the configured name servers
-//! and caches within bounds.
+//! The DNS by Hickory: a stub that asks the configured name servers, caches
+//! within bounds and, where it is told to, validates DNSSEC (RFC 4035) itself,
+//! from anchors of its own.
 //!
-//! Nothing here is proven: DNSSEC is not validated, so [`MxLookup::Insecure`]
-//! is what every answer gets.
+//! What an answer section says is followed from the name that was asked, each
+//! record by its own proof; Hickory's word on a message as a whole counts for
+//! denials. What it can't prove is a failure, never "there is nothing".
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::sync::Arc;
 
-use hickory_proto::rr::{Name, RData, RecordType};
-use hickory_resolver::TokioResolver;
+use futures::StreamExt;
+use hickory_proto::dnssec::{Proof, TrustAnchors};
+use hickory_proto::op::{DnsRequestOptions, Message, Query, ResponseCode};
+use hickory_proto::rr::{Name, Record, RecordType};
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
-use hickory_resolver::lookup::Lookup;
-use hickory_resolver::net::NetError;
+use hickory_resolver::net::dnssec::DnssecDnsHandle;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use mail::{Domain, MxLookup};
+use hickory_resolver::net::{DnsError, DnsHandle, NetError, RetryDnsHandle};
+use hickory_resolver::{NameServerPool, PoolContext, TlsConfig};
+use mail::Domain;
 
-use super::{Exchange, Exchanges, ResolveError, Resolver};
+use super::anchors::DnssecAnchors;
+use super::cache::Cached;
+use super::chain::{self, Known};
+use super::secure::{Answer, DnsName, DnsProof, LookupError, Presence, RecordKind, SecureDns};
+use super::{Exchanges, ResolveError, Resolver, plain, wildcard};
 use crate::network::Pending;
 
-/// Answers that are cached.
-const CACHE_SIZE: u64 = 16 * 1024;
-/// A name server may not make an answer live longer than this.
-const POSITIVE_TTL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
-/// A name that is missing may soon be there.
-const NEGATIVE_TTL_MAX: Duration = Duration::from_secs(5 * 60);
+/// Aliases that lead to other zones, each a question of its own.
+const QUESTIONS_MAX: usize = 8;
 
 /// Why there is no resolver.
 #[derive(Debug, thiserror::Error)]
@@ -36,87 +41,164 @@ pub enum ResolverError {
     Build(#[source] NetError),
 }
 
+type Pool = Cached<RetryDnsHandle<NameServerPool<TokioRuntimeProvider>>>;
+
 /// The DNS by Hickory.
 pub struct HickoryResolver {
-    inner: TokioResolver,
+    plain: Pool,
+    validating: Option<DnssecDnsHandle<Pool>>,
+}
+
+/// What a name server said, and what Hickory makes of it as a whole.
+struct Said {
+    message: Message,
+    /// What it proves where it denies.
+    denial: Proof,
 }
 
 impl HickoryResolver {
     /// A resolver that asks the operating system's name servers.
     pub fn system() -> Result<Self, ResolverError> {
-        let mut builder = TokioResolver::builder_tokio().map_err(ResolverError::System)?;
-        bound(builder.options_mut());
-        Ok(Self { inner: builder.build().map_err(ResolverError::Build)? })
+        let (config, options) = hickory_resolver::system_conf::read_system_conf().map_err(ResolverError::System)?;
+        Self::build(config, options)
     }
 
     /// A resolver that asks these name servers, by UDP and TCP.
     pub fn asking(servers: &[SocketAddr]) -> Result<Self, ResolverError> {
         let servers = servers.iter().map(name_server).collect();
-        let config = ResolverConfig::from_name_servers(servers);
-        let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
-        bound(builder.options_mut());
-        Ok(Self { inner: builder.build().map_err(ResolverError::Build)? })
+        Self::build(ResolverConfig::from_name_servers(servers), ResolverOpts::default())
     }
 
-    async fn find_exchanges(&self, domain: &Domain) -> Result<Exchanges, ResolveError> {
-        let lookup = match self.inner.lookup(name(domain)?, RecordType::MX).await {
-            Ok(lookup) => lookup,
-            // RFC 5321 §5.1: a domain without MX is its own host.
-            Err(error) if error.is_no_records_found() && !error.is_nx_domain() => return Ok(implicit(domain)),
-            Err(error) => return Err(fault(&error)),
+    /// Validates every answer from these anchors on. The name servers must pass
+    /// on what DNSSEC needs.
+    pub fn validating(self, anchors: &DnssecAnchors) -> Self {
+        let handle =
+            DnssecDnsHandle::with_trust_anchor(self.plain.clone(), Arc::new(TrustAnchors::clone(anchors.all())));
+        Self { validating: Some(handle), ..self }
+    }
+
+    fn build(config: ResolverConfig, mut options: ResolverOpts) -> Result<Self, ResolverError> {
+        options.try_tcp_on_error = true;
+        let (attempts, servers) = (options.attempts, config.name_servers().to_vec());
+        let tls = TlsConfig::new().map_err(ResolverError::Build)?;
+        let context = Arc::new(PoolContext::new(options, tls));
+        let pool = NameServerPool::from_config(servers, context, TokioRuntimeProvider::default());
+        Ok(Self { plain: Cached::new(RetryDnsHandle::new(pool, attempts)), validating: None })
+    }
+
+    async fn ask(&self, name: &Name, kind: RecordType) -> Result<Said, LookupError> {
+        let query = Query::query(name.clone(), kind);
+        let said = match &self.validating {
+            Some(handle) => {
+                let mut options = DnsRequestOptions::default();
+                options.edns_set_dnssec_ok = true;
+                handle.lookup(query, options).next().await
+            }
+            None => self.plain.lookup(query, DnsRequestOptions::default()).next().await,
         };
-        let found = records(&lookup);
-        if found.is_empty() {
-            return Ok(implicit(domain));
+        match said.ok_or(LookupError::Failed)? {
+            Ok(response) => {
+                let message = response.into_message();
+                let denial = self.denial(name, &message);
+                Ok(Said { message, denial })
+            }
+            Err(error) => self.refused(error),
         }
-        // RFC 7505 §3: the null MX stands alone; among others it means nothing.
-        if found.iter().all(|(_, host)| host.is_root()) {
-            return Err(ResolveError::NullMx);
-        }
-        let hosts: Vec<Exchange> = found.into_iter().filter_map(exchange).collect();
-        if hosts.is_empty() {
-            // Names that are no host names lead nowhere.
-            return Err(ResolveError::NoAddress);
-        }
-        Ok(Exchanges { hosts, lookup: MxLookup::Insecure })
     }
 
-    async fn find_addresses(&self, host: &Domain) -> Result<Vec<IpAddr>, ResolveError> {
-        let name = name(host)?;
-        let four = self.inner.lookup(name.clone(), RecordType::A);
-        let six = self.inner.lookup(name, RecordType::AAAA);
-        let (four, six) = futures::join!(four, six);
-        let found: Vec<IpAddr> = [&four, &six].into_iter().flatten().flat_map(addresses).collect();
-        if !found.is_empty() {
-            return Ok(found);
+    /// What a message that passed as a whole proves where it denies. An
+    /// insecure denial must come from a zone above the name: else whoever is on
+    /// the path could deny anything with the papers of an unsigned zone.
+    fn denial(&self, name: &Name, message: &Message) -> Proof {
+        if self.validating.is_none() {
+            return Proof::Insecure;
         }
-        // A failure of one question leaves open whether there is an address.
-        let faults = [four, six].map(|answer| answer.map_or_else(|error| fault(&error), |_| ResolveError::NoAddress));
-        match faults {
-            faults if faults.contains(&ResolveError::Failed) => Err(ResolveError::Failed),
-            faults if faults.contains(&ResolveError::NoSuchName) => Err(ResolveError::NoSuchName),
-            _ => Err(ResolveError::NoAddress),
+        let proofs = message.authorities.iter().filter(|record| record.record_type() != RecordType::RRSIG);
+        let proof = proofs.map(|record| record.proof).min().unwrap_or(Proof::Insecure);
+        let is_above = |record: &Record| record.record_type() == RecordType::SOA && record.name.zone_of(name);
+        let stands = message.authorities.is_empty() || message.authorities.iter().any(is_above);
+        if proof == Proof::Insecure && !stands { Proof::Bogus } else { proof }
+    }
+
+    /// What an error still says: a plain denial, or a message whose denial was
+    /// judged; its answers have proofs of their own.
+    fn refused(&self, error: NetError) -> Result<Said, LookupError> {
+        match error {
+            NetError::Dns(DnsError::NoRecordsFound(nothing)) if self.validating.is_none() => {
+                let mut message = Message::query();
+                message.metadata.response_code = nothing.response_code;
+                Ok(Said { message, denial: Proof::Insecure })
+            }
+            NetError::Dns(DnsError::Nsec { response, proof, .. }) => {
+                Ok(Said { message: response.into_message(), denial: proof })
+            }
+            NetError::Dns(DnsError::DnssecBogus) => Err(LookupError::Bogus),
+            error => {
+                // The name asked for says who writes to whom: it is not logged.
+                tracing::debug!(kind = error.as_metrics_label(), "a DNS lookup failed");
+                Err(LookupError::Failed)
+            }
         }
+    }
+
+    async fn find(&self, asked: &DnsName, kind: RecordKind) -> Result<Answer, LookupError> {
+        let mut name = asked.to_wire().ok_or(LookupError::Failed)?;
+        let (mut proof, mut alias) = (DnsProof::Secure, None);
+        for _ in 0..QUESTIONS_MAX {
+            let said = self.ask(&name, chain::wire_kind(kind)).await?;
+            let known = self.known(&said.message)?;
+            let answer = chain::read(&name, kind, &known)?;
+            proof = proof.min(answer.proof);
+            alias = alias.or(answer.alias);
+            if answer.presence == Presence::Present {
+                return Ok(Answer { proof, alias, ..answer });
+            }
+            if answer.alias.is_none() {
+                let presence = absence(&said.message);
+                let proof = proof.min(answered(said.denial)?);
+                return Ok(Answer { alias, ..Answer::none(answer.name, presence, proof) });
+            }
+            name = answer.name.to_wire().ok_or(LookupError::Failed)?;
+        }
+        Err(LookupError::Failed)
+    }
+
+    /// The answer section, each record with its proof. One that does not hold
+    /// spoils the whole: nothing of such an answer is used.
+    fn known<'a>(&self, message: &'a Message) -> Result<Vec<Known<'a>>, LookupError> {
+        if self.validating.is_none() {
+            return Ok(message.answers.iter().map(|record| (record, DnsProof::Insecure)).collect());
+        }
+        let is_expansion_proven =
+            |name: &&Name| wildcard::is_proven_by_nsec(name, message) || wildcard::has_nsec3(message);
+        let secure =
+            |name: &Name| message.answers.iter().any(|record| record.name == *name && record.proof == Proof::Secure);
+        if !wildcard::expanded(&message.answers)
+            .into_iter()
+            .filter(|name| secure(name))
+            .all(|name| is_expansion_proven(&name))
+        {
+            return Err(LookupError::Bogus);
+        }
+        let records = message.answers.iter().filter(|record| record.record_type() != RecordType::RRSIG);
+        records.map(|record| Ok((record, answered(record.proof)?))).collect()
+    }
+}
+
+impl SecureDns for HickoryResolver {
+    fn lookup<'a>(&'a self, name: &'a DnsName, kind: RecordKind) -> Pending<'a, Result<Answer, LookupError>> {
+        Box::pin(self.find(name, kind))
     }
 }
 
 impl Resolver for HickoryResolver {
     fn exchanges<'a>(&'a self, domain: &'a Domain) -> Pending<'a, Result<Exchanges, ResolveError>> {
-        Box::pin(self.find_exchanges(domain))
+        Box::pin(plain::exchanges(self, domain))
     }
 
-    /// IPv4 first: a server at home in both worlds is reachable by both, and
-    /// many senders have working names for their IPv4 address only.
     fn addresses<'a>(&'a self, host: &'a Domain) -> Pending<'a, Result<Vec<IpAddr>, ResolveError>> {
-        Box::pin(self.find_addresses(host))
+        Box::pin(plain::addresses(self, host))
     }
-}
-
-fn bound(options: &mut ResolverOpts) {
-    options.cache_size = CACHE_SIZE;
-    options.positive_max_ttl = Some(POSITIVE_TTL_MAX);
-    options.negative_max_ttl = Some(NEGATIVE_TTL_MAX);
-    options.try_tcp_on_error = true;
 }
 
 fn name_server(address: &SocketAddr) -> NameServerConfig {
@@ -126,47 +208,16 @@ fn name_server(address: &SocketAddr) -> NameServerConfig {
     NameServerConfig::new(address.ip(), true, vec![udp, tcp])
 }
 
-/// The whole name: no search list of the machine is ever applied.
-fn name(domain: &Domain) -> Result<Name, ResolveError> {
-    let mut name = Name::from_ascii(domain.as_str()).map_err(|_| ResolveError::NoSuchName)?;
-    name.set_fqdn(true);
-    Ok(name)
-}
-
-fn implicit(domain: &Domain) -> Exchanges {
-    Exchanges { hosts: vec![Exchange { preference: 0, host: domain.clone() }], lookup: MxLookup::Insecure }
-}
-
-fn records(lookup: &Lookup) -> Vec<(u16, Name)> {
-    let mx = |data: &RData| match data {
-        RData::MX(mx) => Some((mx.preference, mx.exchange.clone())),
-        _ => None,
-    };
-    lookup.answers().iter().filter_map(|record| mx(&record.data)).collect()
-}
-
-fn exchange((preference, host): (u16, Name)) -> Option<Exchange> {
-    let text = host.to_ascii();
-    let host = Domain::parse(text.strip_suffix('.').unwrap_or(&text)).ok()?;
-    Some(Exchange { preference, host })
-}
-
-fn addresses(lookup: &Lookup) -> impl Iterator<Item = IpAddr> {
-    lookup.answers().iter().filter_map(|record| match &record.data {
-        RData::A(address) => Some(IpAddr::V4(address.0)),
-        RData::AAAA(address) => Some(IpAddr::V6(address.0)),
-        _ => None,
-    })
-}
-
-fn fault(error: &NetError) -> ResolveError {
-    if error.is_nx_domain() {
-        ResolveError::NoSuchName
-    } else if error.is_no_records_found() {
-        ResolveError::NoAddress
-    } else {
-        // The name asked for says who writes to whom: it is not logged.
-        tracing::debug!(kind = error.as_metrics_label(), "a DNS lookup failed");
-        ResolveError::Failed
+/// How something is known, or that it isn't.
+fn answered(proof: Proof) -> Result<DnsProof, LookupError> {
+    match proof {
+        Proof::Secure => Ok(DnsProof::Secure),
+        Proof::Insecure => Ok(DnsProof::Insecure),
+        Proof::Bogus => Err(LookupError::Bogus),
+        Proof::Indeterminate => Err(LookupError::Failed),
     }
+}
+
+fn absence(message: &Message) -> Presence {
+    if message.metadata.response_code == ResponseCode::NXDomain { Presence::NoSuchName } else { Presence::NoData }
 }

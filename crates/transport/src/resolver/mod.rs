@@ -1,7 +1,14 @@
 //! The seam to the DNS: which hosts take a domain's mail, and where they are.
 
+mod anchors;
+mod cache;
+mod chain;
 mod hickory;
+mod local;
 mod order;
+mod plain;
+mod secure;
+mod wildcard;
 
 use std::net::IpAddr;
 
@@ -9,9 +16,12 @@ use mail::{Domain, MxLookup};
 
 use crate::network::Pending;
 
+pub use anchors::{DnssecAnchors, DnssecAnchorsError};
 pub use hickory::{HickoryResolver, ResolverError};
+pub use local::{LocalResolver, NotLocal};
 pub use order::is_public;
 pub(crate) use order::order;
+pub use secure::{Answer, Caa, DnsName, DnsProof, LookupError, Presence, Record, RecordKind, SecureDns, Tlsa};
 
 /// The hosts that take a domain's mail (RFC 5321 §5.1), in no order.
 #[derive(Clone, Debug, PartialEq, Eq)]
