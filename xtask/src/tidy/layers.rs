@@ -8,9 +8,10 @@ use serde_json::Value;
 const LAYERS: &[(&str, &[&str])] = &[
     ("mail", &[]),
     ("openpgp", &["mail"]),
+    ("smime", &["mail"]),
     ("trace", &[]),
     ("policy", &["mail"]),
-    ("seal", &["mail", "openpgp"]),
+    ("seal", &["mail", "openpgp", "smime"]),
     ("smtp", &["mail"]),
     ("store", &["mail"]),
     ("vault", &["mail"]),
@@ -23,6 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "mail",
             "openpgp",
+            "smime",
             "policy",
             "seal",
             "smtp",
@@ -41,6 +43,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "mail",
             "openpgp",
+            "smime",
             "policy",
             "seal",
             "smtp",
@@ -60,7 +63,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// What a pure crate never has: sockets, files by themselves, clocks, chance.
-const PURE: &[&str] = &["mail", "openpgp", "trace", "policy", "seal", "smtp"];
+const PURE: &[&str] = &["mail", "openpgp", "smime", "trace", "policy", "seal", "smtp"];
 const IMPURE: [&str; 9] =
     ["tokio", "rand", "getrandom", "rusqlite", "tokio-postgres", "hyper", "socket2", "rustls", "hickory-resolver"];
 
