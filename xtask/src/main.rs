@@ -9,6 +9,7 @@
 mod bench;
 mod cargo;
 mod check;
+mod package;
 mod packages;
 mod test;
 mod tidy;
@@ -23,6 +24,7 @@ cargo xtask VERB
   check   format, lints, tidy
   test    every test; installs the Debian packages that are missing, if root
   bench   relay: throughput and cost of a message, beside Postfix
+  package Debian package and bill of materials, in dist/
   tidy    layers, sizes, words, licences, sources, documents";
 
 fn main() -> ExitCode {
@@ -41,6 +43,7 @@ fn run(arguments: &[String]) -> Result<()> {
         Some("check") => check::run(),
         Some("test") => test::run(arguments.get(1..).unwrap_or_default()),
         Some("bench") => bench::run(arguments.get(1..).unwrap_or_default()),
+        Some("package") => package::run(),
         Some("tidy") => tidy::run(),
         Some(other) => bail!("there is no verb {other}\n\n{USAGE}"),
         None => bail!("a verb is missing\n\n{USAGE}"),

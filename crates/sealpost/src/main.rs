@@ -8,6 +8,7 @@ mod engine;
 mod installation;
 mod logs;
 mod meters;
+mod owner;
 mod seams;
 mod sockets;
 mod wake;
@@ -22,6 +23,10 @@ use cli::{Cli, Command};
 
 fn main() -> ExitCode {
     let cli = Cli::parse_from(arguments());
+    if let Err(error) = owner::become_owner(&cli) {
+        commands::say(&format!("sealpost: {}", told(&error)));
+        return ExitCode::FAILURE;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(&cli))) {
         Ok(code) => code,

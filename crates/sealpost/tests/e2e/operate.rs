@@ -91,3 +91,37 @@ fn a_configuration_with_a_fault_changes_nothing() {
     server.wait_for_log("server.data_dir can't change while the server runs");
     send(&mut Client::to(&server), "a@sink.example").expect(250, "accepted");
 }
+
+/// Needs root: nobody else can give files away.
+#[test]
+fn what_root_runs_leaves_no_file_that_the_server_cannot_open() {
+    if !testkit::process::is_root() {
+        testkit::suites::not_run("only root can run a command beside another user's server");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (etc, data) = (folder.path().join("etc"), folder.path().join("data"));
+    const NOBODY: u32 = 65_534;
+    for place in [folder.path(), &etc, &data] {
+        std::fs::create_dir_all(place).unwrap();
+        std::os::unix::fs::chown(place, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    let run = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_sealpost"));
+        command.env_clear().env("SEALPOST_CONFIG", etc.join("sealpost.toml")).args(arguments);
+        let output = testkit::process::run(&mut command, b"");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    run(&["init", "secure.clinic.example", "--domain", "clinic.example", "--data-dir", &data.display().to_string()]);
+    run(&["message", "list"]);
+    use std::os::unix::fs::MetadataExt as _;
+    let mut seen = 0;
+    for place in [&etc, &data] {
+        for entry in std::fs::read_dir(place).unwrap() {
+            let entry = entry.unwrap();
+            assert_eq!(entry.metadata().unwrap().uid(), NOBODY, "{}", entry.path().display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 3, "{seen} files");
+}
