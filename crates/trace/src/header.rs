@@ -167,8 +167,26 @@ fn without_line_end(value: &[u8]) -> &[u8] {
     value.strip_suffix(b"\r").unwrap_or(value)
 }
 
-/// Unfolds a value (RFC 5322 §2.2.3): line ends and other controls become
-/// blanks, so that nothing that is shown later can move a cursor.
+/// Unfolds a value (RFC 5322 §2.2.3): a line end and the blanks after it become
+/// one blank, what is no UTF-8 is replaced, and other controls become blanks,
+/// so that nothing that is shown later can move a cursor.
 fn unfold(value: &[u8], into: &mut String) {
-    into.push_str(&String::from_utf8_lossy(value));
+    let Ok(text) = std::str::from_utf8(value) else { return unfold(String::from_utf8_lossy(value).as_bytes(), into) };
+    let is_clean = text.is_ascii() && !text.bytes().any(is_odd_control);
+    for (index, line) in text.split('\n').enumerate() {
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        let line = if index == 0 { line } else { line.trim_start_matches([' ', '\t']) };
+        if index > 0 {
+            into.push(' ');
+        }
+        if is_clean {
+            into.push_str(line);
+        } else {
+            into.extend(line.chars().map(|c| if c.is_control() { ' ' } else { c }));
+        }
+    }
+}
+
+fn is_odd_control(byte: u8) -> bool {
+    byte < b' ' && !matches!(byte, b'\t' | b'\r' | b'\n') || byte == 0x7f
 }

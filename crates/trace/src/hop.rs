@@ -1,21 +1,14 @@
-//! One `Received` field, read.
+//! One `Received` field: what it says, and what that is worth.
 
-use std::net::IpAddr;
+use crate::dialect;
+use crate::facts::Facts;
+use crate::judge::{Case, Ruling};
+use crate::keyword::Keyword;
+use crate::peer;
+use crate::received::Clauses;
+use crate::{Because, Leg, Moment, Peer, Strength, Tls, Verdict};
 
-use crate::{Because, Moment, Strength, Tls, Verdict};
-
-/// One end of a hop, as the receiving server wrote it down.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Peer<'a> {
-    /// The name it gave itself (EHLO), or the only name there is.
-    pub name: Option<&'a str>,
-    /// The name that the server found for its address.
-    pub reverse: Option<&'a str>,
-    /// Its address.
-    pub address: Option<IpAddr>,
-}
-
-/// One `Received` field: what it says, and what that is worth.
+/// One `Received` field, read and judged.
 #[derive(Clone, Debug)]
 pub struct Hop<'a> {
     /// The whole field, unfolded.
@@ -26,6 +19,8 @@ pub struct Hop<'a> {
     pub by: Peer<'a>,
     /// What follows `with`, as written.
     pub with: Option<&'a str>,
+    /// What that means (RFC 3848, 6531, 8314).
+    pub keyword: Option<Keyword>,
     /// What follows `via`, as written.
     pub via: Option<&'a str>,
     /// What follows `id`, as written.
@@ -41,35 +36,71 @@ pub struct Hop<'a> {
     pub delay_s: Option<i64>,
     /// What is written of TLS. None where nothing is.
     pub tls: Option<Tls<'a>>,
+    /// Between whom it was handed over.
+    pub leg: Leg,
     /// The verdict.
     pub verdict: Verdict,
     /// What it rests on.
     pub because: Because<'a>,
-    /// How good the encryption is; None where the verdict is not `encrypted`.
-    pub strength: Option<Strength>,
     /// Whether a server that the reader trusts wrote this field.
     pub trusted: bool,
+    /// Whether the field was longer than the limit, and is judged by its start.
+    pub is_cut: bool,
+    /// Whether the facts name its writer as the reader's own.
+    pub(crate) is_own: bool,
+    /// Why both ends are of one machine or network, where they are.
+    pub(crate) near: Option<Because<'a>>,
 }
 
 impl<'a> Hop<'a> {
-    /// A field of which nothing can be read.
-    pub(crate) fn unreadable(text: &'a str) -> Self {
+    pub(crate) fn read(text: &'a str, is_cut: bool, facts: &'a Facts) -> Self {
+        let clauses = Clauses::read(text);
+        let (from, by) = (peer::from(&clauses), peer::by(&clauses));
+        let keyword = keyword(&clauses);
+        let evidence = dialect::evidence(&clauses);
+        let software = facts.software(&clauses);
+        let case = Case { clauses: &clauses, from, by, keyword, evidence, software, facts };
+        let Ruling { verdict, because, leg, near, is_own } = case.judge();
         Self {
             text,
-            from: Peer::default(),
-            by: Peer::default(),
-            with: None,
-            via: None,
-            id: None,
-            recipient: None,
-            software: None,
-            time: None,
+            from,
+            by,
+            with: clauses.with.some().map(protocol),
+            keyword,
+            via: clauses.via.some(),
+            id: (!clauses.id.is_empty()).then_some(clauses.id.first),
+            recipient: (!clauses.recipient.is_empty()).then_some(clauses.recipient.first),
+            software: software.map(|software| software.name.as_str()),
+            time: clauses.time,
             delay_s: None,
-            tls: None,
-            verdict: Verdict::Unknown,
-            because: Because::Unreadable,
-            strength: None,
+            tls: evidence.tls.or_else(|| {
+                keyword.filter(|keyword| keyword.tls && verdict == Verdict::Encrypted).map(|_| Tls::default())
+            }),
+            leg,
+            verdict,
+            because,
             trusted: false,
+            is_cut,
+            is_own,
+            near,
         }
     }
+
+    /// How good the encryption is; None where the verdict is not `encrypted`.
+    pub fn strength(&self) -> Option<Strength> {
+        (self.verdict == Verdict::Encrypted).then(|| self.tls.map_or(Strength::Unjudged, |tls| tls.strength()))
+    }
+}
+
+/// The first word of `with` that is a keyword, from the end: `MailEnable ESMTPS`.
+fn keyword(clauses: &Clauses<'_>) -> Option<Keyword> {
+    let words = clauses.with.all;
+    Keyword::read(clauses.with.first).or_else(|| words.rsplit(' ').take(4).find_map(Keyword::read))
+}
+
+/// What `with` says of the protocol, without the cipher that some write into
+/// it: `ESMTP/TLS/AES128-SHA`, `AES128-SHA encrypted SMTP`.
+fn protocol(with: &str) -> &str {
+    let with = with.split_once(" encrypted ").map_or(with, |(_, protocol)| protocol);
+    with.split_once("/TLS/").map_or(with, |(protocol, _)| protocol)
 }

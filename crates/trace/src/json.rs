@@ -13,7 +13,7 @@ pub struct Message<'a> {
     /// The verdict over the hops between organisations.
     pub verdict: Verdict,
     /// One sentence.
-    pub because: &'a str,
+    pub because: String,
 }
 
 /// A `Received` field.
@@ -45,14 +45,14 @@ pub struct TlsObject<'a> {
 /// The object of a trace.
 pub fn message<'a>(trace: &'a Trace<'a>) -> Message<'a> {
     let hops = trace.hops.iter().enumerate().map(|(index, hop)| hop_object(index, hop)).collect();
-    Message { hops, verdict: trace.summary.verdict, because: &trace.summary.because }
+    Message { hops, verdict: trace.summary.verdict, because: trace.because() }
 }
 
 fn hop_object<'a>(index: usize, hop: &Hop<'a>) -> HopObject<'a> {
     HopObject {
         index,
-        from: hop.from.name,
-        by: hop.by.name,
+        from: hop.from.written,
+        by: hop.by.written,
         with: hop.with,
         time: hop.time.map(|time| time.to_string()),
         delay_s: hop.delay_s,

@@ -11,20 +11,33 @@
 //! It never asks DNS: a name is believed no more than the server that wrote it.
 //! Work is linear in the header block, whatever is in it.
 
+mod boundary;
+mod date;
+mod dialect;
 pub mod evidence;
+mod facts;
+mod form;
 pub mod header;
 pub mod hop;
 pub mod json;
+mod judge;
+pub mod keyword;
 mod message;
 mod moment;
+mod name;
+mod network;
+mod peer;
+mod received;
 pub mod tls;
 pub mod trust;
 pub mod verdict;
 
 pub use header::{Block, HeaderError, Limits};
-pub use hop::{Hop, Peer};
-pub use message::{Ends, Summary, Trace, trace};
+pub use hop::Hop;
+pub use keyword::Keyword;
+pub use message::{Summary, Trace, trace};
 pub use moment::Moment;
+pub use peer::Peer;
 pub use tls::{Strength, Tls};
 pub use trust::{Trust, TrustError, TrustFile};
-pub use verdict::{Because, Verdict};
+pub use verdict::{Because, Leg, Verdict};
