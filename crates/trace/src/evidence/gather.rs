@@ -197,7 +197,8 @@ mod tests {
     /// What is found, with so many hops trusted: kind, source, weight, hop.
     fn found(header: &str, trusted: usize) -> Vec<(Kind, String, Weight, Option<usize>)> {
         let block = Block::read(header.as_bytes(), &Limits::default()).unwrap();
-        let mut trace = trace(&block, &Trust::default());
+        let trust = Trust::default();
+        let mut trace = trace(&block, &trust);
         for (at, hop) in trace.hops.iter_mut().enumerate() {
             hop.trusted = at < trusted;
             hop.by.name = Some("mx.clinic.example");
