@@ -11,6 +11,7 @@ mod choice;
 mod dkim;
 mod edits;
 mod hidden;
+pub mod opening;
 mod parcel;
 pub mod protect;
 

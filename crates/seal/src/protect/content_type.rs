@@ -41,6 +41,11 @@ pub(super) fn with_parameters(field: &Field<'_>, added: &[&str]) -> Option<Vec<u
     Some(out)
 }
 
+/// The field without marks.
+pub(crate) fn unmarked(field: &Field<'_>) -> Option<Vec<u8>> {
+    with_parameters(field, &[])
+}
+
 /// The parameters that mark a payload. Readers that know only the scheme before
 /// RFC 9788 (Thunderbird with OpenPGP) look for `protected-headers`.
 pub(super) fn marks(mark: Mark, is_openpgp: bool) -> Vec<&'static str> {

@@ -103,7 +103,7 @@ pub(super) fn compose(block: &[u8], plan: &Plan<'_>) -> Composed {
 }
 
 /// MIME's own fields, which describe the body and go where it goes.
-pub(super) fn is_structural(field: &Field<'_>) -> bool {
+pub(crate) fn is_structural(field: &Field<'_>) -> bool {
     const PREFIX: &[u8] = b"content-";
     let is_content = field.name.get(..PREFIX.len()).is_some_and(|name| name.eq_ignore_ascii_case(PREFIX));
     is_content || field.is("MIME-Version")

@@ -7,6 +7,8 @@ use std::fmt;
 use mail::Entropy;
 use mail::seam::random;
 
+use super::lines::{base64_len, base64_lines};
+
 /// A boundary that nothing else has in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Boundary(String);
@@ -44,6 +46,23 @@ pub(super) fn encrypted_openpgp(outer: Vec<u8>, armored: &[u8], boundary: &Bound
     framed(outer, &head, armored, boundary)
 }
 
+/// The outer message of S/MIME encryption (RFC 8551 §3.3 and §3.4).
+pub(super) fn encrypted_smime(outer: Vec<u8>, sealed: &[&[u8]], is_authenticated: bool) -> Vec<u8> {
+    let kind = if is_authenticated { "authEnveloped-data" } else { "enveloped-data" };
+    let head = format!(
+        "MIME-Version: 1.0\r\n\
+         Content-Type: application/pkcs7-mime; smime-type={kind};\r\n name=\"smime.p7m\"\r\n\
+         Content-Transfer-Encoding: base64\r\n\
+         Content-Description: S/MIME encrypted message\r\n\
+         Content-Disposition: attachment; filename=\"smime.p7m\"\r\n\r\n"
+    );
+    let bytes = sealed.iter().map(|piece| piece.len()).sum();
+    let mut out = reserved(outer, head.len() + base64_len(bytes));
+    out.extend_from_slice(head.as_bytes());
+    base64_lines(sealed, &mut out);
+    out
+}
+
 /// What a frame of signed content says of the signature.
 pub(super) struct Signed {
     /// The type of the signature's part.
@@ -53,7 +72,7 @@ pub(super) struct Signed {
 }
 
 /// The outer message of `multipart/signed` (RFC 1847 §2.1): the payload, and
-/// the signature as it stands in its part.
+/// the signature as its format has it: armored, or DER.
 pub(super) fn signed(outer: Vec<u8>, payload: &[u8], signature: &[u8], frame: &Signed, boundary: &Boundary) -> Vec<u8> {
     let Signed { protocol, micalg } = frame;
     let head = format!(
@@ -65,7 +84,7 @@ pub(super) fn signed(outer: Vec<u8>, payload: &[u8], signature: &[u8], frame: &S
     out.extend_from_slice(head.as_bytes());
     out.extend_from_slice(payload);
     let part = match *protocol {
-        "application/pgp-signature" => {
+        OPENPGP_SIGNATURE => {
             "Content-Type: application/pgp-signature; name=\"signature.asc\"\r\n\
              Content-Description: OpenPGP digital signature\r\n\
              Content-Disposition: attachment; filename=\"signature.asc\"\r\n\r\n"
@@ -76,8 +95,20 @@ pub(super) fn signed(outer: Vec<u8>, payload: &[u8], signature: &[u8], frame: &S
              Content-Disposition: attachment; filename=\"smime.p7s\"\r\n\r\n"
         }
     };
-    framed(out, &format!("\r\n--{boundary}\r\n{part}"), signature, boundary)
+    let head = format!("\r\n--{boundary}\r\n{part}");
+    if *protocol == OPENPGP_SIGNATURE {
+        return framed(out, &head, signature, boundary);
+    }
+    let mut lines = Vec::with_capacity(base64_len(signature.len()));
+    base64_lines(&[signature], &mut lines);
+    framed(out, &head, &lines, boundary)
 }
+
+/// The type of an OpenPGP signature's part (RFC 3156 §5).
+pub(super) const OPENPGP_SIGNATURE: &str = "application/pgp-signature";
+
+/// The type of an S/MIME signature's part (RFC 8551 §3.5.3.1).
+pub(super) const SMIME_SIGNATURE: &str = "application/pkcs7-signature";
 
 /// The last part of a multipart, closed.
 fn framed(outer: Vec<u8>, head: &str, content: &[u8], boundary: &Boundary) -> Vec<u8> {

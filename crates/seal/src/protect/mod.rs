@@ -19,15 +19,19 @@ use mail::{Address, Entropy, Method};
 use serde::{Deserialize, Serialize};
 
 use crate::edits::Edits;
+pub(crate) use content_type::unmarked;
+pub(crate) use fields::is_structural;
+pub use fields::{HeaderPolicy, Outside};
+pub(crate) use payload::crlf;
+pub use payload::{Enclosed, canonical};
+
 use content_type::Mark;
 use fields::{Composed, Plan, compose};
-pub use fields::{HeaderPolicy, Outside};
 use frame::Boundary;
-pub use payload::{Enclosed, canonical};
 use payload::{Shape, payload};
 
 /// With what a copy is protected. To nobody, it is only signed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum Keys<'a> {
     /// PGP/MIME.
     OpenPgp {
@@ -36,10 +40,20 @@ pub enum Keys<'a> {
         /// Who signs it.
         sign: Option<&'a openpgp::SigningIdentity>,
     },
+    /// S/MIME.
+    Smime {
+        /// Who reads it; `smime::Certificate::usable_for_encryption` makes one
+        /// ready, or says why it can't be used.
+        to: &'a [smime::Recipient],
+        /// Who signs it.
+        sign: Option<&'a smime::SigningIdentity<'a>>,
+        /// How the content is encrypted; none for the strongest that all announced.
+        cipher: Option<smime::algorithm::ContentCipher>,
+    },
 }
 
 /// How a copy is protected.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Protection<'a> {
     /// With what.
     pub keys: Keys<'a>,
@@ -121,6 +135,9 @@ pub enum ProtectError {
     /// Our own key could not sign.
     #[error("could not sign")]
     Sign(#[source] SignError),
+    /// The provider of cryptography failed.
+    #[error("the cryptography failed")]
+    Crypto,
     /// More content than the format takes.
     #[error("the message is too large for this format")]
     TooLarge,
@@ -143,6 +160,9 @@ pub enum KeyReason {
     /// An OpenPGP key.
     #[error(transparent)]
     OpenPgp(#[from] openpgp::Unusable),
+    /// An S/MIME certificate.
+    #[error(transparent)]
+    Smime(#[from] smime::Unusable),
     /// What is in it can't be encrypted to.
     #[error("nothing can be encrypted to it")]
     Encrypt,
@@ -154,6 +174,9 @@ pub enum SignError {
     /// An OpenPGP key.
     #[error(transparent)]
     OpenPgp(#[from] openpgp::SealError),
+    /// An S/MIME certificate.
+    #[error(transparent)]
+    Smime(#[from] smime::SealError),
 }
 
 fn told(keys: &[UnusableKey]) -> String {
@@ -183,7 +206,10 @@ pub fn protect(
     let payload = payload(&message, &composed, &shape, &Boundary::new(entropy));
     let Composed { outer, .. } = composed;
     match how.keys {
-        Keys::OpenPgp { to, sign } => wrap::openpgp(outer, payload, &wrap::OpenPgp { to, sign }, now, entropy),
+        Keys::OpenPgp { to, sign } => wrap::openpgp(outer, payload, to, sign, now, entropy),
+        Keys::Smime { to, sign, cipher } => {
+            wrap::smime(outer, payload, &wrap::Smime { to, sign, cipher }, now, entropy)
+        }
     }
 }
 
@@ -191,6 +217,7 @@ impl Keys<'_> {
     const fn is_encrypted(&self) -> bool {
         match self {
             Keys::OpenPgp { to, .. } => !to.is_empty(),
+            Keys::Smime { to, .. } => !to.is_empty(),
         }
     }
 }

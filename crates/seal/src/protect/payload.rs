@@ -46,18 +46,29 @@ pub fn canonical(message: &[u8]) -> Cow<'_, [u8]> {
     if has_crlf && !is_cut_short {
         return Cow::Borrowed(message);
     }
-    let mut out = Vec::with_capacity(message.len() + message.len() / 32 + 2);
-    for line in message.split_inclusive(|byte| *byte == b'\n') {
-        match line.strip_suffix(b"\n") {
+    let mut out = crlf(message).into_owned();
+    if is_cut_short {
+        out.extend_from_slice(b"\r\n");
+    }
+    Cow::Owned(out)
+}
+
+/// The bytes with CRLF at each line's end; borrowed if they have it.
+pub(crate) fn crlf(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let is_bare = |at: usize| at == 0 || bytes.get(at - 1) != Some(&b'\r');
+    let bare = bytes.iter().enumerate().filter(|(at, byte)| **byte == b'\n' && is_bare(*at)).count();
+    if bare == 0 {
+        return Cow::Borrowed(bytes);
+    }
+    let mut out = Vec::with_capacity(bytes.len() + bare);
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        match line.strip_suffix(b"\n").filter(|content| !content.ends_with(b"\r")) {
             Some(content) => {
-                out.extend_from_slice(content.strip_suffix(b"\r").unwrap_or(content));
+                out.extend_from_slice(content);
                 out.extend_from_slice(b"\r\n");
             }
             None => out.extend_from_slice(line),
         }
-    }
-    if is_cut_short {
-        out.extend_from_slice(b"\r\n");
     }
     Cow::Owned(out)
 }

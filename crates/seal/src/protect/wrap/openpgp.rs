@@ -1,27 +1,22 @@
-//! A payload becomes a message: signed or encrypted, and put into its frame.
+//! PGP/MIME (RFC 3156).
 
 use jiff::Timestamp;
-use mail::sevenbit;
 use mail::{Entropy, Method};
 
-use super::frame::{Boundary, Signed, encrypted_openpgp, signed};
-use super::{Facts, Integrity, KeyReason, ProtectError, Protected, SealedTo, SignError, UnusableKey};
+use super::unchanging;
+use crate::protect::frame::{Boundary, OPENPGP_SIGNATURE, Signed, encrypted_openpgp, signed};
+use crate::protect::{Facts, Integrity, KeyReason, ProtectError, Protected, SealedTo, SignError, UnusableKey};
 
-/// With what OpenPGP protects.
-pub(super) struct OpenPgp<'a> {
-    pub to: &'a [openpgp::Certificate],
-    pub sign: Option<&'a openpgp::SigningIdentity>,
-}
-
-/// PGP/MIME (RFC 3156).
-pub(super) fn openpgp(
+/// Encrypts to `to`, or only signs where that is nobody.
+pub(in crate::protect) fn openpgp(
     outer: Vec<u8>,
     payload: Vec<u8>,
-    with: &OpenPgp<'_>,
+    to: &[openpgp::Certificate],
+    sign: Option<&openpgp::SigningIdentity>,
     now: Timestamp,
     entropy: &dyn Entropy,
 ) -> Result<Protected, ProtectError> {
-    match (with.to, with.sign) {
+    match (to, sign) {
         ([], None) => Err(ProtectError::Nobody),
         ([], Some(sign)) => openpgp_signed(outer, payload, sign, now, entropy),
         (to, sign) => openpgp_encrypted(outer, payload, to, sign, now, entropy),
@@ -92,21 +87,8 @@ fn openpgp_signed(
     let payload = unchanging(payload);
     let made = openpgp::sign_detached(&payload, sign, now, entropy)
         .map_err(|error| ProtectError::Sign(SignError::OpenPgp(error)))?;
-    let frame = Signed { protocol: "application/pgp-signature", micalg: made.micalg };
+    let frame = Signed { protocol: OPENPGP_SIGNATURE, micalg: made.micalg };
     let bytes = signed(outer, &payload, made.armored.as_bytes(), &frame, &Boundary::new(entropy));
     let signed_by = Some(sign.certificate().fingerprint().to_string());
     Ok(Protected { bytes, facts: Facts::signed(Method::OpenPgp, signed_by) })
-}
-
-impl Facts {
-    const fn signed(method: Method, signed_by: Option<String>) -> Self {
-        Self { method, cipher: None, integrity: Integrity::None, to: Vec::new(), signed_by }
-    }
-}
-
-/// The payload as no relay on the way changes it (RFC 3156 §3, RFC 8551
-/// §3.1.2). One with parts that the sender has signed, or that is malformed,
-/// stays as it is.
-fn unchanging(payload: Vec<u8>) -> Vec<u8> {
-    sevenbit::unchanging(&payload).unwrap_or(payload)
 }

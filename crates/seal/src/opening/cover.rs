@@ -1,0 +1,95 @@
+//! What covers an entity: which protection its outermost layer is, if any, and
+//! where the protected bytes are. Only the exact forms of RFC 3156 and RFC 8551
+//! count; what only resembles them is content.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use mail::entity::Entity;
+
+use super::inline;
+use super::report::Format;
+
+/// The outermost layer of an entity.
+pub(super) enum Cover<'a> {
+    /// PGP/MIME encryption: the message of the second part.
+    Encrypted(Cow<'a, [u8]>),
+    /// `multipart/signed`: the signed part, where it stands in the entity, and
+    /// the signature of the second part.
+    Signed(Format, Range<usize>, Cow<'a, [u8]>),
+    /// `application/pkcs7-mime`: whatever CMS is in it.
+    Cms(Cow<'a, [u8]>),
+    /// OpenPGP in the text of a part.
+    Inline(inline::Block),
+}
+
+impl Cover<'_> {
+    /// Whether something is to be decrypted.
+    pub fn is_encrypted(&self) -> bool {
+        match self {
+            Cover::Encrypted(_) | Cover::Inline(inline::Block::Message(_)) => true,
+            Cover::Cms(message) => !matches!(smime::Kind::of(message), Ok(smime::Kind::Signed)),
+            Cover::Signed(..) | Cover::Inline(inline::Block::Signed { .. }) => false,
+        }
+    }
+
+    /// Whether it is only signed.
+    pub fn is_signed(&self) -> bool {
+        !self.is_encrypted()
+    }
+}
+
+/// The outermost layer of `entity`; `inline` says whether text is looked into.
+pub(super) fn cover<'a>(entity: &Entity<'a>, inline: bool) -> Option<Cover<'a>> {
+    // An entity with two types is read one way or the other (RFC 2045 §5).
+    if entity.fields("Content-Type").count() > 1 {
+        return None;
+    }
+    match entity.kind() {
+        "multipart/encrypted" => encrypted(entity),
+        "multipart/signed" => signed(entity),
+        "application/pkcs7-mime" | "application/x-pkcs7-mime" => Some(Cover::Cms(entity.decoded())),
+        "application/octet-stream" if has_cms_name(entity) => Some(Cover::Cms(entity.decoded())),
+        "text/plain" if inline && !entity.is_attachment() => inline::find(&entity.decoded()).map(Cover::Inline),
+        _ => None,
+    }
+}
+
+/// RFC 3156 §4: exactly two parts, the first of which is a version.
+fn encrypted<'a>(entity: &Entity<'a>) -> Option<Cover<'a>> {
+    let [version, message] = two_parts(entity)?;
+    let is_version = version.kind() == "application/pgp-encrypted"
+        && version.decoded().trim_ascii_start().starts_with(b"Version: 1");
+    let is_message = message.kind() == "application/octet-stream";
+    (is_version && is_message).then(|| Cover::Encrypted(message.decoded()))
+}
+
+/// RFC 1847 §2.1: exactly two parts, the second of which is of the protocol.
+fn signed<'a>(entity: &Entity<'a>) -> Option<Cover<'a>> {
+    let [_, signature] = two_parts(entity)?;
+    let protocol = entity.parameter("protocol").unwrap_or(signature.kind()).to_ascii_lowercase();
+    let format = match (protocol.as_str(), signature.kind()) {
+        ("application/pgp-signature", "application/pgp-signature") => Format::Pgp,
+        (protocol, kind) if is_cms_signature(protocol) && is_cms_signature(kind) => Format::Smime,
+        _ => return None,
+    };
+    let range = entity.part_ranges().first()?.clone();
+    let body_at = entity.raw.len().saturating_sub(entity.body.len());
+    Some(Cover::Signed(format, range.start + body_at..range.end + body_at, signature.decoded()))
+}
+
+fn is_cms_signature(kind: &str) -> bool {
+    matches!(kind, "application/pkcs7-signature" | "application/x-pkcs7-signature")
+}
+
+fn two_parts<'a>(entity: &Entity<'a>) -> Option<[Entity<'a>; 2]> {
+    let ranges = entity.part_ranges();
+    let [first, second] = ranges.as_slice() else { return None };
+    let part = |range: &Range<usize>| entity.body.get(range.clone()).map(Entity::read);
+    Some([part(first)?, part(second)?])
+}
+
+/// Some relays lose the type; the name is left (RFC 8551 §3.2.1).
+fn has_cms_name(entity: &Entity<'_>) -> bool {
+    entity.name().is_some_and(|name| name.to_ascii_lowercase().ends_with(".p7m"))
+}
