@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
+    KeyUsagePurpose, PublicKeyData, date_time_ymd,
 };
+use sha2::{Digest, Sha256, Sha512};
 use tempfile::TempDir;
 
 /// An authority that nobody trusts but the test.
@@ -28,6 +29,26 @@ pub struct Identity {
     pub key_pem: String,
     /// The end entity's certificate.
     pub der: Vec<u8>,
+    /// Its public key, as a DER SubjectPublicKeyInfo.
+    pub spki: Vec<u8>,
+}
+
+impl Identity {
+    /// The data of a TLSA record of it, in hexadecimal: usage, selector,
+    /// matching type, digest (`3 1 1 0123…`).
+    pub fn tlsa(&self, usage: u8, selector: u8, matching: u8) -> String {
+        tlsa(usage, selector, matching, if selector == 0 { &self.der } else { &self.spki })
+    }
+}
+
+fn tlsa(usage: u8, selector: u8, matching: u8, selected: &[u8]) -> String {
+    let data = match matching {
+        1 => Sha256::digest(selected).to_vec(),
+        2 => Sha512::digest(selected).to_vec(),
+        _ => selected.to_vec(),
+    };
+    let digits: String = data.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{usage} {selector} {matching} {digits}")
 }
 
 impl Default for Ca {
@@ -69,6 +90,12 @@ impl Ca {
         self.issuer.der().to_vec()
     }
 
+    /// The data of a TLSA record of the authority, as [`Identity::tlsa`].
+    pub fn tlsa(&self, usage: u8, selector: u8, matching: u8) -> String {
+        let key = self.issuer.key().subject_public_key_info();
+        tlsa(usage, selector, matching, if selector == 0 { self.issuer.der() } else { &key })
+    }
+
     /// A valid certificate for these names (or addresses).
     pub fn issue(&self, names: &[&str]) -> Identity {
         self.signed(params(names), "valid")
@@ -108,6 +135,7 @@ impl Ca {
             certificate_pem: chain,
             key_pem: key.serialize_pem(),
             der,
+            spki: key.subject_public_key_info(),
         };
         write_private(&identity.certificate, &identity.certificate_pem);
         write_private(&identity.key, &identity.key_pem);

@@ -19,6 +19,7 @@ mod config;
 mod delivery;
 mod dialogue;
 mod hosts;
+pub mod mta_sts;
 mod network;
 mod open;
 mod pool;
@@ -39,5 +40,5 @@ pub use resolver::{
     LocalResolver, LookupError, NotLocal, Presence, Record, RecordKind, ResolveError, Resolver, ResolverError,
     SecureDns, Tlsa, is_public,
 };
-pub use tls::{Anchors, AnchorsError};
+pub use tls::{Anchors, AnchorsError, DaneNeed, dane_need, is_usable, judge, judge_dane, parameters};
 pub use transport::Transport;

@@ -44,6 +44,7 @@ fn level(tls: Option<&TlsProof>) -> Level {
         None => Level::None,
         Some(Judgement::NotVerified { .. }) => Level::Encrypted,
         Some(Judgement::Verified { .. }) => Level::Verified,
+        Some(Judgement::Dane { .. }) => Level::Anchored,
     }
 }
 
@@ -141,7 +142,7 @@ impl Opener<'_> {
         };
         let session = self.hello(&mut *stream, handshake.done()).await?;
         let shortfall = match proof.judgement {
-            Judgement::Verified { .. } => None,
+            Judgement::Verified { .. } | Judgement::Dane { .. } => None,
             Judgement::NotVerified { fault, .. } => Some(Shortfall::Unable(Inability::Certificate(fault))),
         };
         Ok(self.channel(target, stream, session, Some(proof), shortfall))

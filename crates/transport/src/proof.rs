@@ -50,6 +50,13 @@ pub enum Judgement {
         /// The name that was asked for.
         name: String,
     },
+    /// A TLSA record of the MX host, proven by DNSSEC, stands for it.
+    Dane {
+        /// The base name of the record.
+        name: String,
+        /// Usage, selector and matching type: `3 1 1`.
+        record: String,
+    },
     /// It did not verify.
     NotVerified {
         /// The name that was asked for.
@@ -73,6 +80,8 @@ pub enum Fault {
     NotYetValid,
     /// It is not for servers.
     WrongPurpose,
+    /// No TLSA record of the MX host stands for it.
+    NotInTlsa,
     /// It breaks another rule of RFC 5280, or its algorithms are too weak.
     Unusable,
 }
@@ -86,6 +95,7 @@ impl Fault {
             Fault::Expired => "expired",
             Fault::NotYetValid => "not yet valid",
             Fault::WrongPurpose => "not for servers",
+            Fault::NotInTlsa => "not in TLSA",
             Fault::Unusable => "unusable",
         }
     }
@@ -101,6 +111,7 @@ impl fmt::Display for Judgement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Judgement::Verified { name } => write!(f, "chain and name {name}"),
+            Judgement::Dane { name, record } => write!(f, "DANE {record} for {name}"),
             Judgement::NotVerified { name, fault } => write!(f, "not verified for {name}: {fault}"),
         }
     }

@@ -9,14 +9,8 @@ use crate::proof::{Fault, Judgement};
 
 /// Judges the chain that a peer showed for the name of the MX host.
 ///
-/// DANE (RFC 7672) has its place here: where TLSA records are usable they take
-/// the place of anchors and, for usage 3, of the name.
-pub(super) fn judge(
-    chain: &[CertificateDer<'_>],
-    name: &ServerName<'_>,
-    anchors: &Anchors,
-    now: UnixTime,
-) -> Judgement {
+/// Where TLSA records are usable, [`super::dane`] judges in its place.
+pub fn judge(chain: &[CertificateDer<'_>], name: &ServerName<'_>, anchors: &Anchors, now: UnixTime) -> Judgement {
     let asked = name.to_str().into_owned();
     match verify(chain, name, anchors, now) {
         Ok(()) => Judgement::Verified { name: asked },
@@ -32,7 +26,7 @@ fn verify(chain: &[CertificateDer<'_>], name: &ServerName<'_>, anchors: &Anchors
     leaf.verify_is_valid_for_subject_name(name)
 }
 
-fn fault(error: &Error) -> Fault {
+pub(super) fn fault(error: &Error) -> Fault {
     match error {
         // A certificate of an authority that is shown as a server's own is
         // what self-signed certificates mostly are.

@@ -9,6 +9,7 @@
 //! what the first handshake proved, under the anchors of that time.
 
 mod anchors;
+mod dane;
 mod inability;
 mod judge;
 
@@ -29,7 +30,9 @@ use crate::network::Stream;
 use crate::proof::TlsProof;
 
 pub use anchors::{Anchors, AnchorsError};
+pub use dane::{DaneNeed, dane_need, is_usable, judge_dane, parameters};
 pub(crate) use inability::Verdict;
+pub use judge::judge;
 
 /// AEAD with ephemeral key exchange, strongest first.
 const SUITES: &[SupportedCipherSuite] = &[
