@@ -12,6 +12,7 @@ pub mod ca;
 pub mod chromium;
 pub mod clients;
 pub mod dns;
+pub mod gnupg;
 pub mod knot;
 pub mod loopback;
 pub mod postfix;
