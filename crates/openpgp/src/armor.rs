@@ -1,6 +1,20 @@
-//! ASCII armor (RFC 9580 §6).
+//! ASCII armor (RFC 9580 §6). The checksum is never asked for, since it proves
+//! nothing; it is written where GnuPG 2.2 may be the reader, which needs it to
+//! find the end.
 
-use crate::KeyError;
+use base64::Engine as _;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+
+use crate::{KeyError, checksum};
+
+const LINE: usize = 64;
+
+/// Padding is optional to read, as other software is.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// What an armored block says it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,14 +29,158 @@ pub enum ArmorKind {
     Signature,
 }
 
-/// `bytes` in armor, lines ended by CRLF, as mail has them.
+impl ArmorKind {
+    const ALL: [Self; 4] = [Self::Message, Self::PublicKey, Self::PrivateKey, Self::Signature];
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Message => "PGP MESSAGE",
+            Self::PublicKey => "PGP PUBLIC KEY BLOCK",
+            Self::PrivateKey => "PGP PRIVATE KEY BLOCK",
+            Self::Signature => "PGP SIGNATURE",
+        }
+    }
+}
+
+/// A block of armor, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    pub kind: ArmorKind,
+    pub bytes: Vec<u8>,
+}
+
+/// Who reads an armored block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// Software of RFC 4880: with the checksum.
+    Any,
+    /// Software of RFC 9580 alone, for which a checksum must not be written (§6.1).
+    Modern,
+}
+
+/// `bytes` in armor, lines ended by CRLF, as mail has them; with the checksum
+/// that software of RFC 4880 needs.
 pub fn armor(kind: ArmorKind, bytes: &[u8]) -> String {
-    let _ = (kind, bytes);
-    String::new()
+    armored(kind, bytes, Reader::Any)
+}
+
+/// `bytes` in armor for a reader.
+pub fn armored(kind: ArmorKind, bytes: &[u8], reader: Reader) -> String {
+    let label = kind.label();
+    let digits = STANDARD.encode(bytes);
+    let mut text = String::with_capacity(digits.len().saturating_add(digits.len() / 32).saturating_add(128));
+    text.push_str("-----BEGIN ");
+    text.push_str(label);
+    text.push_str("-----\r\n\r\n");
+    let mut rest = digits.as_str();
+    while let Some((line, after)) = rest.split_at_checked(LINE) {
+        text.push_str(line);
+        text.push_str("\r\n");
+        rest = after;
+    }
+    if !rest.is_empty() {
+        text.push_str(rest);
+        text.push_str("\r\n");
+    }
+    if reader == Reader::Any {
+        let [_, checksum @ ..] = checksum::crc24(bytes).to_be_bytes();
+        text.push('=');
+        STANDARD.encode_string(checksum, &mut text);
+        text.push_str("\r\n");
+    }
+    text.push_str("-----END ");
+    text.push_str(label);
+    text.push_str("-----\r\n");
+    text
 }
 
 /// The first block of `kind` in `text`.
 pub fn dearmor(kind: ArmorKind, text: &[u8]) -> Result<Vec<u8>, KeyError> {
-    let _ = (kind, text);
+    let blocks = blocks(text)?;
+    let found = blocks.into_iter().find(|block| block.kind == kind);
+    found.map(|block| block.bytes).ok_or(KeyError::None)
+}
+
+/// Whether `bytes` are packets rather than text: the first bit of a packet is set.
+pub fn is_binary(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|first| first & 0x80 != 0)
+}
+
+/// Every block in `text`; what stands around them is passed over. A block that
+/// doesn't end, or is no base 64, is malformed.
+pub fn blocks(text: &[u8]) -> Result<Vec<Block>, KeyError> {
+    let mut lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+    let mut blocks = Vec::new();
+    while let Some(line) = lines.next() {
+        if let Some(kind) = ArmorKind::ALL.into_iter().find(|kind| is_mark(line, "BEGIN", *kind)) {
+            blocks.push(read_block(kind, &mut lines)?);
+        }
+    }
+    Ok(blocks)
+}
+
+fn is_mark(line: &[u8], mark: &str, kind: ArmorKind) -> bool {
+    let inner = line.strip_prefix(b"-----").and_then(|rest| rest.strip_suffix(b"-----"));
+    let words = inner.and_then(|inner| inner.strip_prefix(mark.as_bytes()));
+    words.and_then(|words| words.strip_prefix(b" ")) == Some(kind.label().as_bytes())
+}
+
+fn read_block<'a>(kind: ArmorKind, lines: &mut impl Iterator<Item = &'a [u8]>) -> Result<Block, KeyError> {
+    let mut digits: Vec<u8> = Vec::new();
+    let mut is_head = true;
+    for line in lines {
+        if is_mark(line, "END", kind) {
+            let bytes = LENIENT.decode(&digits).map_err(|_| KeyError::Malformed)?;
+            return Ok(Block { kind, bytes });
+        }
+        if is_head {
+            // `Name: text` lines up to an empty one; some leave the empty one out.
+            is_head = line.contains(&b':');
+            if is_head || line.is_empty() {
+                continue;
+            }
+        }
+        let is_checksum = line.first() == Some(&b'=') && line.len() == 5;
+        if !is_checksum {
+            digits.extend(line.iter().filter(|byte| !byte.is_ascii_whitespace()));
+        }
+    }
     Err(KeyError::Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn armor_comes_off_as_it_was_put_on() {
+        for length in [0_usize, 1, 2, 47, 48, 49, 96, 1000] {
+            let bytes: Vec<u8> = (0..length).map(|at| u8::try_from(at % 256).unwrap()).collect();
+            let text = armor(ArmorKind::Signature, &bytes);
+            assert!(text.lines().all(|line| line.len() <= 64), "{text}");
+            assert_eq!(dearmor(ArmorKind::Signature, text.as_bytes()), Ok(bytes.clone()));
+            assert_eq!(dearmor(ArmorKind::Signature, text.replace("\r\n", "\n").as_bytes()), Ok(bytes));
+            assert_eq!(dearmor(ArmorKind::Message, text.as_bytes()), Err(KeyError::None));
+        }
+    }
+
+    fn check(text: &str, expect: Result<&[u8], KeyError>) {
+        assert_eq!(dearmor(ArmorKind::Message, text.as_bytes()), expect.map(<[u8]>::to_vec), "{text}");
+    }
+
+    #[test]
+    fn what_others_write_is_read() {
+        check("Words.\n-----BEGIN PGP MESSAGE-----\n\nAQI=\n=JkQp\n-----END PGP MESSAGE-----\nMore.", Ok(&[1, 2]));
+        check("-----BEGIN PGP MESSAGE-----\nVersion: X\nComment: y\n\nAQI\n-----END PGP MESSAGE-----", Ok(&[1, 2]));
+        check("-----BEGIN PGP MESSAGE-----  \nAQI=\n-----END PGP MESSAGE-----", Ok(&[1, 2]));
+        check("-----BEGIN PGP MESSAGE-----\n\n A Q\tI=\n-----END PGP MESSAGE-----", Ok(&[1, 2]));
+    }
+
+    #[test]
+    fn damage_is_told() {
+        check("-----BEGIN PGP MESSAGE-----\n\nAQI=\n", Err(KeyError::Malformed));
+        check("-----BEGIN PGP MESSAGE-----\n\nA*I=\n-----END PGP MESSAGE-----", Err(KeyError::Malformed));
+        check("- -----BEGIN PGP MESSAGE-----\n\nAQI=\n-----END PGP MESSAGE-----", Err(KeyError::None));
+        check("", Err(KeyError::None));
+    }
 }

@@ -1,20 +1,33 @@
 //! A certificate: a primary key, user ids, subkeys and the signatures that bind
 //! them (RFC 9580 §10.1.1).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use mail::Address;
 use pgp::composed::SignedPublicKey;
+use pgp::ser::Serialize;
+use pgp::types::KeyDetails;
 
-use crate::{Fingerprint, KeyError, KeyId, Revocation, Unusable, UserId};
+use crate::armor::{self, Reader};
+use crate::component::Component;
+use crate::facts::Facts;
+use crate::judge::{Purpose, View};
+use crate::{
+    ArmorKind, Fingerprint, KeyError, KeyId, Revocation, Unusable, UserId, UserIdState, algorithm, keyring, time,
+};
 
 /// An OpenPGP certificate, cheap to clone. What of it counts is judged when it
 /// is asked, at the time that is handed in.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Certificate {
-    pub(crate) key: Arc<SignedPublicKey>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    key: SignedPublicKey,
     fingerprint: Fingerprint,
+    facts: OnceLock<Facts>,
 }
 
 /// How a message to a recipient is encrypted.
@@ -52,65 +65,94 @@ pub struct SigningPlan {
 
 impl Certificate {
     /// Every certificate in `bytes`, armored or binary; several of one key are
-    /// merged. A private key yields its public half.
+    /// merged. A private key yields its public half. What can't be read as a
+    /// key of version 4 or 6 is passed over, as long as anything is left.
     pub fn parse(bytes: &[u8]) -> Result<Vec<Self>, KeyError> {
-        let _ = bytes;
-        Err(KeyError::None)
+        keyring::certificates(bytes)
+    }
+
+    /// None for versions other than 4 and 6.
+    pub(crate) fn from_key(key: SignedPublicKey) -> Option<Self> {
+        let fingerprint = Fingerprint::of(&key.primary_key)?;
+        Some(Self { inner: Arc::new(Inner { key, fingerprint, facts: OnceLock::new() }) })
     }
 
     /// What both know of one key: user ids, subkeys and signatures of either.
     pub fn merge(&self, other: &Self) -> Result<Self, KeyError> {
-        if self.fingerprint != other.fingerprint {
+        if self.fingerprint() != other.fingerprint() {
             return Err(KeyError::Different);
         }
-        Ok(self.clone())
+        let mut key = self.key().clone();
+        keyring::merge(&mut key, other.key());
+        Self::from_key(key).ok_or(KeyError::Malformed)
+    }
+
+    pub(crate) fn key(&self) -> &SignedPublicKey {
+        &self.inner.key
+    }
+
+    pub(crate) fn facts(&self) -> &Facts {
+        self.inner.facts.get_or_init(|| Facts::of(&self.inner.key))
+    }
+
+    pub(crate) fn primary(&self) -> Component<'_> {
+        Component::Primary(&self.inner.key.primary_key)
+    }
+
+    /// Every component with its place among the subkeys.
+    pub(crate) fn components(&self) -> impl Iterator<Item = (Component<'_>, Option<usize>)> {
+        let subkeys = self.inner.key.public_subkeys.iter().enumerate();
+        let subkeys = subkeys.map(|(index, subkey)| (Component::Subkey(&subkey.key), Some(index)));
+        std::iter::once((self.primary(), None)).chain(subkeys)
     }
 
     /// The fingerprint of the primary key.
-    pub const fn fingerprint(&self) -> Fingerprint {
-        self.fingerprint
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.inner.fingerprint
     }
 
     /// The id of the primary key.
     pub fn key_id(&self) -> KeyId {
-        self.fingerprint.key_id()
+        self.fingerprint().key_id()
     }
 
     /// The version of the key: 4 or 6.
-    pub const fn version(&self) -> u8 {
-        match self.fingerprint {
+    pub fn version(&self) -> u8 {
+        match self.fingerprint() {
             Fingerprint::V4(_) => 4,
             Fingerprint::V6(_) => 6,
         }
     }
 
+    /// The algorithm of the primary key: `Ed25519`, `RSA-3072`.
+    pub fn algorithm(&self) -> String {
+        algorithm::name(&self.primary())
+    }
+
     /// When the primary key was made, as its owner says.
     pub fn created_at(&self) -> Timestamp {
-        crate::time::from_packet(pgp::types::KeyDetails::created_at(&*self.key))
+        time::from_packet(self.key().primary_key.created_at())
     }
 
     /// When the certificate expires, as its newest signature says.
     pub fn expires_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let _ = now;
-        None
+        View::now(self, now).expires_at()
     }
 
     /// The revocation of the whole certificate, if there is one.
     pub fn revocation(&self, now: Timestamp) -> Option<Revocation> {
-        let _ = now;
-        None
+        View::now(self, now).revocation()
     }
 
     /// All user ids with their states.
     pub fn user_ids(&self, now: Timestamp) -> Vec<UserId> {
-        let _ = now;
-        Vec::new()
+        View::now(self, now).user_ids()
     }
 
     /// The addresses for which the key speaks: of valid user ids alone.
     pub fn addresses(&self, now: Timestamp) -> Vec<Address> {
-        let _ = now;
-        Vec::new()
+        let valid = self.user_ids(now).into_iter().filter(|user_id| user_id.state == UserIdState::Valid);
+        valid.filter_map(|user_id| user_id.address).collect()
     }
 
     /// Whether the key speaks for `address`: its domain exactly (as A-label),
@@ -121,25 +163,67 @@ impl Certificate {
 
     /// Which component to encrypt to now, or why there is none.
     pub fn usable_for_encryption(&self, now: Timestamp) -> Result<EncryptionPlan, Unusable> {
-        let _ = now;
-        Err(Unusable::NotBound)
+        let view = View::now(self, now);
+        let usable = view.component(Purpose::Encryption)?;
+        Ok(EncryptionPlan {
+            key: usable.component.name().ok_or(Unusable::NoPart)?,
+            algorithm: algorithm::name(&usable.component),
+            protection: view.abilities().protection,
+            expires_at: usable.expires_at,
+        })
     }
 
     /// Which component signs now, or why there is none.
     pub fn usable_for_signing(&self, now: Timestamp) -> Result<SigningPlan, Unusable> {
-        let _ = now;
-        Err(Unusable::NotBound)
+        let usable = View::now(self, now).component(Purpose::Signing)?;
+        Ok(SigningPlan {
+            key: usable.component.name().ok_or(Unusable::NoPart)?,
+            algorithm: algorithm::name(&usable.component),
+            expires_at: usable.expires_at,
+        })
     }
 
     /// The certificate in binary, with everything that was read.
     pub fn to_bytes(&self) -> Vec<u8> {
-        Vec::new()
+        let mut bytes = Vec::new();
+        // Writing to memory fails for lengths alone, which reading has bounded.
+        match self.key().to_writer(&mut bytes) {
+            Ok(()) => bytes,
+            Err(_) => Vec::new(),
+        }
+    }
+
+    /// The certificate in armor, with everything that was read.
+    pub fn to_armor(&self) -> String {
+        armor::armored(ArmorKind::PublicKey, &self.to_bytes(), self.reader())
+    }
+
+    /// Who reads what this key makes.
+    pub(crate) fn reader(&self) -> Reader {
+        match self.fingerprint() {
+            Fingerprint::V4(_) => Reader::Any,
+            Fingerprint::V6(_) => Reader::Modern,
+        }
     }
 
     /// The least that a correspondent needs: the primary key, the user id of
     /// `address`, the components in use, the newest signature of each and all
     /// revocations. For WKD and Autocrypt. None if no valid user id has the address.
     pub fn minimal(&self, address: &Address, now: Timestamp) -> Option<Self> {
-        self.speaks_for(address, now).then(|| self.clone())
+        keyring::minimal(self, address, now)
     }
 }
+
+impl std::fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Certificate").field(&self.fingerprint()).finish()
+    }
+}
+
+impl PartialEq for Certificate {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Certificate {}

@@ -16,6 +16,13 @@ pub struct UserId {
     pub is_primary: bool,
 }
 
+impl UserId {
+    /// Whether it counts and names this address, exactly.
+    pub fn names(&self, address: &Address) -> bool {
+        self.state == UserIdState::Valid && self.address.as_ref() == Some(address)
+    }
+}
+
 /// Whether a user id counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserIdState {
@@ -32,7 +39,7 @@ pub enum UserIdState {
 /// The address of `Name <local@domain>` or of a bare `local@domain`.
 ///
 /// Anything that could be read in two ways has none: several angle brackets,
-/// an address in the name as well, control characters.
+/// another address in the name, control characters.
 pub fn address(user_id: &str) -> Option<Address> {
     let text = user_id.trim();
     if text.chars().any(char::is_control) {
@@ -42,10 +49,14 @@ pub fn address(user_id: &str) -> Option<Address> {
         return Address::parse(text).ok();
     };
     let (name, address) = inner.split_once('<')?;
-    if name.contains(['@', '<', '>']) || address.contains(['<', '>']) {
+    if name.contains('>') || address.contains(['<', '>']) {
         return None;
     }
-    Address::parse(address).ok()
+    let address = Address::parse(address).ok()?;
+    // Programs write an address as its own name; another one there would deceive.
+    let is_fine =
+        !name.contains('@') || Address::parse(name.trim().trim_matches('"')).is_ok_and(|name| name == address);
+    is_fine.then_some(address)
 }
 
 #[cfg(test)]
@@ -61,6 +72,7 @@ mod tests {
         check("Alice Lovelace <alice@openpgp.example>", Some("alice@openpgp.example"));
         check("<alice@openpgp.example>", Some("alice@openpgp.example"));
         check("alice@openpgp.example", Some("alice@openpgp.example"));
+        check("alice@openpgp.example <alice@openpgp.example>", Some("alice@openpgp.example"));
         check("Dr. Jörg (Praxis) <jörg@bücher.example>", Some("jörg@xn--bcher-kva.example"));
         check(" Alice <alice@OpenPGP.Example> ", Some("alice@openpgp.example"));
     }

@@ -2,8 +2,18 @@
 
 use jiff::Timestamp;
 use mail::Address;
+use pgp::packet::{PacketHeader, Signature, SignatureType, SubpacketData};
+use pgp::types::{KeyDetails, Tag};
 
-use crate::{Certificate, Fingerprint, KeyId};
+use crate::algorithm::{self, Over};
+use crate::component::Component;
+use crate::facts::is_understood;
+use crate::framing::{Packets, tag};
+use crate::judge::View;
+use crate::{ArmorKind, Certificate, Fingerprint, KeyId, Unusable, armor, time};
+
+/// The most signatures over one content that are judged: each costs as much as the content is long.
+pub const JUDGED_MAX: usize = 16;
 
 /// What is known of one signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +21,7 @@ pub struct SignatureVerdict {
     /// The key that it names; a claim as long as the verdict is bad.
     pub issuer: Option<KeyId>,
     /// Who made it, where a known certificate has the key and the signature
-    /// fits the data. Only with [`Flaw`] none does it count.
+    /// fits the data. Counts only where there is no flaw.
     pub by: Option<Signatory>,
     /// When it was made, as the signer says.
     pub created_at: Option<Timestamp>,
@@ -38,7 +48,7 @@ pub struct Signatory {
     pub certificate: Fingerprint,
     /// The component that signed.
     pub key: Fingerprint,
-    /// The addresses of its valid user ids.
+    /// The addresses of its valid user ids, now.
     pub addresses: Vec<Address>,
 }
 
@@ -83,6 +93,118 @@ pub enum Flaw {
 /// Judges every signature in `signature` (armored or binary) over `data`
 /// against the `known` certificates. Empty if there is none to judge.
 pub fn verify_detached(data: &[u8], signature: &[u8], known: &[Certificate], now: Timestamp) -> Vec<SignatureVerdict> {
-    let _ = (data, signature, known, now);
-    Vec::new()
+    let dearmored = if armor::is_binary(signature) {
+        Ok(signature.to_vec())
+    } else {
+        armor::dearmor(ArmorKind::Signature, signature)
+    };
+    let bytes = dearmored.unwrap_or_default();
+    let packets = Packets::new(&bytes).map_while(Result::ok).filter(|packet| packet.tag == tag::SIGNATURE);
+    let signatures = packets.filter_map(|packet| {
+        let head = PacketHeader::new_fixed(Tag::Signature, u32::try_from(packet.body.len()).ok()?);
+        Signature::try_from_reader(head, packet.body.as_ref()).ok()
+    });
+    let heard = Heard { data, by: None };
+    signatures.take(JUDGED_MAX).map(|signature| judge(&signature, &heard, known, now)).collect()
+}
+
+/// What was signed, and to whom it came.
+pub struct Heard<'a> {
+    pub data: &'a [u8],
+    /// Our certificate to which it was encrypted, if it was.
+    pub by: Option<Fingerprint>,
+}
+
+/// See [`SignatureVerdict`].
+pub fn judge(signature: &Signature, heard: &Heard<'_>, known: &[Certificate], now: Timestamp) -> SignatureVerdict {
+    let issuer = issuer(signature);
+    let created_at = signature.created().map(time::from_packet);
+    let verdict = |by, flaw| SignatureVerdict { issuer, by, created_at, flaw };
+    let is_over_data = matches!(signature.typ(), Some(SignatureType::Binary | SignatureType::Text));
+    let Some(at) = created_at.filter(|_| is_over_data && is_understood(signature)) else {
+        return verdict(None, Some(Flaw::Unsupported));
+    };
+    let mut flaw = Flaw::UnknownKey;
+    for certificate in known {
+        for (component, index) in certificate.components().filter(|(component, _)| names(signature, component)) {
+            flaw = Flaw::Mismatch;
+            if signature.verify(&component, heard.data).is_ok() {
+                let by = signatory(certificate, component, now);
+                return verdict(by, weakness(signature, at, certificate, component, index, heard, now));
+            }
+        }
+    }
+    verdict(None, Some(flaw))
+}
+
+/// Whether the signature says that this key made it. One that says nothing is
+/// not guessed at.
+fn names(signature: &Signature, component: &Component<'_>) -> bool {
+    let fingerprints = signature.issuer_fingerprint();
+    if !fingerprints.is_empty() {
+        return fingerprints.iter().any(|name| **name == component.fingerprint());
+    }
+    signature.issuer_key_id().iter().any(|id| **id == component.legacy_key_id())
+}
+
+fn issuer(signature: &Signature) -> Option<KeyId> {
+    let fingerprint = signature.issuer_fingerprint().into_iter().find_map(Fingerprint::from_packet);
+    let id = || signature.issuer_key_id().first().and_then(|id| id.as_ref().try_into().ok()).map(KeyId);
+    fingerprint.map(|name| name.key_id()).or_else(id)
+}
+
+fn signatory(certificate: &Certificate, component: Component<'_>, now: Timestamp) -> Option<Signatory> {
+    Some(Signatory {
+        certificate: certificate.fingerprint(),
+        key: component.name()?,
+        addresses: certificate.addresses(now),
+    })
+}
+
+/// Why a signature that fits doesn't count all the same.
+fn weakness(
+    signature: &Signature,
+    at: Timestamp,
+    certificate: &Certificate,
+    component: Component<'_>,
+    index: Option<usize>,
+    heard: &Heard<'_>,
+    now: Timestamp,
+) -> Option<Flaw> {
+    if !signature.hash_alg().is_some_and(|hash| algorithm::is_sound(hash, Over::Data, at)) {
+        return Some(Flaw::WeakHash);
+    }
+    if at > time::latest(now) {
+        return Some(Flaw::NotYet);
+    }
+    let life = signature.signature_expiration_time();
+    if life.and_then(|life| time::end(at, life.as_secs())).is_some_and(|end| end <= now) {
+        return Some(Flaw::Expired);
+    }
+    if !is_for(signature, heard) {
+        return Some(Flaw::OtherRecipients);
+    }
+    let then = View::then(certificate, at);
+    then.signer(component, index).err().map(|reason| match reason {
+        Unusable::Revoked(_) | Unusable::PartRevoked(_) => Flaw::KeyRevoked,
+        Unusable::Expired(_) | Unusable::PartExpired(_) | Unusable::NotYet(_) => Flaw::KeyExpired,
+        Unusable::Weak(_) => Flaw::WeakKey,
+        Unusable::NotBound | Unusable::NoPart => Flaw::NotForSigning,
+        Unusable::Unsupported(_) => Flaw::Unsupported,
+    })
+}
+
+/// A signature that names its recipients counts for them alone (RFC 9580 §5.2.3.36).
+fn is_for(signature: &Signature, heard: &Heard<'_>) -> bool {
+    let Some(own) = heard.by else {
+        return true;
+    };
+    let parts = signature.config().into_iter().flat_map(|config| config.hashed_subpackets());
+    let mut intended = parts
+        .filter_map(|part| match &part.data {
+            SubpacketData::IntendedRecipientFingerprint(name) => Some(Fingerprint::from_packet(name)),
+            _ => None,
+        })
+        .peekable();
+    intended.peek().is_none() || intended.any(|name| name == Some(own))
 }

@@ -1,0 +1,203 @@
+//! Session keys, sealed to a public key and opened with a private one
+//! (RFC 9580 §5.1).
+
+use std::sync::Arc;
+
+use mail::Entropy;
+use mail::private_key::{Decrypter, RsaPadding};
+use pgp::composed::RawSessionKey;
+use pgp::crypto::sym::SymmetricKeyAlgorithm;
+use pgp::crypto::{ecdh, x25519};
+use pgp::errors::Result as PgpResult;
+use pgp::packet::{PacketTrait, PublicKeyEncryptedSessionKey};
+use pgp::types::{
+    EcdhPublicParams, EncryptionKey, EskType, KeyDetails, KeyId, KeyVersion, PkeskBytes, PlainSecretParams,
+    PublicParams, Timestamp,
+};
+use zeroize::Zeroizing;
+
+use crate::Protection;
+use crate::component::Component;
+use crate::container::{Sealing, SessionKey};
+use crate::rng::Rng;
+
+/// The lengths of session keys that a version 3 packet may hold, the usual first.
+const KEY_LENGTHS: [usize; 3] = [32, 16, 24];
+
+/// The packet that hands `key` to the holder of `component`.
+pub fn seal(
+    component: Component<'_>,
+    protection: Protection,
+    cipher: SymmetricKeyAlgorithm,
+    key: &[u8],
+    entropy: &dyn Entropy,
+) -> PgpResult<Vec<u8>> {
+    let key = RawSessionKey::from(key);
+    let to = To(component);
+    let packet = match protection {
+        Protection::Mdc => PublicKeyEncryptedSessionKey::from_session_key_v3(Rng(entropy), &key, cipher, &to),
+        Protection::Aead => PublicKeyEncryptedSessionKey::from_session_key_v6(Rng(entropy), &key, &to),
+    };
+    let mut bytes = Vec::new();
+    packet?.to_writer_with_header(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A component as rPGP encrypts to it.
+#[derive(Debug)]
+struct To<'a>(Component<'a>);
+
+impl EncryptionKey for To<'_> {
+    fn encrypt<R>(&self, rng: R, plain: &[u8], kind: EskType) -> PgpResult<PkeskBytes>
+    where
+        R: rand_core::CryptoRng + rand_core::RngCore,
+    {
+        match self.0 {
+            Component::Primary(key) => key.encrypt(rng, plain, kind),
+            Component::Subkey(key) => key.encrypt(rng, plain, kind),
+        }
+    }
+}
+
+impl KeyDetails for To<'_> {
+    fn version(&self) -> KeyVersion {
+        self.0.version()
+    }
+
+    fn legacy_key_id(&self) -> KeyId {
+        self.0.legacy_key_id()
+    }
+
+    fn fingerprint(&self) -> pgp::types::Fingerprint {
+        self.0.fingerprint()
+    }
+
+    fn algorithm(&self) -> pgp::crypto::public_key::PublicKeyAlgorithm {
+        self.0.algorithm()
+    }
+
+    fn created_at(&self) -> Timestamp {
+        self.0.created_at()
+    }
+
+    fn legacy_v3_expiration_days(&self) -> Option<u16> {
+        None
+    }
+
+    fn public_params(&self) -> &PublicParams {
+        self.0.public_params()
+    }
+}
+
+/// What decrypts for one component.
+#[derive(Clone)]
+pub enum Holder {
+    /// Behind the seam: in software, in an HSM, in a key service.
+    Seam(Arc<dyn Decrypter>),
+    /// X448, which the seam has no word for.
+    Packet(Arc<PlainSecretParams>),
+}
+
+/// Opens a session key. An error tells nothing; with RSA a damaged one yields
+/// a key at random (see [`Decrypter::decrypt_rsa`]), which then opens nothing.
+pub fn open(
+    component: Component<'_>,
+    holder: &Holder,
+    packet: &PublicKeyEncryptedSessionKey,
+    sealing: Sealing,
+) -> Option<SessionKey> {
+    let values = packet.values().ok()?;
+    match (holder, values) {
+        (Holder::Seam(holder), PkeskBytes::Rsa { mpi }) => open_rsa(component, &**holder, mpi.as_ref(), sealing),
+        (Holder::Seam(holder), PkeskBytes::Ecdh { public_point, encrypted_session_key }) => {
+            let plain = open_ecdh(component, &**holder, public_point.as_ref(), encrypted_session_key)?;
+            from_checked(&plain, sealing)
+        }
+        (Holder::Seam(holder), PkeskBytes::X25519 { ephemeral, session_key, sym_alg }) => {
+            let shared: [u8; 32] = holder.agree(ephemeral).ok()?.as_slice().try_into().ok()?;
+            let PublicParams::X25519(own) = component.public_params() else {
+                return None;
+            };
+            let key = x25519::derive_session_key(*ephemeral, own.key.to_bytes(), shared, session_key).ok()?;
+            Some(SessionKey { cipher: *sym_alg, key })
+        }
+        (Holder::Packet(secret), PkeskBytes::X448 { .. }) => open_by_packet(component, secret, values, sealing),
+        _ => None,
+    }
+}
+
+/// Every attempt at a length costs the same and an unfit one looks like a
+/// damaged one, so that time tells only that nothing fitted.
+fn open_rsa(component: Component<'_>, holder: &dyn Decrypter, sealed: &[u8], sealing: Sealing) -> Option<SessionKey> {
+    let sealed = padded(sealed, crate::algorithm::rsa_bytes(component.public_params()))?;
+    if let Sealing::V2(cipher) = sealing {
+        let expected = cipher.key_size().checked_add(2)?;
+        let plain = holder.decrypt_rsa(RsaPadding::Pkcs1, &sealed, expected).ok()?;
+        return from_checked(&plain, sealing);
+    }
+    KEY_LENGTHS.into_iter().find_map(|length| {
+        let plain = holder.decrypt_rsa(RsaPadding::Pkcs1, &sealed, length.checked_add(3)?).ok()?;
+        from_checked(&plain, sealing)
+    })
+}
+
+/// Numbers on the wire lose their leading zeros; RSA wants them.
+fn padded(number: &[u8], length: usize) -> Option<Vec<u8>> {
+    let zeros = length.checked_sub(number.len())?;
+    Some([vec![0; zeros].as_slice(), number].concat())
+}
+
+/// RFC 9580 §11.5.
+fn open_ecdh(
+    component: Component<'_>,
+    holder: &dyn Decrypter,
+    point: &[u8],
+    sealed: &[u8],
+) -> Option<Zeroizing<Vec<u8>>> {
+    let PublicParams::ECDH(params) = component.public_params() else {
+        return None;
+    };
+    let (hash, cipher, peer) = match params {
+        EcdhPublicParams::Curve25519Legacy { hash, alg_sym, .. } => (hash, alg_sym, point.strip_prefix(&[0x40])?),
+        EcdhPublicParams::P256 { hash, alg_sym, .. }
+        | EcdhPublicParams::P384 { hash, alg_sym, .. }
+        | EcdhPublicParams::P521 { hash, alg_sym, .. } => (hash, alg_sym, point),
+        _ => return None,
+    };
+    let shared = holder.agree(peer).ok()?;
+    let fingerprint = component.fingerprint();
+    let (curve, name) = (params.curve(), fingerprint.as_bytes());
+    ecdh::derive_session_key(&shared, sealed, sealed.len(), curve, *hash, *cipher, name).ok()
+}
+
+/// A key with its checksum at the end and, before version 2, its cipher in
+/// front (RFC 9580 §5.1.3).
+fn from_checked(plain: &[u8], sealing: Sealing) -> Option<SessionKey> {
+    let (key, checksum) = plain.split_last_chunk::<2>()?;
+    let (cipher, key) = match sealing {
+        Sealing::V2(_) => (None, key),
+        Sealing::V1 | Sealing::Gnupg(_) => {
+            let (cipher, key) = key.split_first()?;
+            (Some(SymmetricKeyAlgorithm::from(*cipher)), key)
+        }
+    };
+    let sum = key.iter().fold(0_u16, |sum, byte| sum.wrapping_add(u16::from(*byte)));
+    let is_whole = sum.to_be_bytes() == *checksum && cipher.is_none_or(|cipher| cipher.key_size() == key.len());
+    is_whole.then(|| SessionKey { cipher, key: Zeroizing::new(key.to_vec()) })
+}
+
+fn open_by_packet(
+    component: Component<'_>,
+    secret: &PlainSecretParams,
+    values: &PkeskBytes,
+    sealing: Sealing,
+) -> Option<SessionKey> {
+    use pgp::composed::PlainSessionKey;
+    let kind = if matches!(sealing, Sealing::V2(_)) { EskType::V6 } else { EskType::V3_4 };
+    let plain = secret.decrypt(component.public_params(), values, kind, &component).ok()?;
+    let (cipher, key) = match &plain {
+        PlainSessionKey::V3_4 { sym_alg, key } => (Some(*sym_alg), key),
+        PlainSessionKey::V5 { key } | PlainSessionKey::V6 { key } => (None, key),
+    };
+    Some(SessionKey { cipher, key: Zeroizing::new(key.as_ref().to_vec()) })
+}
