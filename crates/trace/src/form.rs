@@ -8,7 +8,7 @@ use crate::received::{Clauses, Place};
 /// Whether a field has that form.
 pub(crate) fn is(form: Form, clauses: &Clauses<'_>) -> bool {
     match form {
-        Form::Sendmail => is_sendmail(clauses.comment(Place::By)),
+        Form::Sendmail => clauses.comments().any(|comment| comment.place == Place::By && is_sendmail(comment.text)),
         Form::Qmail => is_qmail(clauses),
         Form::Zmailer => is_zmailer(clauses),
         Form::Cisco => cisco::is_form(clauses),
@@ -16,11 +16,11 @@ pub(crate) fn is(form: Form, clauses: &Clauses<'_>) -> bool {
 }
 
 /// `8.14.4/8.13.8`, `8.12.3 da nor stuldap/8.12.3`, `950413.SGI.8.6.12/8.6.9`,
-/// `8.10.2+Sun/8.10.2`: versions of program and configuration.
+/// `8.10.2+Sun/8.10.2`, `8.8.6 (PHNE_17135)/8.8.6`: versions of program and configuration.
 pub(crate) fn is_sendmail(comment: &str) -> bool {
     let Some((program, _)) = comment.split_once('/') else { return false };
-    let starts = program.starts_with(|first: char| first.is_ascii_digit()) && program.contains('.') || program == "V8";
-    starts && program.len() < 40 && !program.contains([':', '@', '=', '('])
+    let starts = program.starts_with(|first: char| first.is_ascii_digit()) && program.contains('.');
+    starts && program.len() < 40 && !program.contains([':', '@', '='])
 }
 
 /// Whether a program on the machine handed it in: `8.14.4/8.13.8/Submit`.
@@ -60,7 +60,7 @@ mod tests {
             "8.12.3 da nor stuldap/8.12.3",
             "950413.SGI.8.6.12/8.6.9",
             "8.10.2+Sun/8.10.2",
-            "V8/cf",
+            "8.8.6 (PHNE_17135)/8.8.6",
             "5.65/1.37",
         ] {
             assert!(is_sendmail(comment), "{comment}");

@@ -1,5 +1,7 @@
 //! One `Received` field: what it says, and what that is worth.
 
+use std::net::IpAddr;
+
 use crate::dialect;
 use crate::facts::Facts;
 use crate::judge::{Case, Ruling};
@@ -53,13 +55,15 @@ pub struct Hop<'a> {
 }
 
 impl<'a> Hop<'a> {
-    pub(crate) fn read(text: &'a str, is_cut: bool, facts: &'a Facts) -> Self {
+    /// Reads a field; `above` is the hop that took the message from this one's server.
+    pub(crate) fn read(text: &'a str, is_cut: bool, facts: &'a Facts, above: Option<&Self>) -> Self {
         let clauses = Clauses::read(text);
         let (from, by) = (peer::from(&clauses), peer::by(&clauses));
+        let by_address_above = above.and_then(|above| above.address_of(by.name?));
         let keyword = keyword(&clauses);
         let evidence = dialect::evidence(&clauses);
         let software = facts.software(&clauses);
-        let case = Case { clauses: &clauses, from, by, keyword, evidence, software, facts };
+        let case = Case { clauses: &clauses, from, by, keyword, evidence, software, facts, is_cut, by_address_above };
         let Ruling { verdict, because, leg, near, is_own } = case.judge();
         Self {
             text,
@@ -84,6 +88,12 @@ impl<'a> Hop<'a> {
             is_own,
             near,
         }
+    }
+
+    /// The peer's address, where the peer has that name.
+    fn address_of(&self, name: &str) -> Option<IpAddr> {
+        let has_name = |of: Option<&str>| of.is_some_and(|of| of.eq_ignore_ascii_case(name));
+        self.from.address.filter(|_| has_name(self.from.name) || has_name(self.from.reverse))
     }
 
     /// How good the encryption is; None where the verdict is not `encrypted`.

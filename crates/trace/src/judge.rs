@@ -4,6 +4,8 @@
 //! ends of one machine or network; the field's own word that there was none;
 //! the server's habit; else nobody can know.
 
+use std::net::IpAddr;
+
 use crate::dialect::Evidence;
 use crate::facts::{Facts, Known, Says, Software};
 use crate::form;
@@ -22,6 +24,9 @@ pub(crate) struct Case<'c, 'a> {
     pub evidence: Evidence<'a>,
     pub software: Option<&'a Software>,
     pub facts: &'a Facts,
+    pub is_cut: bool,
+    /// The receiving server's address, as the field above has it.
+    pub by_address_above: Option<IpAddr>,
 }
 
 /// A verdict, what it rests on, and between whom it was.
@@ -88,10 +93,11 @@ impl<'a> Case<'_, 'a> {
     fn no_hop(&self) -> Option<Because<'a>> {
         let clauses = self.clauses;
         let head = clauses.comment(Place::Head);
-        if head.starts_with("qmail ")
+        let is_companion = head.starts_with("qmail ")
             || clauses.via.all.eq_ignore_ascii_case("listexpand")
             || clauses.text.starts_with("indimail")
-        {
+            || clauses.with.first.starts_with("qmail-scanner");
+        if is_companion {
             return Some(Because::Companion);
         }
         if let Some(keyword) = self.keyword {
@@ -102,10 +108,13 @@ impl<'a> Case<'_, 'a> {
                 Transport::Smtp => {}
             }
         }
-        if clauses.comments().any(|comment| matches!(comment.text, "via HTTP" | "via RAW")) {
-            return Some(Because::Client("via HTTP"));
+        let via = clauses.comments().find(|comment| matches!(comment.text, "via HTTP" | "via RAW"));
+        if let Some(via) = via.map(|comment| comment.text).or_else(|| (clauses.via.all == "HTTP").then_some("HTTP")) {
+            return Some(Because::Client(via));
         }
-        if !clauses.has_from || form::is_submit(clauses.comment(Place::By)) {
+        // Without `by` it is the writer itself that stands after `from`.
+        let is_writer = !clauses.has_by && self.software.is_some();
+        if !clauses.has_from || is_writer || form::is_submit(clauses.comment(Place::By)) {
             return Some(Because::NoPeer);
         }
         is_own_process(clauses.from.all).then_some(Because::Local(clauses.from.all))
@@ -125,11 +134,34 @@ impl<'a> Case<'_, 'a> {
         {
             return Some(Because::Loopback);
         }
-        let is_same_address = has_address && self.from.address == self.by.address;
-        if is_same_address || self.is_same_name() {
+        // Whoever listens on a loopback address hears nobody else.
+        let listens_inside = self.by.name.is_some_and(name::is_loopback)
+            && self.by.address.is_some_and(|address| network::reach(address) == Reach::Loopback);
+        if listens_inside {
+            return Some(Because::Loopback);
+        }
+        if !has_address && self.are_local_names() {
+            return Some(Because::LocalNames);
+        }
+        if self.is_same_address() || self.is_same_name() {
             return Some(Because::SameHost);
         }
         self.is_own(from, by).or_else(|| self.same_provider(from, by)).or_else(|| self.same_organisation(from, by))
+    }
+
+    /// Names of one label, which nobody outside could look up.
+    fn are_local_names(&self) -> bool {
+        let is_local = |name: &str| !name.contains(['.', ':', '[']);
+        self.from.reverse.is_none()
+            && self.from.name.zip(self.by.name).is_some_and(|(from, by)| is_local(from) && is_local(by))
+    }
+
+    /// One address at both ends. What the field above says counts only where
+    /// the names agree too: a filter passes its client's address on.
+    fn is_same_address(&self) -> bool {
+        let Some(address) = self.from.address else { return false };
+        let is_one_name = self.from.name.zip(self.by.name).is_some_and(|(from, by)| from.eq_ignore_ascii_case(by));
+        self.by.address == Some(address) || is_one_name && self.by_address_above == Some(address)
     }
 
     fn is_same_name(&self) -> bool {
@@ -146,7 +178,7 @@ impl<'a> Case<'_, 'a> {
     }
 
     fn same_provider(&self, from: Known, by: Known) -> Option<Because<'a>> {
-        let theirs = self.facts.provider_of(by, self.by.address)?;
+        let theirs = self.facts.provider_of(by, self.by.address.or(self.by_address_above))?;
         let mine = self.facts.provider_of(self.believed(from), self.from.address)?;
         (mine == theirs && !self.is_customer()).then(|| Because::Provider(self.facts.provider_name(mine)))
     }
@@ -181,6 +213,10 @@ impl<'a> Case<'_, 'a> {
     fn silence(&self, by: Known) -> (Verdict, Because<'a>) {
         if let Some(words) = self.evidence.plain {
             return (Verdict::NotEncrypted, Because::SaysPlain(words));
+        }
+        // Servers put the date last.
+        if self.is_cut || self.clauses.time.is_none() {
+            return (Verdict::Unknown, Because::Incomplete);
         }
         let host = self.facts.host(by, self.is_submission());
         if let Some(host) = host {
@@ -219,8 +255,12 @@ fn is_login(comment: &str) -> bool {
     HEADS.iter().any(|head| comment.starts_with(head))
 }
 
-/// Names of a server's own processes in the place of a peer.
+/// Names of a server's own processes and queues in the place of a peer.
 fn is_own_process(from: &str) -> bool {
-    let first = from.split('.').next().unwrap_or_default();
-    matches!(from, "mail pickup service" | "Pickup") || first.ends_with("-daemon") || first.ends_with("-DAEMON")
+    let (first, last) = from.split_once('.').unwrap_or((from, ""));
+    let is_queue = !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()) && !from.contains('[');
+    matches!(from, "mail pickup service" | "Pickup" | "mda")
+        || first.ends_with("-daemon")
+        || first.ends_with("-DAEMON")
+        || is_queue
 }

@@ -10,7 +10,7 @@ pub enum Transport {
     Lmtp,
     /// HTTP: webmail, an API, a store inside a provider.
     Http,
-    /// Into or out of a mailbox of the same system: MAPI, DAV.
+    /// Inside a mailbox system: MAPI, DAV, Yahoo's NNFMP.
     Store,
     /// By a program on the same machine.
     Local,
@@ -75,9 +75,9 @@ impl Keyword {
     fn elsewhere(word: &[u8]) -> Option<Self> {
         let transport = match word {
             b"http" | b"https" | b"httprest" | b"httpu" | b"rest" => Transport::Http,
-            b"mapi" | b"dav" | b"mailboxresubmi" | b"ecstream" => Transport::Store,
+            b"mapi" | b"dav" | b"nnfmp" | b"ecstream" => Transport::Store,
             b"local" | b"bsmtp" | b"local-bsmtp" | b"local-rmail" | b"local-generated" | b"local-esmtp" | b"pipe"
-            | b"spool" | b"scanned-ok" | b"scanned" => Transport::Local,
+            | b"spool" => Transport::Local,
             b"imap" | b"imaps" | b"pop3" | b"pop3s" | b"pop" => Transport::Fetch,
             _ => return None,
         };
@@ -96,7 +96,7 @@ impl Keyword {
             (Transport::Lmtp, false, _) => "into a mailbox store",
             (Transport::Http, true, _) => "over HTTPS",
             (Transport::Http, false, _) => "over HTTP: webmail, an interface for programs, or a store",
-            (Transport::Store, ..) => "out of a mailbox of the same system",
+            (Transport::Store, ..) => "inside a mailbox system",
             (Transport::Local, ..) => "by a program on the same machine",
             (Transport::Fetch, ..) => "fetched from a mailbox",
         }
@@ -141,7 +141,7 @@ mod tests {
             assert!(Keyword::read(word).is_some_and(|keyword| !keyword.tls), "{word}");
         }
         assert!(Keyword::read("local-esmtps").is_some_and(|keyword| keyword.tls));
-        for word in ["", "NNFMP", "Microsoft", "tls", "a-word-that-is-much-too-long-for-a-keyword"] {
+        for word in ["", "QMQP", "Microsoft", "tls", "a-word-that-is-much-too-long-for-a-keyword"] {
             assert_eq!(Keyword::read(word), None, "{word}");
         }
     }

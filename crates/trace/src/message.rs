@@ -33,7 +33,10 @@ pub struct Summary {
 pub fn trace<'a>(block: &'a Block<'_>, trust: &'a Trust) -> Trace<'a> {
     let received = block.received();
     let mut hops = Vec::with_capacity(received.len());
-    hops.extend(received.map(|(text, is_cut)| Hop::read(text, is_cut, &trust.facts)));
+    for (text, is_cut) in received {
+        let hop = Hop::read(text, is_cut, &trust.facts, hops.last());
+        hops.push(hop);
+    }
     delays(&mut hops);
     boundary::draw(&mut hops, trust);
     let summary = summary(&hops);

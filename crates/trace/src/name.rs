@@ -15,7 +15,8 @@ pub(crate) fn host(text: &str) -> Option<&str> {
 
 /// Names that say that there is none.
 pub(crate) fn is_nobody(text: &str) -> bool {
-    let nobody = ["unknown", "unverified", "none", "verified", "unknown_domain", "unspecified", "*", "no.rdns", "may"];
+    let nobody =
+        ["unknown", "unverified", "none", "verified", "unknown_domain", "unspecified", "*", "no.rdns", "may", "really"];
     nobody.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
@@ -76,6 +77,9 @@ pub(crate) fn same_organisation<'a>(one: &'a str, other: &str) -> Option<&'a str
 /// lines: such a machine is a customer's and not the provider's.
 pub(crate) fn is_made_from(name: &str, address: IpAddr) -> bool {
     let IpAddr::V4(address) = address else { return false };
+    if name.split(['-', '.']).filter(|part| part.parse::<u8>().is_ok()).count() >= 4 {
+        return true;
+    }
     let [a, b, c, d] = address.octets();
     let mut seen = [false; 4];
     for number in name.split(|c: char| !c.is_ascii_digit()).filter(|digits| (1..=3).contains(&digits.len())) {

@@ -13,17 +13,23 @@ pub(crate) enum Reach {
     Public,
 }
 
-/// An address with what stands around it: `192.0.2.1`, `[192.0.2.1]`,
-/// `IPv6:2001:db8::1`, `fe80::1%4`, `::ffff:192.0.2.1`.
+/// An address with what stands around it: `192.0.2.1`, `[192.0.2.1]:25`,
+/// `[192.0.2.1:25]`, `/192.0.2.1`, `IPv6:2001:db8::1`, `fe80::1%4`,
+/// `::ffff:192.0.2.1`.
 pub(crate) fn address(text: &str) -> Option<IpAddr> {
-    let text = text.strip_prefix('[').unwrap_or(text);
-    let text = text.strip_suffix(']').unwrap_or(text);
+    let text = text.strip_prefix(['[', '/']).unwrap_or(text);
+    let text = text.split_once(']').map_or(text, |(inside, _)| inside);
     match text.as_bytes().first()? {
-        b'0'..=b'9' => v4(text.as_bytes()).map(IpAddr::V4).or_else(|| v6(text)),
+        b'0'..=b'9' => v4(text.as_bytes()).map(IpAddr::V4).or_else(|| v6(text)).or_else(|| with_port(text)),
         b'I' | b'i' => v6(text.get(5..).filter(|_| text.as_bytes().get(4) == Some(&b':'))?.trim_start()),
         b'a'..=b'f' | b'A'..=b'F' | b':' => v6(text),
         _ => None,
     }
+}
+
+fn with_port(text: &str) -> Option<IpAddr> {
+    let (address, port) = text.split_once(':')?;
+    port.bytes().all(|byte| byte.is_ascii_digit()).then(|| v4(address.as_bytes()).map(IpAddr::V4))?
 }
 
 fn v4(bytes: &[u8]) -> Option<Ipv4Addr> {
@@ -96,6 +102,9 @@ mod tests {
         };
         check("192.0.2.1", "192.0.2.1");
         check("[192.0.2.1]", "192.0.2.1");
+        check("[192.0.2.1]:2780", "192.0.2.1");
+        check("192.0.2.1:58374", "192.0.2.1");
+        check("/192.0.2.1", "192.0.2.1");
         check("IPv6:2001:db8::1", "2001:db8::1");
         check("[IPv6:::1]", "::1");
         check("IPv6:192.0.2.1", "192.0.2.1");
@@ -108,6 +117,7 @@ mod tests {
             "192.0.2",
             "192.0.2.256",
             "192.0.2.1.1",
+            "192.0.2.1:x",
             "1.2.3.4x",
             "IPv6",
             "deadbeef",

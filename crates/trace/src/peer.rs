@@ -51,10 +51,13 @@ pub(crate) fn from<'a>(clauses: &Clauses<'a>) -> Peer<'a> {
 pub(crate) fn by<'a>(clauses: &Clauses<'a>) -> Peer<'a> {
     let mut found = Found::default();
     for comment in clauses.comments().filter(|comment| comment.place == Place::By) {
-        found.read_address(comment.text);
+        if found.address.is_none() {
+            found.read_address(comment.text);
+        }
     }
     let name = name::host(clauses.by.first);
-    Peer { written: name, name, reverse: found.reverse, address: found.address }
+    let address = found.address.or_else(|| name.and_then(network::address));
+    Peer { written: name, name, reverse: found.reverse, address }
 }
 
 /// `(from user@host) by …`: Sendmail's word for a message that a program on the
@@ -207,7 +210,9 @@ mod tests {
         check("from a.b [(192.0.2.1)] by h", "a.b", "", "192.0.2.1");
         check("from a.b [192.0.2.1] by h", "a.b", "", "192.0.2.1");
         check("from (127.0.0.1) by h", "", "", "127.0.0.1");
-        check("from [192.0.2.1]:2780 with SMTP", "[192.0.2.1]:2780", "", "");
+        check("from [192.0.2.1]:2780 with SMTP", "[192.0.2.1]:2780", "", "192.0.2.1");
+        check("from a.b [192.0.2.1:58374] by c.d [192.0.2.2:25] with esmtp", "a.b", "", "192.0.2.1");
+        check("from a.b (/192.0.2.1) by default", "a.b", "", "192.0.2.1");
         check("from [192.0.2.1] by h", "[192.0.2.1]", "", "192.0.2.1");
         check("from a (account u@e.f [192.0.2.1] verified) by h", "a", "", "192.0.2.1");
     }

@@ -58,8 +58,9 @@ pub(crate) struct Clauses<'a> {
     pub time: Option<Moment>,
     /// The date as written, to the end of the field.
     pub date: &'a str,
-    /// Whether there is a clause `from`.
+    /// Whether there is a clause `from`, though it may be empty.
     pub has_from: bool,
+    pub has_by: bool,
     comments: [Comment<'a>; COMMENTS_MAX],
     comments_len: usize,
 }
@@ -194,6 +195,7 @@ impl<'a> Reader<'a> {
         if let Some(place) = self.keyword(word) {
             self.enter(place);
             self.clauses.has_from |= place == Place::From;
+            self.clauses.has_by |= place == Place::By;
             return;
         }
         let end = self.at;

@@ -71,6 +71,8 @@ pub enum Because<'a> {
     Loopback,
     /// A private address.
     Private(IpAddr),
+    /// Both ends have names that mean nothing outside their network.
+    LocalNames,
     /// Both ends are one host.
     SameHost,
     /// Both ends are of one organisation.
@@ -105,6 +107,8 @@ pub enum Because<'a> {
         /// The server software.
         server: &'a str,
     },
+    /// The field breaks off, so that its silence means nothing.
+    Incomplete,
     /// Nothing is known of this server's habits.
     NothingKnown,
     /// The field can't be read.
@@ -120,6 +124,7 @@ impl fmt::Display for Because<'_> {
             Self::Silent { server } => write!(f, "{server} always says so when TLS was used, and says nothing here"),
             Self::Loopback => f.write_str("it stayed on one machine"),
             Self::Private(address) => write!(f, "{address} is a private address"),
+            Self::LocalNames => f.write_str("both ends have names of a local network"),
             Self::SameHost => f.write_str("both ends are one host"),
             Self::SameOrganisation(name) => write!(f, "both ends are of {name}"),
             Self::Provider(name) => write!(f, "both ends are of {name}"),
@@ -136,6 +141,7 @@ impl fmt::Display for Because<'_> {
             }
             Self::TooEarly { server } => write!(f, "{server} did not always say so when this was written"),
             Self::Helo { server } => write!(f, "{server} has no word for TLS where the client said HELO"),
+            Self::Incomplete => f.write_str("the field breaks off before it could say so"),
             Self::NothingKnown => f.write_str("the field says nothing, and nothing is known of this server's habits"),
             Self::Unreadable => f.write_str("the field can't be read"),
         }
