@@ -256,6 +256,7 @@ impl Arrived {
         let door = match self.submission.sender.by {
             Submitter::Credential(_) => Door::Smtp,
             Submitter::Network(_) => Door::Network,
+            Submitter::ApiKey(_) => Door::Rest,
         };
         Event::Accepted {
             door,

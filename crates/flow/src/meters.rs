@@ -173,6 +173,7 @@ const fn door_word(door: Door) -> &'static str {
     match door {
         Door::Smtp => "smtp",
         Door::Network => "network",
+        Door::Rest => "rest",
     }
 }
 

@@ -9,6 +9,7 @@
 
 use mail::{MessageId, OrgId};
 
+use crate::api_key::Scope;
 use crate::principal::Principal;
 
 /// What is done.
@@ -109,6 +110,14 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::ReadQueue | A::ReadPolicy | A::ManageCredentials | A::RequestCode | A::OpenAtPortal => false,
             A::EraseMessage | A::ManageOrganisations | A::RotateKeys => false,
         },
+        Principal::Application { scopes, .. } => match action {
+            A::Submit => scopes.contains(&Scope::Send),
+            A::ReadTimeline | A::ReadQueue | A::ReadReceipts => scopes.contains(&Scope::Read),
+            A::JudgeHeld => scopes.contains(&Scope::Judge),
+            A::Process | A::ReadContent | A::ReadLedger | A::ReadPolicy | A::ManageCredentials => false,
+            A::ReadKeys | A::ManageKeys | A::LearnKeys | A::ManageOrgKeys | A::GiveKey => false,
+            A::EraseMessage | A::RequestCode | A::OpenAtPortal | A::ManageOrganisations | A::RotateKeys => false,
+        },
         Principal::Operator { .. } => match action {
             A::ReadTimeline | A::JudgeHeld | A::ReadReceipts | A::ReadLedger | A::ReadQueue => true,
             A::EraseMessage | A::ReadPolicy | A::ManageCredentials => true,
@@ -202,8 +211,14 @@ mod tests {
         ]
     }
 
-    fn principals(org: OrgId) -> [Principal; 5] {
+    fn application(org: OrgId, scopes: &[Scope]) -> Principal {
+        let key = "key_01K00000000000000000000000".parse().unwrap();
+        Principal::Application { org, key, scopes: scopes.to_vec() }
+    }
+
+    fn principals(org: OrgId) -> [Principal; 6] {
         [
+            application(org, &Scope::ALL),
             Principal::Submission { org, by: Submitter::Credential("ehr".into()) },
             Principal::Operator { org, account: "root".into() },
             Principal::Host { account: "root".into() },
@@ -223,7 +238,11 @@ mod tests {
     #[test]
     fn each_principal_may_do_this_and_no_more() {
         use Action as A;
-        let [submission, operator, host, system, recipient] = principals(OURS);
+        let [all, submission, operator, host, system, recipient] = principals(OURS);
+        check(&all, &[A::Submit, A::ReadTimeline, A::JudgeHeld, A::ReadReceipts, A::ReadQueue]);
+        check(&application(OURS, &[Scope::Send]), &[A::Submit]);
+        check(&application(OURS, &[Scope::Read]), &[A::ReadTimeline, A::ReadReceipts, A::ReadQueue]);
+        check(&application(OURS, &[Scope::Judge]), &[A::JudgeHeld]);
         check(&submission, &[A::Submit]);
         check(
             &operator,
@@ -261,7 +280,7 @@ mod tests {
 
     #[test]
     fn the_host_touches_no_organisation() {
-        let [_, _, host, ..] = principals(OURS);
+        let [_, _, _, host, ..] = principals(OURS);
         for action in ACTIONS {
             for resource in resources(OURS).into_iter().filter(|resource| *resource != Resource::Deployment) {
                 assert_eq!(authorize(&host, action, &resource), Err(Forbidden), "{action:?} {resource:?}");

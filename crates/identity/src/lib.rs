@@ -6,6 +6,7 @@
 //! login, a secret or an address of mail: it is handed what the store keeps
 //! and says yes or no.
 
+pub mod api_key;
 pub mod authorize;
 pub mod credential;
 pub mod logins;
@@ -14,6 +15,7 @@ pub mod principal;
 pub mod secret;
 pub mod sender;
 
+pub use api_key::{ApiKey, ApiKeyError, NewApiKey, Scope, Shown};
 pub use authorize::{Action, Forbidden, Resource, authorize};
 pub use credential::{Credential, CredentialError};
 pub use logins::{AuthRefused, LoginLimits, Logins};

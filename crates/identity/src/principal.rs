@@ -3,8 +3,10 @@
 
 use std::fmt;
 
-use mail::{MessageId, OrgId};
+use mail::{ApiKeyId, MessageId, OrgId};
 use serde::{Deserialize, Serialize};
+
+use crate::api_key::Scope;
 
 /// Who acts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -16,6 +18,15 @@ pub enum Principal {
         org: OrgId,
         /// How it was recognised.
         by: Submitter,
+    },
+    /// An application with an API key.
+    Application {
+        /// Its organisation.
+        org: OrgId,
+        /// The key that it shows.
+        key: ApiKeyId,
+        /// What the key may be used for.
+        scopes: Vec<Scope>,
     },
     /// Staff of an organisation at the command line of the machine.
     Operator {
@@ -54,6 +65,8 @@ pub enum Submitter {
     Credential(String),
     /// By the address of a named network.
     Network(String),
+    /// By an API key.
+    ApiKey(ApiKeyId),
 }
 
 impl Principal {
@@ -61,6 +74,7 @@ impl Principal {
     pub fn org(&self) -> Option<OrgId> {
         match self {
             Principal::Submission { org, .. }
+            | Principal::Application { org, .. }
             | Principal::Operator { org, .. }
             | Principal::System { org }
             | Principal::Recipient { org, .. } => Some(*org),
@@ -75,6 +89,9 @@ impl fmt::Display for Principal {
         match self {
             Principal::Submission { by: Submitter::Credential(login), .. } => write!(f, "credential:{login}"),
             Principal::Submission { by: Submitter::Network(name), .. } => write!(f, "network:{name}"),
+            Principal::Submission { by: Submitter::ApiKey(key), .. } | Principal::Application { key, .. } => {
+                write!(f, "api:{key}")
+            }
             Principal::Operator { account, .. } => write!(f, "operator:{account}"),
             Principal::Host { account } => write!(f, "host:{account}"),
             Principal::System { .. } => f.write_str("system"),

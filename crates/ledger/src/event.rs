@@ -35,6 +35,8 @@ pub enum Door {
     Smtp,
     /// A named network, without a login.
     Network,
+    /// REST, with an API key.
+    Rest,
 }
 
 /// What policy decided about a recipient's copy.

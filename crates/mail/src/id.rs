@@ -105,6 +105,10 @@ time_ordered_id!(
     /// A key or a certificate of an organisation's own.
     OrgKeyId, "oky_"
 );
+time_ordered_id!(
+    /// An API key: its public half, which names it.
+    ApiKeyId, "key_"
+);
 
 /// 48 bits of milliseconds, then randomness, with version and variant set.
 fn uuid_v7(now: Timestamp, random: [u8; 16]) -> [u8; 16] {

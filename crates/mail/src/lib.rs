@@ -21,7 +21,7 @@ pub mod sevenbit;
 
 pub use address::{Address, AddressError, Domain};
 pub use envelope::{Envelope, Recipient, ReversePath};
-pub use id::{MessageId, OrgId, OrgKeyId, ParcelId, RecipientKeyId};
+pub use id::{ApiKeyId, MessageId, OrgId, OrgKeyId, ParcelId, RecipientKeyId};
 pub use protection::{Level, Method, MxLookup, Need};
 pub use recipient_key::{KeyFormat, KeySource, KeyState};
 pub use reply::{EnhancedCode, Reply};
