@@ -173,6 +173,10 @@ pub const COLUMNS: &[Column] = &[
     both("org_key", "expires_at", Open),
     // Private keys.
     both("org_key", "sealed", Secret),
+    both("once", "org", Open),
+    both("once", "mark", Personal),
+    both("once", "value", Personal),
+    both("once", "until", Open),
     both("run", "org", Open),
     both("run", "first_position", Open),
     both("run", "first_journal", Open),

@@ -12,12 +12,14 @@ pub(crate) struct Migration {
 pub(crate) const SQLITE: &[Migration] = &[
     Migration { number: 1, text: include_str!("../migrations/sqlite/0001-first.sql") },
     Migration { number: 2, text: include_str!("../migrations/sqlite/0002-keys.sql") },
+    Migration { number: 3, text: include_str!("../migrations/sqlite/0003-once.sql") },
 ];
 
 /// For PostgreSQL.
 pub(crate) const POSTGRES: &[Migration] = &[
     Migration { number: 1, text: include_str!("../migrations/postgres/0001-first.sql") },
     Migration { number: 2, text: include_str!("../migrations/postgres/0002-keys.sql") },
+    Migration { number: 3, text: include_str!("../migrations/postgres/0003-once.sql") },
 ];
 
 #[cfg(test)]

@@ -8,13 +8,20 @@ use jiff::Timestamp;
 use mail::{MessageId, OrgId, OrgKeyId, ParcelId, RecipientKeyId};
 
 use crate::StoreError;
+use crate::transition::Write;
 
 pub(crate) mod journal;
 pub(crate) mod key;
 pub(crate) mod message;
+pub(crate) mod once;
 pub(crate) mod org;
 pub(crate) mod parcel;
 pub(crate) mod portal;
+
+/// A write that is one statement on both engines; none for any other.
+pub(crate) fn statement(org: OrgId, write: &Write) -> Option<key::Statement> {
+    key::statement(org, write).or_else(|| once::statement(org, write))
+}
 
 /// A question and how its answer is read.
 pub(crate) struct Query<T> {

@@ -48,6 +48,10 @@ pub trait Store: Send + Sync + 'static {
     fn put_secret(&self, org: OrgId, name: &str, sealed: Vec<u8>) -> Pending<'_, ()>;
     /// A login, by the keyed index of its name.
     fn credential(&self, org: OrgId, login: [u8; 32]) -> Pending<'_, Option<CredentialRow>>;
+    /// All logins and API keys, in the order of their indexes.
+    fn credentials(&self, org: OrgId) -> Pending<'_, Vec<CredentialRow>>;
+    /// What came of something that may happen once.
+    fn once(&self, org: OrgId, mark: [u8; 32]) -> Pending<'_, Option<Vec<u8>>>;
     /// Keeps the text of a policy under its hash; again changes nothing.
     fn keep_policy(&self, org: OrgId, hash: [u8; 32], text: &str) -> Pending<'_, ()>;
     /// The text of a policy by its hash.

@@ -117,6 +117,23 @@ pub enum Write {
         /// How it stands now.
         row: Box<OrgKeyRow>,
     },
+    /// Something happens that may happen once until a time. Guard: it has not
+    /// happened, or its time is over.
+    Once {
+        /// Keyed hash of what it is.
+        mark: [u8; 32],
+        /// What came of it, for whoever asks again; nothing clear.
+        value: Vec<u8>,
+        /// The present time.
+        now: Timestamp,
+        /// Until when it may not happen again.
+        until: Timestamp,
+    },
+    /// Marks whose time was over before this are forgotten.
+    ForgetMarks {
+        /// The time.
+        before: Timestamp,
+    },
     /// The message's key is destroyed and the message is
     /// [`Erased`](MessageState::Erased). Guard: the message is there.
     EraseKey {

@@ -16,6 +16,7 @@ pub(crate) struct Indexes {
     subject: Key,
     login: Key,
     link: Key,
+    once: Key,
     log: Key,
 }
 
@@ -29,6 +30,7 @@ impl Indexes {
             subject: key("index subject"),
             login: key("index login"),
             link: key("index link"),
+            once: key("index once"),
             log: key("index log"),
         }
     }
@@ -55,6 +57,10 @@ impl Indexes {
 
     pub(crate) fn link(&self, link: &[u8; 16]) -> [u8; 32] {
         mac(&self.link, link)
+    }
+
+    pub(crate) fn once(&self, what: &[u8]) -> [u8; 32] {
+        mac(&self.once, what)
     }
 
     pub(crate) fn log(&self, address: &Address) -> String {

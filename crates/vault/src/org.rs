@@ -166,6 +166,11 @@ impl OrgVault {
         self.indexes.link(link)
     }
 
+    /// Marks what may happen once, and what came with it.
+    pub fn once_hash(&self, what: &[u8]) -> [u8; 32] {
+        self.indexes.once(what)
+    }
+
     /// What stands for an address in logs: 16 hexadecimal digits, the same for
     /// the same address, of no use without the key.
     pub fn log_hash(&self, address: &Address) -> String {

@@ -84,6 +84,8 @@ impl<'a> Batch<'a> {
                 | Write::ForgetDiscoveries { .. }
                 | Write::OrgKey(_)
                 | Write::OrgKeyChanged { .. }
+                | Write::Once { .. }
+                | Write::ForgetMarks { .. }
                 | Write::EraseKey { .. } => {
                     self.singles.push((org, write));
                 }

@@ -30,7 +30,8 @@ pub(super) fn order(org: OrgId, write: &Write) -> (u8, OrgId, Vec<u8>) {
         Write::RecipientKeyRemoved { key } => (6, org, key.as_bytes().to_vec()),
         Write::Discovery(row) => (7, org, row.subject.to_vec()),
         Write::OrgKey(row) | Write::OrgKeyChanged { row, .. } => (8, org, row.key.as_bytes().to_vec()),
-        _ => (9, org, Vec::new()),
+        Write::Once { mark, .. } => (9, org, mark.to_vec()),
+        _ => (10, org, Vec::new()),
     }
 }
 
@@ -58,8 +59,8 @@ pub(super) async fn write(on: &mut Connection, org: OrgId, write: &Write) -> Res
             on.execute(sql::org::PUT_CREDENTIAL, &params).await.map(drop)
         }
         Write::EraseKey { message } => erase_key(on, org, *message).await,
-        // What is left is about keys, or made in batches.
-        write => match sql::key::statement(org, write) {
+        // What is left is one statement, or made in batches.
+        write => match sql::statement(org, write) {
             Some(statement) => statement.check(on.execute(statement.sql, &statement.params).await?),
             None => Ok(()),
         },

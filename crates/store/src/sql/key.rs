@@ -111,7 +111,7 @@ fn row(row: &dyn Columns) -> Result<RecipientKeyRow, StoreError> {
 pub(crate) struct Statement {
     pub sql: &'static str,
     pub params: Vec<Param>,
-    guarded: bool,
+    pub guarded: bool,
 }
 
 impl Statement {

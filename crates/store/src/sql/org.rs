@@ -10,6 +10,7 @@ const ALL: &str = "SELECT org, slug, wrapped_key FROM org ORDER BY org";
 const ONE: &str = "SELECT org, slug, wrapped_key FROM org WHERE org = $1";
 const SECRET: &str = "SELECT sealed FROM secret WHERE org = $1 AND name = $2";
 const CREDENTIAL: &str = "SELECT login, sealed, revoked FROM credential WHERE org = $1 AND login = $2";
+const CREDENTIALS: &str = "SELECT login, sealed, revoked FROM credential WHERE org = $1 ORDER BY login";
 pub(crate) const INSERT: &str = "INSERT INTO org (org, slug, wrapped_key) VALUES ($1, $2, $3)";
 pub(crate) const REWRAP: &str = "UPDATE org SET wrapped_key = $1 WHERE org = $2 AND wrapped_key = $3";
 pub(crate) const PUT_SECRET: &str =
@@ -34,9 +35,15 @@ pub(crate) fn secret(org: OrgId, name: &str) -> Query<Vec<u8>> {
 }
 
 pub(crate) fn credential(org: OrgId, login: [u8; 32]) -> Query<CredentialRow> {
-    let read =
-        |row: &dyn Columns| Ok(CredentialRow { login: row.array(0)?, sealed: row.blob(1)?, revoked: row.int(2)? != 0 });
-    Query { sql: CREDENTIAL, params: vec![org.into(), login.into()], read }
+    Query { sql: CREDENTIAL, params: vec![org.into(), login.into()], read: credential_row }
+}
+
+pub(crate) fn credentials(org: OrgId) -> Query<CredentialRow> {
+    Query { sql: CREDENTIALS, params: vec![org.into()], read: credential_row }
+}
+
+fn credential_row(row: &dyn Columns) -> Result<CredentialRow, StoreError> {
+    Ok(CredentialRow { login: row.array(0)?, sealed: row.blob(1)?, revoked: row.int(2)? != 0 })
 }
 
 pub(crate) fn policy(org: OrgId, hash: [u8; 32]) -> Query<String> {

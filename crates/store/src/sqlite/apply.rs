@@ -116,14 +116,16 @@ impl<'a> Group<'a> {
             | Write::Discovery(_)
             | Write::ForgetDiscoveries { .. }
             | Write::OrgKey(_)
-            | Write::OrgKeyChanged { .. } => self.key(org, write),
+            | Write::OrgKeyChanged { .. }
+            | Write::Once { .. }
+            | Write::ForgetMarks { .. } => self.shared(org, write),
             Write::EraseKey { message } => self.erase_key(org, *message),
         }
     }
 
-    /// The writes about recipients' and own keys, which both engines share.
-    fn key(&self, org: OrgId, write: &Write) -> Result<(), StoreError> {
-        let Some(statement) = sql::key::statement(org, write) else { return Ok(()) };
+    /// The writes that are one statement, the same on both engines.
+    fn shared(&self, org: OrgId, write: &Write) -> Result<(), StoreError> {
+        let Some(statement) = sql::statement(org, write) else { return Ok(()) };
         let changed = self.execute(statement.sql, params_from_iter(&statement.params))?;
         statement.check(changed as u64)
     }

@@ -94,6 +94,14 @@ impl Store for SqliteStore {
         self.done(Change::PutSecret { org, name: name.to_owned(), sealed })
     }
 
+    fn credentials(&self, org: OrgId) -> Pending<'_, Vec<CredentialRow>> {
+        self.all(sql::org::credentials(org))
+    }
+
+    fn once(&self, org: OrgId, mark: [u8; 32]) -> Pending<'_, Option<Vec<u8>>> {
+        self.one(sql::once::one(org, mark))
+    }
+
     fn credential(&self, org: OrgId, login: [u8; 32]) -> Pending<'_, Option<CredentialRow>> {
         self.one(sql::org::credential(org, login))
     }

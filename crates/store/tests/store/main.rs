@@ -11,6 +11,7 @@ mod journal;
 mod keys;
 mod make;
 mod nodes;
+mod once;
 mod opening;
 mod org;
 mod portal;

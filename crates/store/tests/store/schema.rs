@@ -96,6 +96,9 @@ async fn check(store: &dyn Store, version: usize) {
     if version > 1 {
         check_keys_kept(store).await;
     }
+    if version > 2 {
+        assert_eq!(store.once(CLINIC, [25; 32]).await.unwrap(), Some(vec![26]));
+    }
     accept_and_queue(store, CLINIC, 9, at(9)).await;
     let entry = JournalNew { message: None, at: at(9), entry: b"new".to_vec() };
     commit_one(store, Transition { org: CLINIC, writes: vec![], journal: Some(entry) }).await.unwrap();
