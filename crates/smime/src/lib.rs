@@ -10,13 +10,12 @@
 //! RFC 5280 (certificates), RFC 5753 and RFC 8418 (key agreement), RFC 4055 and
 //! RFC 4056 (OAEP, PSS), RFC 5035 (signing certificate), RFC 7292 (PKCS#12).
 
-#![expect(dead_code, reason = "what path validation will read is read already")]
-
 pub mod algorithm;
 mod asn1;
 pub mod certificate;
 mod content_info;
 mod envelope;
+pub mod issue;
 pub mod key_file;
 mod limits;
 mod pbe;

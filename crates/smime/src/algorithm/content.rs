@@ -95,11 +95,6 @@ impl ContentCipher {
         }
     }
 
-    /// The length of the initialisation vector of CBC.
-    pub(crate) fn block_bytes(self) -> usize {
-        if self == Self::TripleDesCbc { 8 } else { 16 }
-    }
-
     fn gcm(self) -> Result<&'static aead::Algorithm, CipherFailed> {
         match self {
             Self::Aes256Gcm => Ok(&aead::AES_256_GCM),

@@ -4,11 +4,11 @@ use std::fmt;
 
 use aws_lc_rs::signature as provider;
 use aws_lc_rs::signature::{RsaParameters, RsaPssSaltLength, UnparsedPublicKey, VerificationAlgorithm};
-use mail::private_key::{HashName, SignatureScheme};
+use mail::private_key::{HashName, KeyUse, SignatureScheme, Signer};
 
 use super::public_key::{EC_PUBLIC_KEY, ED25519, RSA_ENCRYPTION, RSA_PSS};
 use super::{DigestName, Identifier, KeyAlgorithm, PublicKey, bare, with_null};
-use crate::asn1::{Malformed, Oid, Reader, write};
+use crate::asn1::{Oid, Reader, write};
 
 const PKCS1: Oid = Oid::new(&[1, 2, 840, 113549, 1, 1]);
 const SHA1_WITH_RSA: Oid = PKCS1.arc(5);
@@ -43,7 +43,7 @@ pub enum SignatureAlgorithm {
 }
 
 /// Why a signature counts for nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum BadSignature {
     /// It does not fit content and key.
     #[error("the signature does not match")]
@@ -234,6 +234,27 @@ pub(crate) fn identifier(scheme: SignatureScheme) -> Vec<u8> {
     }
 }
 
+/// The first of the signer's schemes that `key`, which must be its public half, can verify.
+pub(crate) fn fitting_scheme(signer: &dyn Signer, key: &PublicKey) -> Option<SignatureScheme> {
+    let held = PublicKey::from_der(signer.public_key()).ok()?;
+    let fits = |scheme: &&SignatureScheme| match scheme {
+        SignatureScheme::RsaPkcs1(_) => matches!(key.algorithm(), KeyAlgorithm::Rsa { .. }),
+        SignatureScheme::RsaPss(_) => matches!(key.algorithm(), KeyAlgorithm::Rsa { .. } | KeyAlgorithm::RsaPss { .. }),
+        SignatureScheme::EcdsaP256(_) => key.algorithm() == KeyAlgorithm::P256,
+        SignatureScheme::EcdsaP384(_) => key.algorithm() == KeyAlgorithm::P384,
+        SignatureScheme::Ed25519 => key.algorithm() == KeyAlgorithm::Ed25519,
+    };
+    signer.schemes().iter().find(fits).filter(|_| held.key() == key.key()).copied()
+}
+
+/// Signs a message: its digest, or for Ed25519 the message as it is.
+pub(crate) fn make(signer: &dyn Signer, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, KeyUse> {
+    match scheme {
+        SignatureScheme::Ed25519 => signer.sign(scheme, message),
+        _ => signer.sign(scheme, scheme_digest(scheme).of(message).as_ref()),
+    }
+}
+
 /// The digest that a scheme is made over; Ed25519 goes with SHA-512 (RFC 8419 §3.1).
 pub(crate) fn scheme_digest(scheme: SignatureScheme) -> DigestName {
     match scheme {
@@ -243,13 +264,6 @@ pub(crate) fn scheme_digest(scheme: SignatureScheme) -> DigestName {
         | SignatureScheme::EcdsaP384(hash) => hash.into(),
         SignatureScheme::Ed25519 => DigestName::Sha512,
     }
-}
-
-/// Reads an AlgorithmIdentifier and whether it repeats another, byte for byte.
-pub(crate) fn read_same(reader: &mut Reader<'_>, other: &[u8]) -> Result<(SignatureAlgorithm, bool), Malformed> {
-    let element = reader.any()?;
-    let identifier = Identifier::inside(element)?;
-    Ok((SignatureAlgorithm::from_identifier(&identifier), element.whole == other))
 }
 
 impl fmt::Display for SignatureAlgorithm {

@@ -13,7 +13,7 @@ mod time;
 pub(crate) mod write;
 
 pub use oid::Oid;
-pub(crate) use read::{Element, Reader, Rules, octets_in, small_of};
+pub(crate) use read::{Element, Reader, Rules, octets_in, range_in, small_of};
 pub(crate) use text::directory_string;
 pub(crate) use time::{read_time, write_time};
 

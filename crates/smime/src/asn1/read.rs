@@ -1,6 +1,7 @@
 //! Reads elements from bytes that someone else wrote, without copying them.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::{Malformed, Oid, tag};
 
@@ -200,6 +201,12 @@ pub(crate) fn small_of(integer: &[u8]) -> Result<u64, Malformed> {
 pub(crate) fn octets_in(bytes: &[u8]) -> Result<&[u8], Malformed> {
     let element = Reader::only(bytes)?;
     if element.tag == tag::OCTET_STRING { Ok(element.value) } else { Err(Malformed) }
+}
+
+/// Where `part`, which was borrowed from `whole`, stands in it.
+pub(crate) fn range_in(whole: &[u8], part: &[u8]) -> Range<usize> {
+    let start = (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize);
+    start..start.saturating_add(part.len())
 }
 
 const END_OF_CONTENTS: [u8; 2] = [0, 0];

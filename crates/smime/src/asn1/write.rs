@@ -15,6 +15,11 @@ pub(crate) fn sequence(parts: &[&[u8]]) -> Vec<u8> {
     element(tag::SEQUENCE, parts)
 }
 
+/// A SEQUENCE OF.
+pub(crate) fn sequence_of(parts: &[Vec<u8>]) -> Vec<u8> {
+    sequence(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>())
+}
+
 /// A SET OF: DER wants its elements in order (X.690 §11.6).
 pub(crate) fn set_of(mut parts: Vec<Vec<u8>>) -> Vec<u8> {
     parts.sort_unstable();

@@ -20,7 +20,7 @@ const FRESHEST_CRL: Oid = EXTENSION.arc(46);
 const INHIBIT_ANY_POLICY: Oid = EXTENSION.arc(54);
 const AUTHORITY_INFORMATION: Oid = Oid::new(&[1, 3, 6, 1, 5, 5, 7, 1, 1]);
 pub(crate) const SMIME_CAPABILITIES: Oid = Oid::new(&[1, 2, 840, 113549, 1, 9, 15]);
-const SMTP_UTF8_MAILBOX: Oid = Oid::new(&[1, 3, 6, 1, 5, 5, 7, 8, 9]);
+pub(crate) const SMTP_UTF8_MAILBOX: Oid = Oid::new(&[1, 3, 6, 1, 5, 5, 7, 8, 9]);
 const ACCESS_OCSP: Oid = Oid::new(&[1, 3, 6, 1, 5, 5, 7, 48, 1]);
 const ACCESS_ISSUERS: Oid = Oid::new(&[1, 3, 6, 1, 5, 5, 7, 48, 2]);
 
@@ -61,7 +61,6 @@ impl<'a> Extension<'a> {
 pub(crate) struct BasicConstraints {
     pub(crate) is_authority: bool,
     pub(crate) path_len: Option<u64>,
-    pub(crate) is_critical: bool,
 }
 
 /// nameConstraints.
@@ -69,7 +68,6 @@ pub(crate) struct BasicConstraints {
 pub(crate) struct NameConstraints {
     pub(crate) permitted: Vec<GeneralName>,
     pub(crate) excluded: Vec<GeneralName>,
-    pub(crate) is_critical: bool,
 }
 
 /// policyConstraints.
@@ -77,13 +75,6 @@ pub(crate) struct NameConstraints {
 pub(crate) struct PolicyConstraints {
     pub(crate) require_explicit: Option<u64>,
     pub(crate) inhibit_mapping: Option<u64>,
-}
-
-/// authorityKeyIdentifier, as far as it is used.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct AuthorityKey {
-    pub(crate) key: Option<Vec<u8>>,
-    pub(crate) has_issuer: bool,
 }
 
 /// What a certificate's extensions say.
@@ -101,7 +92,6 @@ pub(crate) struct Extensions {
     pub(crate) inhibit_any_policy: Option<u64>,
     pub(crate) distribution_points: Vec<DistributionPoint>,
     pub(crate) freshest: Vec<DistributionPoint>,
-    pub(crate) authority_key: Option<AuthorityKey>,
     pub(crate) subject_key_identifier: Option<Vec<u8>>,
     pub(crate) ocsp_urls: Vec<String>,
     pub(crate) issuer_urls: Vec<String>,
@@ -124,7 +114,7 @@ impl Extensions {
     fn take(&mut self, extension: &Extension<'_>) -> Result<(), Malformed> {
         let value = extension.value;
         match extension.oid {
-            BASIC_CONSTRAINTS => self.basic_constraints = Some(basic_constraints(value, extension.is_critical)?),
+            BASIC_CONSTRAINTS => self.basic_constraints = Some(basic_constraints(value)?),
             KEY_USAGE => self.key_usage = Some(KeyUsage::read(value)?),
             EXTENDED_KEY_USAGE => self.extended_usage = Some(ExtendedUsage::read_list(value)?),
             SUBJECT_ALTERNATIVE_NAME => {
@@ -132,14 +122,14 @@ impl Extensions {
                 self.alternative_names_critical = extension.is_critical;
             }
             ISSUER_ALTERNATIVE_NAME => drop(general_names(Reader::only(value)?.inside())?),
-            NAME_CONSTRAINTS => self.name_constraints = Some(name_constraints(value, extension.is_critical)?),
+            NAME_CONSTRAINTS => self.name_constraints = Some(name_constraints(value)?),
             POLICIES => self.policies = Some(policies(value)?),
             POLICY_MAPPINGS => self.policy_mappings = policy_mappings(value)?,
             POLICY_CONSTRAINTS => self.policy_constraints = policy_constraints(value)?,
             INHIBIT_ANY_POLICY => self.inhibit_any_policy = Some(small_integer(value)?),
             DISTRIBUTION_POINTS => self.distribution_points = DistributionPoint::read_list(value)?,
             FRESHEST_CRL => self.freshest = DistributionPoint::read_list(value)?,
-            AUTHORITY_KEY_IDENTIFIER => self.authority_key = Some(authority_key(value)?),
+            AUTHORITY_KEY_IDENTIFIER => authority_key(value)?,
             SUBJECT_KEY_IDENTIFIER => self.subject_key_identifier = Some(octets_in(value)?.to_vec()),
             AUTHORITY_INFORMATION => self.access(value)?,
             SMIME_CAPABILITIES => self.capabilities = Capabilities::from_der(value).ok(),
@@ -188,12 +178,12 @@ fn small_integer(value: &[u8]) -> Result<u64, Malformed> {
     Ok(number)
 }
 
-fn basic_constraints(value: &[u8], is_critical: bool) -> Result<BasicConstraints, Malformed> {
+fn basic_constraints(value: &[u8]) -> Result<BasicConstraints, Malformed> {
     let mut inside = sequence_in(value)?;
     let is_authority = inside.flag()?;
     let path_len = if inside.is_empty() { None } else { Some(inside.small()?) };
     inside.end()?;
-    Ok(BasicConstraints { is_authority, path_len, is_critical })
+    Ok(BasicConstraints { is_authority, path_len })
 }
 
 /// The SEQUENCE that `bytes` are.
@@ -204,7 +194,7 @@ fn sequence_in(bytes: &[u8]) -> Result<Reader<'_>, Malformed> {
     Ok(inside)
 }
 
-fn name_constraints(value: &[u8], is_critical: bool) -> Result<NameConstraints, Malformed> {
+fn name_constraints(value: &[u8]) -> Result<NameConstraints, Malformed> {
     let mut inside = sequence_in(value)?;
     let permitted = inside.explicit(0)?.map(subtrees).transpose()?.unwrap_or_default();
     let excluded = inside.explicit(1)?.map(subtrees).transpose()?.unwrap_or_default();
@@ -213,7 +203,7 @@ fn name_constraints(value: &[u8], is_critical: bool) -> Result<NameConstraints, 
     if permitted.is_empty() && excluded.is_empty() {
         return Err(Malformed);
     }
-    Ok(NameConstraints { permitted, excluded, is_critical })
+    Ok(NameConstraints { permitted, excluded })
 }
 
 fn subtrees(mut list: Reader<'_>) -> Result<Vec<GeneralName>, Malformed> {
@@ -271,17 +261,15 @@ fn policy_constraints(value: &[u8]) -> Result<PolicyConstraints, Malformed> {
     Ok(constraints)
 }
 
-fn authority_key(value: &[u8]) -> Result<AuthorityKey, Malformed> {
+/// Which of an authority's keys signed is found by trying; only the form is checked.
+fn authority_key(value: &[u8]) -> Result<(), Malformed> {
     let mut inside = sequence_in(value)?;
-    let key = inside.optional(tag::implicit(0))?.map(|element| element.value.to_vec());
+    inside.optional(tag::implicit(0))?;
     let issuer = inside.optional(tag::context(1))?;
     let serial = inside.optional(tag::implicit(2))?;
     inside.end()?;
     // RFC 5280 §4.2.1.1: both or neither.
-    if issuer.is_some() != serial.is_some() {
-        return Err(Malformed);
-    }
-    Ok(AuthorityKey { key, has_issuer: issuer.is_some() })
+    if issuer.is_some() == serial.is_some() { Ok(()) } else { Err(Malformed) }
 }
 
 /// A GeneralName (RFC 5280 §4.2.1.6).

@@ -16,11 +16,12 @@ use jiff::Timestamp;
 use mail::Address;
 
 pub use capabilities::Capabilities;
+pub(crate) use name::EMAIL_ADDRESS;
 pub use name::Name;
 pub use usage::{ExtendedUsage, KeyUsage};
 
 use crate::algorithm::{BadSignature, DigestName, PublicKey, SignatureAlgorithm};
-use crate::asn1::{Malformed, Oid, Reader, pem, read_time, tag};
+use crate::asn1::{Malformed, Oid, Reader, pem, range_in, read_time, tag};
 use extensions::{Extension, Extensions};
 
 /// Larger certificates are not read: 117 alternative names fit in 8 KiB.
@@ -269,8 +270,8 @@ fn read(der: &[u8]) -> Result<Read, BadCertificate> {
     }
     let identifier = crate::algorithm::Identifier::inside(outer_algorithm)?;
     Ok(Read {
-        signed: range(der, signed.whole),
-        signature: range(der, signature),
+        signed: range_in(der, signed.whole),
+        signature: range_in(der, signature),
         algorithm: SignatureAlgorithm::from_identifier(&identifier),
         version,
         serial: serial.to_vec(),
@@ -283,10 +284,4 @@ fn read(der: &[u8]) -> Result<Read, BadCertificate> {
         extensions,
         der: der.to_vec(),
     })
-}
-
-/// Where `part`, which was borrowed from `whole`, stands in it.
-fn range(whole: &[u8], part: &[u8]) -> Range<usize> {
-    let start = (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize);
-    start..start.saturating_add(part.len())
 }

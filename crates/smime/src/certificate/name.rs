@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::asn1::{Malformed, Oid, Reader, directory_string, tag};
+use crate::asn1::{Malformed, Oid, Reader, directory_string, tag, write};
 
 const ATTRIBUTE: Oid = Oid::new(&[2, 5, 4]);
 const COMMON_NAME: Oid = ATTRIBUTE.arc(3);
@@ -98,6 +98,13 @@ impl Name {
     /// Whether this is `parent` or lies below it.
     pub(crate) fn is_within(&self, parent: &Name) -> bool {
         self.folded.starts_with(&parent.folded)
+    }
+
+    /// The name with one more relative name below it, given as the value of its SET.
+    pub(crate) fn below(&self, relative: &[u8]) -> Option<Name> {
+        let parts = Reader::only(&self.der).ok()?.value;
+        let relative = write::element(tag::SET, &[relative]);
+        Self::from_der(&write::sequence(&[parts, &relative])).ok()
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -33,20 +33,16 @@ pub fn write(
     let attributes = attributes(name, id.as_ref());
     let mut bags = vec![certificate_bag(certificate, &attributes)];
     bags.extend(chain.iter().map(|certificate| certificate_bag(certificate, &[])));
-    let certificates = locked_safe(&sequence_of(&bags), passphrase, entropy)?;
+    let certificates = locked_safe(&write::sequence_of(&bags), passphrase, entropy)?;
 
     let lock = Lock::new(passphrase, entropy);
     let locked = lock.lock(key.to_pkcs8()).ok_or(LockError::Key)?;
     let shrouded = write::sequence(&[&lock.identifier, &write::octets(&locked)]);
     let key_bag = bag(&SHROUDED_KEY_BAG, &shrouded, &attributes);
-    let keys = safe(&sequence_of(&[key_bag]));
+    let keys = safe(&write::sequence_of(&[key_bag]));
 
     let safes = write::sequence(&[&certificates, &keys]);
     Ok(write::sequence(&[&write::small(3), &safe(&safes), &mac(&safes, passphrase, entropy)]))
-}
-
-fn sequence_of(parts: &[Vec<u8>]) -> Vec<u8> {
-    write::sequence(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>())
 }
 
 fn attributes(name: &str, id: &[u8]) -> Vec<u8> {

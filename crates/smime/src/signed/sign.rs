@@ -1,13 +1,11 @@
 //! Signs content.
 
-use std::borrow::Cow;
-
 use jiff::Timestamp;
 use mail::private_key::{SignatureScheme, Signer};
 
 use super::attributes;
-use crate::algorithm::signature::{identifier, scheme_digest};
-use crate::algorithm::{DigestName, KeyAlgorithm, PublicKey, bare, with_null};
+use crate::algorithm::signature::{fitting_scheme, identifier, make, scheme_digest};
+use crate::algorithm::{DigestName, bare, with_null};
 use crate::asn1::{tag, write};
 use crate::certificate::Certificate;
 use crate::content_info::{DATA, SIGNED_DATA};
@@ -47,16 +45,12 @@ pub struct Signed {
 
 /// Signs `content`, a MIME entity in canonical form.
 pub fn sign(content: &[u8], by: &SigningIdentity<'_>, form: Form, now: Timestamp) -> Result<Signed, SealError> {
-    let scheme = scheme_of(by)?;
+    let scheme = fitting_scheme(by.signer, by.certificate.public_key()).ok_or(SealError::Signer)?;
     let digest = scheme_digest(scheme);
     let encryption =
         by.encryption.or_else(|| by.certificate.usable_for_encryption(now).is_ok().then_some(by.certificate));
     let attributes = attributes::write(&DATA, digest.of(content).as_ref(), now, by.certificate, encryption);
-    let input = match scheme {
-        SignatureScheme::Ed25519 => Cow::Borrowed(attributes.as_slice()),
-        _ => Cow::Owned(digest.of(&attributes).as_ref().to_vec()),
-    };
-    let signature = by.signer.sign(scheme, &input).map_err(SealError::SignerFailed)?;
+    let signature = make(by.signer, scheme, &attributes).map_err(SealError::SignerFailed)?;
 
     // RFC 5754 §2: absent parameters; RSA of old programs wants NULL.
     let digest_algorithm = match scheme {
@@ -106,23 +100,4 @@ fn certificates(by: &SigningIdentity<'_>, encryption: Option<&Certificate>) -> V
     all.dedup();
     let all: Vec<&[u8]> = all.iter().map(Vec::as_slice).collect();
     write::context(0, &all)
-}
-
-/// The first of the signer's schemes that its certificate's key can verify.
-fn scheme_of(by: &SigningIdentity<'_>) -> Result<SignatureScheme, SealError> {
-    let certified = by.certificate.public_key();
-    let held = PublicKey::from_der(by.signer.public_key()).map_err(|_| SealError::Signer)?;
-    if held.key() != certified.key() {
-        return Err(SealError::Signer);
-    }
-    let fits = |scheme: &&SignatureScheme| match scheme {
-        SignatureScheme::RsaPkcs1(_) => matches!(certified.algorithm(), KeyAlgorithm::Rsa { .. }),
-        SignatureScheme::RsaPss(_) => {
-            matches!(certified.algorithm(), KeyAlgorithm::Rsa { .. } | KeyAlgorithm::RsaPss { .. })
-        }
-        SignatureScheme::EcdsaP256(_) => certified.algorithm() == KeyAlgorithm::P256,
-        SignatureScheme::EcdsaP384(_) => certified.algorithm() == KeyAlgorithm::P384,
-        SignatureScheme::Ed25519 => certified.algorithm() == KeyAlgorithm::Ed25519,
-    };
-    by.signer.schemes().iter().find(fits).copied().ok_or(SealError::Signer)
 }

@@ -12,7 +12,7 @@ use crate::certificate::bundle;
 use crate::certificate::{BadCertificate, Capabilities, Certificate};
 use crate::content_info::{self, DATA, Kind};
 use crate::limits::{Limits, OpenError};
-use crate::trust::{Chain, Crl, Invalid, Purpose, Trust, validate_with};
+use crate::trust::{Chain, Crl, Invalid, Purpose, Reason, Trust, validate_with};
 
 /// A signed message.
 pub struct Verified<'a> {
@@ -140,7 +140,7 @@ impl<'a> SignedData<'a> {
             (Some(certificate), Ok(())) => {
                 validate_with(certificate, &self.certificates, &self.crls, trust, now, Purpose::Sign, None)
             }
-            (_, Err(_)) | (None, _) => Err(Invalid::Signature),
+            (certificate, _) => Err(Invalid { reason: Reason::SignatureNotIntact, certificate: certificate.clone() }),
         };
         let attributes = signer.attributes().ok().flatten().filter(|_| intact.is_ok()).unwrap_or_default();
         let is_preferred = |candidate: &&Certificate| {
