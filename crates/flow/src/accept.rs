@@ -11,7 +11,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest;
 use identity::Submitter;
 use ledger::{ContentDigest, Digest, Door, Event, Salt};
-use mail::reading::ReadingError;
+use mail::reading::{ReadingError, header_block};
 use mail::{Envelope, MessageId, Reply};
 use store::{Acceptance, BodyWriter, MessageState, SpooledBody, Write};
 use vault::{BodySealer, Label, MessageKey};
@@ -25,6 +25,7 @@ use crate::manifest::Manifest;
 use crate::memory::Kept;
 use crate::organisation::Organisation;
 use crate::plan::{Planned, plan};
+use crate::prepared::Prepared;
 use crate::reply;
 
 /// The largest message that is judged before it is answered.
@@ -212,7 +213,7 @@ impl Arrived {
         };
         let mut changes = Changes::default();
         changes.event(self.accepted());
-        let state = self.decide(&case, &mut changes)?;
+        let state = self.decide(&case, &mut changes).await?;
         changes.writes.insert(0, Write::Accept(Box::new(self.acceptance(&case, body, state))));
         case.commit(changes).await.map_err(|why| reply::not_stored(&why))?;
         match state {
@@ -224,7 +225,7 @@ impl Arrived {
     }
 
     /// Judges it now, or leaves it `Accepted` for when there is memory.
-    fn decide(&self, case: &Case<'_>, changes: &mut Changes) -> Result<MessageState, Reply> {
+    async fn decide(&self, case: &Case<'_>, changes: &mut Changes) -> Result<MessageState, Reply> {
         let Clear::Kept(kept) = &self.clear else {
             return Ok(MessageState::Accepted);
         };
@@ -233,7 +234,8 @@ impl Arrived {
             return Err(reply::unreadable(why));
         }
         let verdict = judge::judge(&self.organisation, &self.manifest, kept.bytes(), &read);
-        match plan(case, &verdict, changes) {
+        let prepared = Prepared::new(case, verdict, header_block(kept.bytes())).await;
+        match plan(case, &prepared.map_err(|why| reply::not_stored(&why))?, changes) {
             Planned::Goes(state) => Ok(state),
             Planned::RefusedForAll(rules) => Err(reply::refused_by_policy(&rules)),
         }

@@ -7,21 +7,21 @@ use std::time::Duration;
 use identity::{Action, Forbidden, Principal, Resource, authorize};
 use ledger::{Event, EventKind, Record};
 use mail::{Address, Level};
-use seal::{Content, Kind, Parcel};
+use seal::{Kind, Parcel};
 use store::{Leased, ParcelState, StoreError, Transition, Write};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use transport::{Delivery, Transport};
-use vault::{Label, MessageKey};
+use transport::Transport;
+use vault::Label;
 
+use crate::carry::{Carried, carry};
 use crate::case::{Case, later};
 use crate::enqueue::dequeue;
 use crate::journey::Journey;
+use crate::keys::NotSealed;
 use crate::manifest::Manifest;
-use crate::organisation::Organisation;
 use crate::portal::LinkState;
 use crate::record::{Before, OpenLink, record};
-use crate::wire::OpenParcel;
 
 /// What could not be carried for a reason of ours is tried again after this.
 const PUT_BACK_FOR: Duration = Duration::from_secs(60);
@@ -37,7 +37,7 @@ pub struct Courier {
 
 /// Why a parcel could not be carried at all. It stays in the queue.
 #[derive(Debug, thiserror::Error)]
-enum NotCarried {
+pub(crate) enum NotCarried {
     #[error("the organisation is not served here")]
     NotServed,
     #[error(transparent)]
@@ -49,7 +49,18 @@ enum NotCarried {
     #[error("the message's body does not open")]
     Body(#[from] vault::VaultError),
     #[error(transparent)]
+    Forged(#[from] seal::Forged),
+    #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<NotSealed> for NotCarried {
+    fn from(why: NotSealed) -> Self {
+        match why {
+            NotSealed::Forged(why) => why.into(),
+            NotSealed::Store(why) => why.into(),
+        }
+    }
 }
 
 impl Courier {
@@ -128,9 +139,19 @@ impl Courier {
         let (key, parcel) = dequeue(&organisation, leased)?;
         let manifest = key.open(Label::Envelope, &[], &leased.envelope)?;
         let manifest = Manifest::from_bytes(&manifest).map_err(|_| NotCarried::Manifest)?;
-        let delivery = self.deliver(&organisation, &key, &manifest, leased, &parcel).await?;
+        let case = Case {
+            journey: &self.journey,
+            organisation: &organisation,
+            manifest: &manifest,
+            message: leased.message,
+            key: &key,
+            received_at: leased.received_at,
+            now: self.journey.clock.now(),
+        };
+        let carried = carry(&case, leased, &parcel, &self.transport).await?;
         loop {
-            match self.record(&organisation, &key, &manifest, leased, &parcel, &delivery).await {
+            let case = Case { now: self.journey.clock.now(), ..case };
+            match self.record(&case, leased, &parcel, &carried).await {
                 Err(NotCarried::Store(error)) if error.may_retry() => {
                     tracing::warn!(parcel = %leased.parcel, %error, "what came of a delivery can't be recorded yet");
                     if !may_record_again(&mut stop).await {
@@ -142,58 +163,20 @@ impl Courier {
         }
     }
 
-    async fn deliver(
-        &self,
-        organisation: &Organisation,
-        key: &MessageKey,
-        manifest: &Manifest,
-        leased: &Leased,
-        parcel: &Parcel,
-    ) -> Result<Delivery, NotCarried> {
-        let (stored, _memory) = match parcel.content() {
-            Content::Template(_) => (Vec::new(), None),
-            Content::Original { .. } => {
-                let memory = self.journey.memory.lend(leased.body.len()).await;
-                let sealed = self.journey.store.read_body(leased.org, leased.message, &leased.body).await?;
-                (key.open_body_in_place(sealed)?, Some(memory))
-            }
-        };
-        let wire = OpenParcel {
-            parcel,
-            stored,
-            sender: manifest.envelope.sender.clone(),
-            envid: manifest.envelope.envid.clone(),
-            dkim: manifest.from.first().and_then(|author| organisation.dkim_for(author.domain())),
-            now: self.journey.clock.now(),
-        };
-        Ok(self.transport.deliver(parcel, &wire).await)
-    }
-
     /// Writes what came of it; works it out anew when a recipient changed a
     /// portal link in the meantime.
     async fn record(
         &self,
-        organisation: &Organisation,
-        key: &MessageKey,
-        manifest: &Manifest,
+        case: &Case<'_>,
         leased: &Leased,
         parcel: &Parcel,
-        delivery: &Delivery,
+        carried: &Carried,
     ) -> Result<(), NotCarried> {
         const TRIES: usize = 8;
-        let case = Case {
-            journey: &self.journey,
-            organisation,
-            manifest,
-            message: leased.message,
-            key,
-            received_at: leased.received_at,
-            now: self.journey.clock.now(),
-        };
         let mut tried = 0;
         loop {
-            let before = self.before(&case, parcel).await?;
-            let changes = record(&case, leased, parcel, delivery, &before);
+            let before = self.before(case, parcel).await?;
+            let changes = record(case, leased, parcel, carried, &before);
             // A retry too: it may be due before the courier would look again.
             let is_news = |event: &Event| matches!(event.kind(), EventKind::Queued | EventKind::Deferred);
             let has_news = changes.record.events.iter().any(is_news);
@@ -242,7 +225,7 @@ impl Courier {
     /// What can't be carried now is tried later; what never can be leaves the queue.
     async fn put_back(&self, leased: &Leased, why: &NotCarried) {
         let write = match why {
-            NotCarried::NotAParcel(_) | NotCarried::Manifest | NotCarried::Body(_) => {
+            NotCarried::NotAParcel(_) | NotCarried::Manifest | NotCarried::Body(_) | NotCarried::Forged(_) => {
                 Write::Finish { parcel: leased.parcel, state: ParcelState::Held }
             }
             NotCarried::NotServed | NotCarried::Forbidden(_) | NotCarried::Store(_) => {

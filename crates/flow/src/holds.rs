@@ -131,8 +131,8 @@ pub async fn release(
 ) -> Result<(), NotJudged> {
     let waiting = Waiting::find(journey, org, message).await?;
     let case = waiting.opened.case(journey, journey.clock.now());
-    let verdict = judge_stored(&case, &waiting.opened.row).await?;
-    let released = waiting.released(&case, &verdict, judge)?;
+    let prepared = judge_stored(&case, &waiting.opened.row).await?;
+    let released = waiting.released(&case, &prepared.verdict, judge)?;
     let mut changes = Changes::default();
     changes.writes.push(Write::Decided { message, state: MessageState::Decided });
     for (recipient, _) in &released {
@@ -142,7 +142,7 @@ pub async fn release(
             reason: reason.map(str::to_owned),
         });
     }
-    send_released(&case, &verdict, &released, &mut changes);
+    send_released(&case, &prepared, &released, &mut changes);
     case.commit(changes).await?;
     journey.queued.notify_one();
     Ok(())

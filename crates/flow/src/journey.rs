@@ -8,6 +8,7 @@ use store::{Store, StoreError, Transition};
 use tokio::sync::{Notify, Semaphore};
 use zeroize::Zeroizing;
 
+use crate::keys::KeyIndex;
 use crate::memory::Memory;
 use crate::organisation::Organisations;
 use crate::portal::Passphrase;
@@ -30,6 +31,10 @@ pub struct Journey {
     pub(crate) queued: Arc<Notify>,
     /// Wakes the judge of large messages: something was accepted undecided.
     pub(crate) undecided: Arc<Notify>,
+    /// Wakes who keeps track of keys: a command may have changed some.
+    pub(crate) keys_changed: Arc<Notify>,
+    /// The addresses for which there are keys.
+    pub(crate) keys: Arc<KeyIndex>,
     pub(crate) memory: Memory,
     hashing: Arc<Semaphore>,
 }
@@ -50,6 +55,8 @@ impl Journey {
             organisations,
             queued: Arc::default(),
             undecided: Arc::default(),
+            keys_changed: Arc::default(),
+            keys: Arc::default(),
             memory: Memory::new(settings.memory_bytes_max),
             hashing: Arc::new(Semaphore::new(settings.hashing_max)),
             settings,
@@ -66,16 +73,19 @@ impl Journey {
             organisations,
             queued: self.queued.clone(),
             undecided: self.undecided.clone(),
+            keys_changed: self.keys_changed.clone(),
+            keys: self.keys.clone(),
             memory: Memory::new(settings.memory_bytes_max),
             hashing: Arc::new(Semaphore::new(settings.hashing_max)),
             settings,
         })
     }
 
-    /// Looks at the queue and at what is undecided now: another process changed them.
+    /// Looks at the queue, at what is undecided and at keys now: another process changed them.
     pub fn wake(&self) {
         self.queued.notify_one();
         self.undecided.notify_one();
+        self.keys_changed.notify_one();
     }
 
     /// Makes one transition durable.

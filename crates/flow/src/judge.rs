@@ -44,3 +44,20 @@ pub fn edits(verdict: &Verdict) -> Edits {
     };
     Edits { subject }
 }
+
+/// What changes in the copies that are sealed end to end, and what stands in
+/// the Subject field outside. Inside is the sender's own subject, without the
+/// switches that it may hold: nobody but the recipient reads it there.
+pub fn sealed_edits(organisation: &Organisation, verdict: &Verdict, header: &[u8]) -> (Edits, String) {
+    let edits = match &verdict.subject {
+        SubjectAction::Keep | SubjectAction::Clean(_) => edits(verdict),
+        SubjectAction::Replace(_) => {
+            let subject = mail::header::fields(header).find(|field| field.is("Subject"));
+            let subject = subject.map(|field| reading::unstructured(field.value));
+            let cleaned = subject.as_deref().and_then(policy::clean_subject);
+            Edits { subject: cleaned.map(|subject| mail::header::encoded(&subject)) }
+        }
+    };
+    let outside = organisation.policy.subject.replaced(&organisation.profile.name);
+    (edits, mail::header::encoded(&outside))
+}

@@ -18,6 +18,7 @@
 
 mod accept;
 pub mod arrival;
+mod carry;
 mod case;
 mod courier;
 pub mod credentials;
@@ -28,6 +29,7 @@ mod evidence;
 pub mod holds;
 mod journey;
 mod judge;
+pub mod keys;
 pub mod listener;
 mod manifest;
 mod memory;
@@ -38,6 +40,7 @@ mod organisation;
 mod plan;
 pub mod portal;
 mod portal_desk;
+mod prepared;
 mod receipts;
 mod record;
 mod reply;

@@ -9,6 +9,7 @@ use ledger::{Event, Head, Record, SigningKey};
 use mail::{Domain, Entropy, MessageId, OrgId};
 use policy::Policy;
 use seal::{DkimKey, TagKey};
+use smime::trust::Trust;
 use store::JournalNew;
 use vault::{Label, OrgVault};
 
@@ -51,6 +52,8 @@ pub struct Organisation {
     pub policy_hash: [u8; 32],
     /// Its DKIM keys by domain.
     pub dkim: HashMap<Domain, DkimKey>,
+    /// Whom it believes about S/MIME certificates.
+    pub trust: Arc<Trust>,
 }
 
 impl Organisation {

@@ -1,14 +1,14 @@
 //! Seal: from what policy decided to the parcels that will be sent.
 
-use ledger::{Digest, Event, Status};
+use ledger::{Digest, Event, KeyNamed, Status};
 use mail::{Address, Domain, KeyFormat, Method, Need, Recipient};
-use policy::{Action, Decision, Verdict};
-use seal::{Capabilities, Choice, Edits, Grounds, Parcel, Preferences};
+use policy::{Action, Decision};
+use seal::{Grounds, Parcel, ParcelKey};
 use store::MessageState;
 
 use crate::case::{Case, Changes};
 use crate::dsn::{self, Told};
-use crate::judge::edits;
+use crate::prepared::{Chosen, Prepared};
 use crate::receipts::{Fact, receipt};
 
 /// The most recipients of one parcel (RFC 5321 §4.5.3.1.8 lets a server stop
@@ -25,17 +25,17 @@ pub(crate) enum Planned {
 
 /// Carries out what policy decided: parcels, portal links and words to the
 /// sender are added to `changes`.
-pub(crate) fn plan(case: &Case<'_>, verdict: &Verdict, changes: &mut Changes) -> Planned {
+pub(crate) fn plan(case: &Case<'_>, prepared: &Prepared, changes: &mut Changes) -> Planned {
     let mut sorted = Sorted::default();
-    for ((address, decision), recipient) in verdict.recipients.iter().zip(&case.manifest.envelope.recipients) {
+    let recipients = &case.manifest.envelope.recipients;
+    for ((address, decision), recipient) in prepared.verdict.recipients.iter().zip(recipients) {
         changes.event(decided(case, address, decision));
-        sorted.add(recipient, decision, case.organisation.policy_hash);
+        sorted.add(case, prepared, recipient, decision);
     }
-    if sorted.refused.len() == case.manifest.envelope.recipients.len() {
+    if sorted.refused.len() == recipients.len() {
         return Planned::RefusedForAll(sorted.refused_rules());
     }
-    let edits = edits(verdict);
-    sorted.send(case, &edits, changes);
+    sorted.send(case, prepared, changes);
     sorted.stop(case, changes);
     Planned::Goes(if sorted.held.is_empty() { MessageState::Decided } else { MessageState::Held })
 }
@@ -44,70 +44,89 @@ pub(crate) fn plan(case: &Case<'_>, verdict: &Verdict, changes: &mut Changes) ->
 /// of it beside the hold.
 pub(crate) fn send_released(
     case: &Case<'_>,
-    verdict: &Verdict,
+    prepared: &Prepared,
     released: &[(&Recipient, Grounds)],
     changes: &mut Changes,
 ) {
     let mut sorted = Sorted::default();
     for (recipient, grounds) in released {
-        sorted.deliver(recipient, grounds.clone());
+        sorted.deliver(case, prepared, recipient, grounds.clone());
     }
-    sorted.send(case, &edits(verdict), changes);
+    sorted.send(case, prepared, changes);
 }
 
 /// Recipients by what becomes of their copies.
 #[derive(Default)]
 struct Sorted<'a> {
-    transit: Vec<(Domain, Grounds, Vec<&'a Recipient>)>,
-    portal: Vec<(&'a Recipient, Grounds)>,
+    transit: Vec<Group<'a>>,
+    sealed: Vec<Group<'a>>,
+    portal: Vec<(&'a Recipient, Grounds, String)>,
     held: Vec<(&'a Recipient, Vec<String>)>,
     refused: Vec<(&'a Recipient, Vec<String>)>,
 }
 
+/// Recipients of one domain whose copies are alike.
+struct Group<'a> {
+    domain: Domain,
+    grounds: Grounds,
+    /// The format in which they are sealed end to end.
+    format: Option<KeyFormat>,
+    /// Whether nobody else may share the copy.
+    is_alone: bool,
+    members: Vec<Member<'a>>,
+}
+
+struct Member<'a> {
+    recipient: &'a Recipient,
+    because: String,
+    key: Option<ParcelKey>,
+}
+
 impl<'a> Sorted<'a> {
-    fn add(&mut self, recipient: &'a Recipient, decision: &Decision, policy_sha256: [u8; 32]) {
+    fn add(&mut self, case: &Case<'_>, prepared: &Prepared, recipient: &'a Recipient, decision: &Decision) {
         let because = rules(decision);
         match decision.action {
-            Action::Deliver { needs } => self.deliver(recipient, Grounds { need: needs, because, policy_sha256 }),
+            Action::Deliver { needs } => {
+                let grounds = Grounds { need: needs, because, policy_sha256: case.organisation.policy_hash };
+                self.deliver(case, prepared, recipient, grounds);
+            }
             Action::Hold => self.held.push((recipient, because)),
             Action::Refuse => self.refused.push((recipient, because)),
         }
     }
 
-    fn deliver(&mut self, recipient: &'a Recipient, grounds: Grounds) {
-        match choose(grounds.need).method {
-            Method::Tls => self.add_transit(recipient, grounds),
-            // What can't be sealed end to end yet is always safe in the portal.
-            Method::Portal | Method::OpenPgp | Method::Smime => self.portal.push((recipient, grounds)),
+    fn deliver(&mut self, case: &Case<'_>, prepared: &Prepared, recipient: &'a Recipient, grounds: Grounds) {
+        let Chosen { method, because, key } = prepared.choose(case, recipient, &grounds);
+        match (method, key) {
+            (Method::Tls, _) => {
+                let member = Member { recipient, because, key: None };
+                gather(&mut self.transit, grounds, None, false, member);
+            }
+            (Method::OpenPgp | Method::Smime, Some((format, key))) => {
+                let is_alone = prepared.keys.is_hidden(&recipient.address);
+                let member = Member { recipient, because, key: Some(key) };
+                gather(&mut self.sealed, grounds, Some(format), is_alone, member);
+            }
+            // Without a key there is always the portal.
+            (Method::Portal | Method::OpenPgp | Method::Smime, _) => self.portal.push((recipient, grounds, because)),
         }
     }
 
-    fn add_transit(&mut self, recipient: &'a Recipient, grounds: Grounds) {
-        let domain = recipient.address.domain();
-        let open = self
-            .transit
-            .iter_mut()
-            .find(|(known, alike, list)| known == domain && *alike == grounds && list.len() < RECIPIENTS_MAX);
-        match open {
-            Some((_, _, list)) => list.push(recipient),
-            None => self.transit.push((domain.clone(), grounds, vec![recipient])),
-        }
-    }
-
-    fn send(&self, case: &Case<'_>, edits: &Edits, changes: &mut Changes) {
-        for (_, grounds, recipients) in &self.transit {
-            let list = recipients.iter().map(|recipient| (*recipient).clone()).collect();
+    fn send(&self, case: &Case<'_>, prepared: &Prepared, changes: &mut Changes) {
+        for group in &self.transit {
+            let list = group.members.iter().map(|member| member.recipient.clone()).collect();
             let digest = case.manifest.body_sha256;
-            let parcel = Parcel::original(case.stamp(), list, grounds.clone(), digest, edits.clone())
+            let parcel = Parcel::original(case.stamp(), list, group.grounds.clone(), digest, prepared.edits.clone())
                 .expect("only needs that transit can meet are sorted here");
-            let because = choose(grounds.need).because;
-            for recipient in recipients {
-                changes.event(Case::sealed_event(recipient, Method::Tls, because));
+            for member in &group.members {
+                changes.event(Case::sealed_event(member.recipient, Method::Tls, &member.because));
             }
             case.queue(&parcel, changes);
         }
-        for (recipient, grounds) in &self.portal {
-            let because = choose(grounds.need).because;
+        for group in &self.sealed {
+            group.seal(case, prepared, changes);
+        }
+        for (recipient, grounds, because) in &self.portal {
             changes.event(Case::sealed_event(recipient, Method::Portal, because));
             case.put_into_portal(recipient, grounds, changes);
         }
@@ -144,6 +163,58 @@ impl<'a> Sorted<'a> {
     }
 }
 
+/// Puts a recipient to others of its domain whose copies are alike.
+fn gather<'a>(
+    groups: &mut Vec<Group<'a>>,
+    grounds: Grounds,
+    format: Option<KeyFormat>,
+    is_alone: bool,
+    member: Member<'a>,
+) {
+    let domain = member.recipient.address.domain();
+    let is_alike = |group: &&mut Group<'_>| {
+        group.domain == *domain
+            && group.grounds == grounds
+            && group.format == format
+            && !(group.is_alone || is_alone)
+            && group.members.len() < RECIPIENTS_MAX
+    };
+    match groups.iter_mut().find(is_alike) {
+        Some(group) => group.members.push(member),
+        None => groups.push(Group { domain: domain.clone(), grounds, format, is_alone, members: vec![member] }),
+    }
+}
+
+impl Group<'_> {
+    /// Queues the copy that will be sealed for all of these.
+    fn seal(&self, case: &Case<'_>, prepared: &Prepared, changes: &mut Changes) {
+        let keyed = |member: &Member<'_>| Some((member.recipient.clone(), member.key.clone()?));
+        let recipients = self.members.iter().filter_map(keyed).collect();
+        let format = self.format.expect("who is sealed for has a format");
+        let crossing = case.organisation.policy.keys.crossing;
+        let copy = prepared.copy.clone();
+        let parcel = Parcel::end_to_end(case.stamp(), recipients, format, crossing, self.grounds.clone(), copy)
+            .expect("only needs that this method meets are sorted here");
+        for (member, key) in self.members.iter().zip(parcel.keys()) {
+            let event = Case::sealed_event(member.recipient, format.method(), &member.because);
+            changes.event(with_key(event, key, format));
+        }
+        case.queue(&parcel, changes);
+    }
+}
+
+/// The same event with the key that the copy will be sealed to.
+pub(crate) fn with_key(event: Event, key: &ParcelKey, format: KeyFormat) -> Event {
+    match event {
+        Event::Sealed { recipient, method, because, .. } => {
+            let fingerprint = key.fingerprint.clone();
+            let key = Some(KeyNamed { id: key.key, format, fingerprint, source: key.source });
+            Event::Sealed { recipient, method, because, key }
+        }
+        other => other,
+    }
+}
+
 fn told(stopped: &[(&Recipient, Vec<String>)], status: mail::EnhancedCode) -> Vec<Told> {
     let one = |(recipient, because): &(&Recipient, Vec<String>)| Told {
         recipient: (*recipient).clone(),
@@ -171,9 +242,4 @@ fn decided(case: &Case<'_>, address: &Address, decision: &Decision) -> Event {
 
 fn rules(decision: &Decision) -> Vec<String> {
     decision.because.iter().map(ToString::to_string).collect()
-}
-
-fn choose(need: Need) -> Choice {
-    let preferences = Preferences { format: KeyFormat::Smime, keys_where_transit_would_do: true };
-    seal::choose(need, Capabilities::default(), preferences)
 }

@@ -1,7 +1,7 @@
 //! Receipts: what became of one recipient's copy, signed.
 
 use jiff::Timestamp;
-use ledger::{Digest, PeerReply, Receipt, ReceiptKind, Salt, Status, Verdict, recipient_digest};
+use ledger::{Digest, PeerReply, Receipt, ReceiptKind, Salt, Seal, Sealing, Status, Verdict, recipient_digest};
 use mail::{Address, Method, Reply};
 use seal::Grounds;
 use transport::Proof;
@@ -18,12 +18,22 @@ pub(crate) struct Fact<'a> {
     pub status: Status,
     pub proof: Option<&'a Proof>,
     pub reply: Option<&'a Reply>,
+    pub sealing: Option<&'a Sealing>,
 }
 
 impl<'a> Fact<'a> {
     /// A copy that policy stopped: nothing was sent.
     pub fn stopped(grounds: &'a Grounds, decision: Verdict, status: Status) -> Self {
-        Self { grounds, decision, method: Method::Portal, kind: ReceiptKind::Content, status, proof: None, reply: None }
+        Self {
+            grounds,
+            decision,
+            method: Method::Portal,
+            kind: ReceiptKind::Content,
+            status,
+            proof: None,
+            reply: None,
+            sealing: None,
+        }
     }
 
     /// A copy that its recipient read in the portal.
@@ -56,7 +66,7 @@ pub(crate) fn receipt(case: &Case<'_>, recipient: &Address, fact: &Fact<'_>) -> 
         reply: fact.reply.map(|reply| PeerReply::masked(reply, recipient)),
         accepted_at: to_the_second(case.received_at),
         sent_at: to_the_second(case.now),
-        seal: None,
+        seal: fact.sealing.map(|sealing| Seal::new(sealing, &salt)),
     };
     receipt.sign(&case.organisation.signing_key)
 }

@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use ledger::{Event, ReceiptKind, Status};
-use mail::{Address, EnhancedCode, Level, Method, Recipient, Reply};
-use seal::{Kind, Parcel};
+use mail::{Address, EnhancedCode, KeyFormat, Level, Method, Recipient, Reply};
+use seal::{Kind, Parcel, ParcelKey};
 use store::{Leased, ParcelState, Write};
 use transport::{Attempt, Cause, Delivery, Fate, Proof, Tried};
 
+use crate::carry::Carried;
 use crate::case::{Case, Changes, later};
 use crate::dsn::{self, Action, Told};
 use crate::evidence;
+use crate::keys::{self, Next};
 use crate::portal::LinkState;
 use crate::receipts::{Fact, receipt};
 
@@ -37,17 +39,13 @@ pub(crate) struct OpenLink {
 }
 
 /// Works out all that a delivery changes.
-pub(crate) fn record(
-    case: &Case<'_>,
-    leased: &Leased,
-    parcel: &Parcel,
-    delivery: &Delivery,
-    before: &Before,
-) -> Changes {
+pub(crate) fn record(case: &Case<'_>, leased: &Leased, parcel: &Parcel, carried: &Carried, before: &Before) -> Changes {
+    let delivery = &carried.delivery;
     let mut recording = Recording {
         case,
         leased,
         parcel,
+        carried,
         delivery,
         before,
         changes: Changes::default(),
@@ -57,9 +55,16 @@ pub(crate) fn record(
     for attempt in &delivery.attempts {
         recording.changes.event(evidence::attempted(parcel.id(), attempt));
     }
-    for ((address, fate), recipient) in delivery.recipients.iter().zip(parcel.recipients()) {
-        debug_assert_eq!(address, &recipient.address);
-        recording.fate(recipient, fate);
+    let of = |address: &Address| parcel.recipients().iter().find(|recipient| recipient.address == *address);
+    for (place, (address, fate)) in delivery.recipients.iter().enumerate() {
+        if let Some(recipient) = of(address) {
+            recording.fate(recipient, fate, place);
+        }
+    }
+    for unusable in &carried.unusable {
+        if let Some(recipient) = of(&unusable.recipient) {
+            recording.next(recipient, &unusable.next, &unusable.because);
+        }
     }
     recording.posture();
     recording.finish();
@@ -70,6 +75,7 @@ struct Recording<'a> {
     case: &'a Case<'a>,
     leased: &'a Leased,
     parcel: &'a Parcel,
+    carried: &'a Carried,
     delivery: &'a Delivery,
     before: &'a Before,
     changes: Changes,
@@ -78,18 +84,19 @@ struct Recording<'a> {
 }
 
 impl<'a> Recording<'a> {
-    fn fate(&mut self, recipient: &'a Recipient, fate: &Fate) {
+    fn fate(&mut self, recipient: &'a Recipient, fate: &Fate, place: usize) {
         match fate {
-            Fate::Delivered { reply, proof } => self.delivered(recipient, reply, proof),
+            Fate::Delivered { reply, proof } => self.delivered(recipient, reply, proof, place),
             Fate::Deferred(cause) => self.deferred(recipient, cause),
             Fate::Refused(cause) => self.refused(recipient, cause),
             Fate::CannotMeet => self.cannot_meet(recipient),
         }
     }
 
-    fn delivered(&mut self, recipient: &Recipient, reply: &Reply, proof: &Proof) {
+    fn delivered(&mut self, recipient: &Recipient, reply: &Reply, proof: &Proof, place: usize) {
         let (parcel, address) = (self.parcel.id(), recipient.address.clone());
-        self.receipt(recipient, Status::Delivered, Some(proof), Some(reply));
+        let sealing = self.carried.facts.as_ref().and_then(|facts| keys::told(facts, place));
+        self.receipt(recipient, Status::Delivered, Some(proof), Some(reply), sealing.as_ref());
         match self.parcel.kind() {
             Kind::Content => {
                 self.changes.event(Event::Delivered {
@@ -177,7 +184,7 @@ impl<'a> Recording<'a> {
         match self.parcel.kind() {
             Kind::Content | Kind::Notice => {
                 let status_of_copy = if status == dsn::EXPIRED { Status::Expired } else { Status::Refused };
-                self.receipt(recipient, status_of_copy, None, reply_of(cause).as_ref());
+                self.receipt(recipient, status_of_copy, None, reply_of(cause).as_ref(), None);
                 self.changes.event(Event::Bounced {
                     parcel,
                     recipient: address,
@@ -210,14 +217,49 @@ impl<'a> Recording<'a> {
     }
 
     fn reroute(&mut self, recipient: &Recipient, because: &str) {
+        self.rerouted(recipient, Method::Portal, because);
+        self.case.put_into_portal(recipient, self.parcel.grounds(), &mut self.changes);
+    }
+
+    fn rerouted(&mut self, recipient: &Recipient, to: Method, because: &str) {
         self.changes.event(Event::Rerouted {
             parcel: self.parcel.id(),
             recipient: recipient.address.clone(),
             from: self.parcel.method(),
-            to: Method::Portal,
+            to,
             because: because.to_owned(),
         });
-        self.case.put_into_portal(recipient, self.parcel.grounds(), &mut self.changes);
+    }
+
+    /// The key of this recipient seals nothing any more.
+    fn next(&mut self, recipient: &Recipient, next: &Next, because: &str) {
+        let parcel = match next {
+            Next::Portal => None,
+            Next::Tls => self.original(recipient),
+            Next::Sealed(format, key) => self.sealed(recipient, *format, key),
+        };
+        match parcel {
+            Some(parcel) => {
+                self.rerouted(recipient, parcel.method(), because);
+                self.case.queue(&parcel, &mut self.changes);
+            }
+            None => self.reroute(recipient, because),
+        }
+    }
+
+    /// The original for one recipient, where transit meets what is needed.
+    fn original(&self, recipient: &Recipient) -> Option<Parcel> {
+        let copy = self.parcel.sealed_copy()?;
+        let (stamp, grounds) = (self.case.stamp(), self.parcel.grounds().clone());
+        Parcel::original(stamp, vec![recipient.clone()], grounds, copy.body_sha256, copy.open_edits).ok()
+    }
+
+    /// The copy for one recipient, sealed to another key.
+    fn sealed(&self, recipient: &Recipient, format: KeyFormat, key: &ParcelKey) -> Option<Parcel> {
+        let copy = self.parcel.sealed_copy()?;
+        let (stamp, grounds) = (self.case.stamp(), self.parcel.grounds().clone());
+        let crossing = self.case.organisation.policy.keys.crossing;
+        Parcel::end_to_end(stamp, vec![(recipient.clone(), key.clone())], format, crossing, grounds, copy).ok()
     }
 
     /// The domain shows less than it once did: a code proves nothing there.
@@ -236,7 +278,14 @@ impl<'a> Recording<'a> {
 
     /// A receipt of what became of a copy, or of the notice or code for it. A
     /// word to the sender is nobody's copy.
-    fn receipt(&mut self, recipient: &Recipient, status: Status, proof: Option<&Proof>, reply: Option<&Reply>) {
+    fn receipt(
+        &mut self,
+        recipient: &Recipient,
+        status: Status,
+        proof: Option<&Proof>,
+        reply: Option<&Reply>,
+        sealing: Option<&ledger::Sealing>,
+    ) {
         let kind = match self.parcel.kind() {
             Kind::Content => ReceiptKind::Content,
             Kind::Notice => ReceiptKind::Notice,
@@ -251,6 +300,7 @@ impl<'a> Recording<'a> {
             status,
             proof,
             reply,
+            sealing,
         };
         self.changes.record.receipts.push(receipt(self.case, &recipient.address, &fact));
     }
@@ -321,7 +371,9 @@ impl<'a> Recording<'a> {
         let fates = || self.delivery.recipients.iter().map(|(_, fate)| fate);
         if fates().any(|fate| matches!(fate, Fate::Delivered { .. })) {
             ParcelState::Delivered
-        } else if fates().any(|fate| matches!(fate, Fate::CannotMeet)) && self.parcel.kind() == Kind::Content {
+        } else if !self.carried.unusable.is_empty()
+            || fates().any(|fate| matches!(fate, Fate::CannotMeet)) && self.parcel.kind() == Kind::Content
+        {
             ParcelState::Rerouted
         } else {
             ParcelState::Refused

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use identity::{Action, Forbidden, Principal, Resource, authorize};
+use mail::reading::header_block;
 use mail::{MessageId, OrgId};
-use policy::Verdict;
 use store::{MessageRow, MessageState, StoreError, Write};
 use tokio::sync::watch;
 use vault::VaultError;
@@ -18,6 +18,7 @@ use crate::journey::Journey;
 use crate::judge;
 use crate::opened::{NotOpened, Opened};
 use crate::plan::{Planned, plan};
+use crate::prepared::Prepared;
 
 /// How often it is looked for what nobody announced: another node may have died.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
@@ -85,9 +86,9 @@ async fn decide(journey: &Journey, org: OrgId, message: MessageId) -> Result<(),
     authorize(&Principal::System { org }, Action::Process, &Resource::Message(org, message))?;
     let opened = Opened::find(journey, org, message).await?;
     let case = opened.case(journey, journey.clock.now());
-    let verdict = judge_stored(&case, &opened.row).await?;
+    let prepared = judge_stored(&case, &opened.row).await?;
     let mut changes = Changes::default();
-    let state = match plan(&case, &verdict, &mut changes) {
+    let state = match plan(&case, &prepared, &mut changes) {
         Planned::Goes(state) => state,
         Planned::RefusedForAll(rules) => {
             refuse(&case, &rules, &mut changes);
@@ -98,12 +99,13 @@ async fn decide(journey: &Journey, org: OrgId, message: MessageId) -> Result<(),
     Ok(case.commit(changes).await?)
 }
 
-pub(crate) async fn judge_stored(case: &Case<'_>, row: &MessageRow) -> Result<Verdict, NotDecided> {
+pub(crate) async fn judge_stored(case: &Case<'_>, row: &MessageRow) -> Result<Prepared, NotDecided> {
     let _memory = case.journey.memory.lend(row.body.len()).await;
     let sealed = case.journey.store.read_body(case.organisation.org, row.message, &row.body).await?;
     let stored = case.key.open_body_in_place(sealed)?;
     let read = judge::read(&stored, &case.journey.settings.mime);
-    Ok(judge::judge(case.organisation, case.manifest, &stored, &read))
+    let verdict = judge::judge(case.organisation, case.manifest, &stored, &read);
+    Ok(Prepared::new(case, verdict, header_block(&stored)).await?)
 }
 
 /// The door is closed behind the message: its sender is told instead.

@@ -10,8 +10,10 @@ use transport::{PeerFeatures, Wire, WireError};
 pub struct OpenParcel<'a> {
     /// The parcel.
     pub parcel: &'a Parcel,
-    /// The stored original; empty for a parcel that holds its own text.
+    /// The stored original; empty for a parcel that does without.
     pub stored: Vec<u8>,
+    /// The copy where it is sealed end to end.
+    pub sealed: Option<Vec<u8>>,
     /// The reverse path of the message.
     pub sender: ReversePath,
     /// ENVID of the message.
@@ -20,6 +22,15 @@ pub struct OpenParcel<'a> {
     pub dkim: Option<&'a DkimKey>,
     /// The present time.
     pub now: Timestamp,
+}
+
+impl OpenParcel<'_> {
+    fn opened(&self) -> Result<Vec<u8>, WireError> {
+        match &self.sealed {
+            Some(sealed) => Ok(sealed.clone()),
+            None => Ok(self.parcel.open(&self.stored, None).map_err(|_| WireError::Unsendable)?.bytes),
+        }
+    }
 }
 
 impl Wire for OpenParcel<'_> {
@@ -36,7 +47,7 @@ impl Wire for OpenParcel<'_> {
     }
 
     fn bytes(&self, peer: PeerFeatures) -> Result<Vec<u8>, WireError> {
-        let opened = self.parcel.open(&self.stored).map_err(|_| WireError::Unsendable)?;
+        let opened = self.opened()?;
         if !peer.smtputf8 && !mail::header::split(&opened).header.is_ascii() {
             return Err(WireError::NeedsSmtputf8);
         }

@@ -43,7 +43,7 @@ pub struct SubjectPolicy {
 
 impl SubjectPolicy {
     /// The replacement for an organisation's name.
-    pub(crate) fn replaced(&self, organisation: &str) -> String {
+    pub fn replaced(&self, organisation: &str) -> String {
         let name = if organisation.trim().is_empty() { "us" } else { organisation.trim() };
         self.replacement.replace("{organisation}", name)
     }

@@ -14,12 +14,16 @@ mod hidden;
 pub mod opening;
 mod parcel;
 pub mod protect;
+mod sealing;
 
 pub use choice::{Capabilities, Choice, Preferences, choose};
 pub use dkim::{BadKey, DkimKey};
 pub use edits::Edits;
 pub use hidden::hidden;
-pub use parcel::{BodyDigest, Content, Forged, Grounds, Kind, NotTransit, Parcel, Stamp, TagKey};
+pub use parcel::{
+    BodyDigest, Content, Forged, Grounds, Kind, NotEndToEnd, NotTransit, Parcel, ParcelKey, Stamp, TagKey,
+};
+pub use sealing::{NotOpened, Opened, SealedCopy, Sealing};
 
 /// Base 64 with padding (RFC 4648 §4).
 fn base64(bytes: &[u8]) -> String {

@@ -7,10 +7,11 @@
 //! message, organisation or parcel, does not come back as a parcel.
 
 use aws_lc_rs::{digest, hmac};
-use mail::{Address, Level, MessageId, Method, Need, OrgId, ParcelId, Recipient};
+use mail::{Address, KeyFormat, KeySource, Level, MessageId, Method, Need, OrgId, ParcelId, Recipient, RecipientKeyId};
 use serde::{Deserialize, Serialize};
 
 use crate::edits::Edits;
+use crate::sealing::{NotOpened, Opened, SealedCopy, Sealing};
 
 /// SHA-256 of the stored bytes of a message.
 pub type BodyDigest = [u8; 32];
@@ -73,8 +74,33 @@ pub enum Content {
         /// What changes in the recipient's copy.
         edits: Edits,
     },
+    /// The stored original, sealed for these keys when it is sent.
+    EndToEnd {
+        /// SHA-256 of the stored bytes.
+        body_sha256: BodyDigest,
+        /// What changes in the recipients' copy, inside what is sealed.
+        edits: Edits,
+        /// What changes in a copy that takes another method after all.
+        open_edits: Edits,
+        /// What stands in the Subject field outside, encoded for the wire.
+        outer_subject: String,
+        /// The key of each recipient, in their order.
+        keys: Vec<ParcelKey>,
+    },
     /// A text of the parcel's own, made from a fixed template: CRLF line ends.
     Template(String),
+}
+
+/// The key that one recipient's copy is sealed to. The tag binds it to the
+/// recipient's address, so that no other key can take its place in the queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParcelKey {
+    /// Where it is kept.
+    pub key: RecipientKeyId,
+    /// Its fingerprint, in upper-case hexadecimal digits.
+    pub fingerprint: String,
+    /// Where it came from.
+    pub source: KeySource,
 }
 
 /// Why a copy is sealed as it is: what its receipt will cite.
@@ -104,6 +130,12 @@ pub struct Stamp {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("transport security can't meet the need {0}")]
 pub struct NotTransit(pub Need);
+
+/// A copy that is sealed so does not meet this need, or has not a key for each
+/// recipient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a copy sealed with {1} does not meet the need {0}")]
+pub struct NotEndToEnd(pub Need, pub Method);
 
 /// The bytes are no parcel of this place: edited, moved, or of another key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -148,6 +180,34 @@ impl Parcel {
         })
     }
 
+    /// The stored original for recipients of one domain, each with a key,
+    /// sealed for them when it is sent. Its connection must prove `crossing`,
+    /// which protects no more than the envelope.
+    pub fn end_to_end(
+        stamp: Stamp,
+        recipients: Vec<(Recipient, ParcelKey)>,
+        format: KeyFormat,
+        crossing: Level,
+        grounds: Grounds,
+        copy: SealedCopy,
+    ) -> Result<Self, NotEndToEnd> {
+        let method = format.method();
+        let is_met = match grounds.need {
+            Need::None | Need::Portal => false,
+            Need::Encrypted | Need::Verified | Need::Anchored | Need::EndToEnd => true,
+            Need::OpenPgp => format == KeyFormat::OpenPgp,
+            Need::Smime => format == KeyFormat::Smime,
+        };
+        if !is_met || recipients.is_empty() {
+            return Err(NotEndToEnd(grounds.need, method));
+        }
+        let (recipients, keys) = recipients.into_iter().unzip();
+        let SealedCopy { body_sha256, edits, open_edits, outer_subject } = copy;
+        let content = Content::EndToEnd { body_sha256, edits, open_edits, outer_subject, keys };
+        let need = crossing.need();
+        Ok(Self { stamp, inner: Inner { kind: Kind::Content, recipients, method, need, grounds, content } })
+    }
+
     /// A notice that something waits in the portal. It may cross in clear,
     /// since its template holds nothing of the message.
     pub fn notice(stamp: Stamp, recipient: Recipient, grounds: Grounds, template: String) -> Self {
@@ -179,6 +239,10 @@ impl Parcel {
     pub fn for_rest(&self, parcel: ParcelId, keep: impl Fn(&Address) -> bool) -> Self {
         let mut rest = self.clone();
         rest.stamp.parcel = parcel;
+        if let Content::EndToEnd { keys, .. } = &mut rest.inner.content {
+            let mut kept = self.inner.recipients.iter().map(|recipient| keep(&recipient.address));
+            keys.retain(|_| kept.next().unwrap_or(false));
+        }
         rest.inner.recipients.retain(|recipient| keep(&recipient.address));
         rest
     }
@@ -233,18 +297,45 @@ impl Parcel {
         &self.inner.content
     }
 
-    /// The bytes for the wire before they are signed. `stored` is the stored
-    /// original, which is looked at only where the parcel refers to it, and
-    /// must then be the very bytes that were judged.
-    pub fn open(&self, stored: &[u8]) -> Result<Vec<u8>, Forged> {
+    /// The key of each recipient, in their order; none where it is not sealed
+    /// end to end.
+    pub fn keys(&self) -> &[ParcelKey] {
+        match &self.inner.content {
+            Content::EndToEnd { keys, .. } => keys,
+            Content::Original { .. } | Content::Template(_) => &[],
+        }
+    }
+
+    /// What a copy that is sealed end to end is made of, for one that takes
+    /// another method.
+    pub fn sealed_copy(&self) -> Option<SealedCopy> {
+        match &self.inner.content {
+            Content::EndToEnd { body_sha256, edits, open_edits, outer_subject, .. } => Some(SealedCopy {
+                body_sha256: *body_sha256,
+                edits: edits.clone(),
+                open_edits: open_edits.clone(),
+                outer_subject: outer_subject.clone(),
+            }),
+            Content::Original { .. } | Content::Template(_) => None,
+        }
+    }
+
+    /// The bytes for the wire before DKIM. `stored` is the stored original,
+    /// which is looked at only where the parcel refers to it, and must then be
+    /// the very bytes that were judged. A parcel that is sealed end to end
+    /// comes out sealed and in no other form; it needs `sealing`.
+    pub fn open(&self, stored: &[u8], sealing: Option<&Sealing<'_>>) -> Result<Opened, NotOpened> {
         match &self.inner.content {
             Content::Original { body_sha256, edits } => {
-                if digest::digest(&digest::SHA256, stored).as_ref() != body_sha256 {
-                    return Err(Forged);
-                }
-                Ok(edits.apply(stored))
+                check(stored, body_sha256)?;
+                Ok(Opened { bytes: edits.apply(stored), facts: None })
             }
-            Content::Template(text) => Ok(text.clone().into_bytes()),
+            Content::EndToEnd { body_sha256, edits, outer_subject, keys, .. } => {
+                check(stored, body_sha256)?;
+                let sealing = sealing.ok_or(NotOpened::NoKeys)?;
+                sealing.seal(stored, edits, outer_subject, keys)
+            }
+            Content::Template(text) => Ok(Opened { bytes: text.clone().into_bytes(), facts: None }),
         }
     }
 
@@ -273,6 +364,12 @@ impl Parcel {
 
 const FORMAT: u8 = 1;
 const TAG_BYTES: usize = 32;
+
+/// The stored bytes must be those that were judged.
+fn check(stored: &[u8], body_sha256: &BodyDigest) -> Result<(), Forged> {
+    let is_same = digest::digest(&digest::SHA256, stored).as_ref() == body_sha256;
+    is_same.then_some(()).ok_or(Forged)
+}
 
 /// What the tag covers: the place and everything in the parcel. The first
 /// three have fixed lengths, so that no two places read alike.
@@ -350,8 +447,8 @@ mod tests {
 
     #[test]
     fn other_bytes_than_those_judged_are_refused() {
-        assert_eq!(sample().open(b"A: 1\r\n\r\nb").unwrap(), b"A: 1\r\n\r\nb");
-        assert_eq!(sample().open(b"A: 1\r\n\r\nc"), Err(Forged));
+        assert_eq!(sample().open(b"A: 1\r\n\r\nb", None).unwrap().bytes, b"A: 1\r\n\r\nb");
+        assert_eq!(sample().open(b"A: 1\r\n\r\nc", None), Err(NotOpened::Forged(Forged)));
     }
 
     #[test]

@@ -165,6 +165,7 @@ async fn open_organisation(
         policy: policy.clone(),
         policy_hash: policy.hash(),
         dkim,
+        trust: Arc::default(),
         vault,
         profile,
     })

@@ -11,6 +11,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("smime", &["mail"]),
     ("trace", &[]),
     ("policy", &["mail"]),
+    ("keyring", &["mail", "openpgp", "smime", "policy"]),
     ("seal", &["mail", "openpgp", "smime"]),
     ("smtp", &["mail"]),
     ("store", &["mail"]),
@@ -26,6 +27,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "openpgp",
             "smime",
             "policy",
+            "keyring",
             "seal",
             "smtp",
             "store",
@@ -45,6 +47,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "openpgp",
             "smime",
             "policy",
+            "keyring",
             "seal",
             "smtp",
             "store",
@@ -63,7 +66,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// What a pure crate never has: sockets, files by themselves, clocks, chance.
-const PURE: &[&str] = &["mail", "openpgp", "smime", "trace", "policy", "seal", "smtp"];
+const PURE: &[&str] = &["mail", "openpgp", "smime", "trace", "policy", "keyring", "seal", "smtp"];
 const IMPURE: [&str; 9] =
     ["tokio", "rand", "getrandom", "rusqlite", "tokio-postgres", "hyper", "socket2", "rustls", "hickory-resolver"];
 

@@ -103,6 +103,7 @@ impl Clinic {
             policy_hash: policy.hash(),
             policy,
             dkim: HashMap::new(),
+            trust: Arc::default(),
             vault,
         };
         let settings = Settings::new("secure.clinic.example");

@@ -1,0 +1,123 @@
+//! A key that was found becomes known, and the ledger tells of it in the same
+//! transaction.
+
+use keyring::{Found, Known, Lesson, NotLearned};
+use ledger::Event;
+use mail::RecipientKeyId;
+use store::{StoreError, Transition, Write};
+
+use super::book::{self, Kept, KeyTrouble, named};
+use crate::journey::Journey;
+use crate::organisation::Organisation;
+
+/// Why a key that was found is not kept.
+#[derive(Debug, thiserror::Error)]
+pub enum NotKept {
+    /// It is left alone.
+    #[error(transparent)]
+    NotLearned(#[from] NotLearned),
+    /// Keys can't be had or kept.
+    #[error(transparent)]
+    Trouble(#[from] KeyTrouble),
+}
+
+impl From<StoreError> for NotKept {
+    fn from(error: StoreError) -> Self {
+        NotKept::Trouble(error.into())
+    }
+}
+
+/// Another change may be first; then it is worked out anew.
+const TRIES: usize = 8;
+
+/// Keeps a key that was found, as policy has it. `by` is who or what brought it.
+pub async fn learn(journey: &Journey, organisation: &Organisation, found: Found, by: &str) -> Result<Lesson, NotKept> {
+    let mut tried = 0;
+    loop {
+        let kept = book::of(journey, organisation, &found.address).await?;
+        let known: Vec<Known> = kept.iter().map(|kept| kept.known.clone()).collect();
+        let id = RecipientKeyId::new(found.at, journey.entropy.as_ref());
+        let lesson = keyring::learn(&known, found.clone(), &organisation.policy.keys, id)?;
+        match commit(journey, organisation, change(journey, organisation, &kept, &lesson, by)).await {
+            Err(StoreError::Conflict) if tried < TRIES => tried += 1,
+            Err(error) => return Err(error.into()),
+            Ok(()) => {
+                let index = organisation.vault.address_index(&found.address.folded());
+                journey.keys.add_one(organisation.org, index);
+                return Ok(lesson);
+            }
+        }
+    }
+}
+
+/// Writes and events of one change of what is known.
+#[derive(Default)]
+pub(super) struct KeyChange {
+    pub writes: Vec<Write>,
+    pub events: Vec<Event>,
+}
+
+/// Makes a change durable with its journal row.
+pub(super) async fn commit(
+    journey: &Journey,
+    organisation: &Organisation,
+    change: KeyChange,
+) -> Result<(), StoreError> {
+    let KeyChange { writes, events } = change;
+    let entry = match events.is_empty() {
+        true => None,
+        false => Some(organisation.journal(None, events, journey.clock.now(), journey.entropy.as_ref())),
+    };
+    journey.commit(Transition { org: organisation.org, writes, journal: entry }).await
+}
+
+fn change(journey: &Journey, organisation: &Organisation, kept: &[Kept], lesson: &Lesson, by: &str) -> KeyChange {
+    let mut change = KeyChange::default();
+    let is_new = matches!(lesson, Lesson::New(..) | Lesson::Held(_));
+    let (known, replaced) = match lesson {
+        Lesson::New(known, replaced) | Lesson::Accepted(known, replaced) => (known, replaced.as_slice()),
+        Lesson::Held(known) | Lesson::Updated(known) | Lesson::Seen(known) => (known, &[][..]),
+    };
+    match is_new {
+        true => change.writes.push(Write::RecipientKey(Box::new(book::row(journey, organisation, known)))),
+        false => change.rewrite(journey, organisation, kept, known),
+    }
+    let (recipient, key, by) = (known.address.clone(), named(known), by.to_owned());
+    change.events.extend(match lesson {
+        Lesson::New(..) => Some(Event::KeyLearned { recipient, key, by }),
+        Lesson::Held(_) => {
+            let because = known.because.clone().unwrap_or_default();
+            Some(Event::KeyHeld { recipient, key, by, because })
+        }
+        Lesson::Updated(_) => Some(Event::KeyUpdated { recipient, key, by }),
+        Lesson::Accepted(..) => Some(Event::KeyAccepted { recipient, key, by }),
+        Lesson::Seen(_) => None,
+    });
+    change.replace(journey, organisation, kept, known, replaced);
+    change
+}
+
+impl KeyChange {
+    /// A key that is kept changes, if nobody else was first.
+    pub fn rewrite(&mut self, journey: &Journey, organisation: &Organisation, kept: &[Kept], known: &Known) {
+        let Some(before) = kept.iter().find(|kept| kept.known.id == known.id) else { return };
+        let row = Box::new(book::row(journey, organisation, known));
+        self.writes.push(Write::RecipientKeyChanged { expected_version: before.version, row });
+    }
+
+    /// Keys give way to another one.
+    pub fn replace(
+        &mut self,
+        journey: &Journey,
+        organisation: &Organisation,
+        kept: &[Kept],
+        with: &Known,
+        replaced: &[Known],
+    ) {
+        for key in replaced {
+            self.rewrite(journey, organisation, kept, key);
+            let recipient = key.address.clone();
+            self.events.push(Event::KeyReplaced { recipient, key: named(key), with: with.id });
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Recipients' keys on a message's journey: kept, found, chosen, used.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `index` | the addresses for which there are keys, in memory: mail to anyone else asks nothing |
+//! | `book` | keys as they are kept: sealed rows of the store |
+//! | `lesson` | a key that was found becomes known; the ledger tells of it |
+//! | `manage` | what a person does to a known key |
+//! | `at_hand` | what a message's recipients hold, for its plan |
+//! | `sealing` | a parcel's copy is sealed when it is sent |
+//!
+//! What a key is worth is judged by [`keyring`]; this module never decides
+//! against it.
+
+mod at_hand;
+mod book;
+mod index;
+mod lesson;
+mod manage;
+mod sealing;
+
+pub use book::{Kept, KeyTrouble, all, find, of};
+pub use lesson::{NotKept, learn};
+pub use manage::{NotManaged, accept, reject, remove};
+
+pub(crate) use at_hand::AtHand;
+pub(crate) use index::KeyIndex;
+pub(crate) use sealing::{Next, NotSealed, SealedParcel, Unusable, seal, told};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::StoreError;
+use tokio::sync::watch;
+
+use crate::journey::Journey;
+
+/// Within this a change of another node or of a command is seen.
+const REFRESH_EVERY: Duration = Duration::from_secs(60);
+
+/// Keeps what is in memory of keys fresh, until `stop` holds true.
+pub async fn run(journey: Arc<Journey>, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stopped| *stopped) => return,
+            () = journey.keys_changed.notified() => {}
+            () = tokio::time::sleep(REFRESH_EVERY) => {}
+        }
+        if let Err(error) = refresh(&journey).await {
+            tracing::error!(%error, "changes of recipients' keys can't be read");
+        }
+    }
+}
+
+/// Reads which addresses have keys, or which do since the last time.
+pub async fn refresh(journey: &Journey) -> Result<(), StoreError> {
+    for organisation in journey.organisations.iter() {
+        let org = organisation.org;
+        let now = journey.clock.now();
+        let changed = journey.store.recipient_key_changes(org, journey.keys.since(org)).await?;
+        journey.keys.add(org, changed, now);
+    }
+    Ok(())
+}

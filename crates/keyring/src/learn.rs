@@ -1,0 +1,186 @@
+//! What becomes of a key that was found: it is used, held back, joined with
+//! what is known already, or left alone.
+//!
+//! | known for the address | found | becomes |
+//! | --- | --- | --- |
+//! | nothing | by the recipient at the portal | held back, until a person or time accepts it |
+//! | nothing | elsewhere | used |
+//! | the same key | anywhere | more is known of it; a rejected one stays so, unless staff gives it |
+//! | another key | by staff | used, in place of those of its format |
+//! | another key, less trusted | elsewhere but the portal | used, in place of those of its format |
+//! | another key, as trusted, of the other format alone | elsewhere but the portal | used too |
+//! | another key | elsewhere | held back, unless policy's rule for changes is met |
+
+use jiff::Timestamp;
+use mail::{Address, KeySource, KeyState, RecipientKeyId};
+use policy::KeyPolicy;
+use policy::keys::ChangeRule;
+
+use crate::known::Known;
+use crate::material::{Material, NotUsable};
+
+/// A key that was found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// For which mailbox.
+    pub address: Address,
+    /// The certificate.
+    pub material: Material,
+    /// Where.
+    pub source: KeySource,
+    /// More of where.
+    pub detail: String,
+    /// Whether a person binds it to an address that it does not name itself.
+    pub is_bound_by_hand: bool,
+    /// Fingerprints of the keys that signed what brought it, verified.
+    pub vouched_by: Vec<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What becomes of a key that was found.
+#[derive(Clone, Debug)]
+pub enum Lesson {
+    /// It is new and used; these are used no more.
+    New(Known, Vec<Known>),
+    /// It is new and held back.
+    Held(Known),
+    /// More is known of it than before.
+    Updated(Known),
+    /// As [`Lesson::Updated`], and now it may be used; these are used no more.
+    Accepted(Known, Vec<Known>),
+    /// It was only seen again.
+    Seen(Known),
+}
+
+/// Why a key that was found is left alone.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotLearned {
+    /// It does not name the address for which it was found.
+    #[error("the key does not name {0}")]
+    OtherAddress(Address),
+    /// It can't be used.
+    #[error(transparent)]
+    Unusable(#[from] NotUsable),
+    /// A person rejected it.
+    #[error("the key was rejected before")]
+    Rejected,
+}
+
+/// Works out what becomes of a key. `known` is all that is known for the folded
+/// address; `id` is for the case that the key is new.
+pub fn learn(known: &[Known], found: Found, policy: &KeyPolicy, id: RecipientKeyId) -> Result<Lesson, NotLearned> {
+    let fingerprint = found.material.fingerprint();
+    let is_own = |key: &&Known| policy.is_same_mailbox(&key.address, &found.address);
+    let same = known.iter().filter(is_own).find(|key| key.fingerprint() == fingerprint);
+    if let Some(same) = same {
+        return again(known, same, &found, policy);
+    }
+    let is_named = |named: &Address| policy.is_same_mailbox(named, &found.address);
+    if !found.is_bound_by_hand && !found.material.addresses(found.at).iter().any(is_named) {
+        return Err(NotLearned::OtherAddress(found.address));
+    }
+    found.material.usable(found.at)?;
+    let others: Vec<&Known> = known.iter().filter(is_own).filter(|key| key.state == KeyState::Active).collect();
+    let voucher = voucher(&others, &found, policy);
+    let because = if voucher.is_some() { None } else { held_because(&others, &found, policy) };
+    let new = Known {
+        id,
+        address: found.address.clone(),
+        // Whom the key before vouches for is trusted as that one was.
+        source: voucher.map_or(found.source, |voucher| voucher.counts_as().min(found.source)),
+        detail: found.detail.clone(),
+        state: if because.is_some() { KeyState::HeldBack } else { KeyState::Active },
+        because,
+        confirmed_by: None,
+        is_bound_by_hand: found.is_bound_by_hand,
+        first_seen: found.at,
+        last_seen: found.at,
+        material: found.material,
+    };
+    Ok(match new.state {
+        KeyState::HeldBack => Lesson::Held(new),
+        _ => {
+            let replaced = replaced_by(&new, known, policy);
+            Lesson::New(new, replaced)
+        }
+    })
+}
+
+/// The keys that a key, which may be used from now on, takes the place of.
+pub fn replaced_by(new: &Known, known: &[Known], policy: &KeyPolicy) -> Vec<Known> {
+    let gives_way = |key: &&Known| {
+        key.id != new.id
+            && key.format() == new.format()
+            && key.state == KeyState::Active
+            && policy.is_same_mailbox(&key.address, &new.address)
+    };
+    let replaced = |key: &Known| Known { state: KeyState::Replaced, because: None, ..key.clone() };
+    known.iter().filter(gives_way).map(replaced).collect()
+}
+
+/// The key is known already.
+fn again(known: &[Known], same: &Known, found: &Found, policy: &KeyPolicy) -> Result<Lesson, NotLearned> {
+    let is_by_staff = found.source == KeySource::Staff;
+    if same.state == KeyState::Rejected && !is_by_staff {
+        return Err(NotLearned::Rejected);
+    }
+    let merged = same.material.merged(&found.material).unwrap_or_else(|| same.material.clone());
+    let more = !merged.is_same(&same.material);
+    let source = same.source.min(found.source);
+    let mut next = Known {
+        material: merged,
+        source,
+        is_bound_by_hand: same.is_bound_by_hand || found.is_bound_by_hand,
+        last_seen: same.last_seen.max(found.at),
+        ..same.clone()
+    };
+    if source != same.source {
+        next.detail.clone_from(&found.detail);
+    }
+    if is_by_staff && next.state != KeyState::Active {
+        next.material.usable(found.at)?;
+        (next.state, next.because) = (KeyState::Active, None);
+        let replaced = replaced_by(&next, known, policy);
+        return Ok(Lesson::Accepted(next, replaced));
+    }
+    Ok(if more || source != same.source { Lesson::Updated(next) } else { Lesson::Seen(next) })
+}
+
+/// Why a new key is held back, if it is.
+fn held_because(others: &[&Known], found: &Found, policy: &KeyPolicy) -> Option<String> {
+    match found.source {
+        KeySource::Staff => return None,
+        KeySource::Recipient => return Some("the recipient gave it at the portal".to_owned()),
+        KeySource::Wkd | KeySource::SignedMail | KeySource::Autocrypt => {}
+    }
+    let best = others.iter().map(|key| key.counts_as()).min()?;
+    // The lower, the more trusted.
+    if found.source < best {
+        return None;
+    }
+    let before: Vec<&Known> = others.iter().copied().filter(|key| key.format() == found.material.format()).collect();
+    if before.is_empty() && found.source == best {
+        return None;
+    }
+    let met = |rule: &ChangeRule| match rule {
+        ChangeRule::Signed | ChangeRule::SameIssuer => false,
+        ChangeRule::Ended => !before.is_empty() && before.iter().all(|key| key.material.usable(found.at).is_err()),
+    };
+    if found.source == best && policy.changes.iter().any(met) {
+        return None;
+    }
+    Some("another key was known for the address before".to_owned())
+}
+
+/// The key before that vouches for the one that was found, where policy takes
+/// its word.
+fn voucher<'a>(others: &[&'a Known], found: &Found, policy: &KeyPolicy) -> Option<&'a Known> {
+    // Whatever the recipient gives at the portal waits: the session proves less than the key.
+    if found.source == KeySource::Recipient || !policy.changes.contains(&ChangeRule::Signed) {
+        return None;
+    }
+    let vouches =
+        |key: &&&Known| key.format() == found.material.format() && found.vouched_by.contains(&key.fingerprint());
+    others.iter().find(vouches).copied()
+}

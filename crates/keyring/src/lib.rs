@@ -1,0 +1,20 @@
+//! Recipients' keys: what is known of each, what becomes of one that is found,
+//! and which of them may seal a copy.
+//!
+//! Pure: no IO, no clock, no randomness of its own. Whether a certificate can
+//! be used is judged by `openpgp` and `smime`; what counts for which need is
+//! policy's ([`policy::KeyPolicy`]).
+//!
+//! **Invariant**: a key is used for an address only if it was learned for that
+//! very mailbox, names it still, and neither a person nor policy's rule for
+//! changes holds it back.
+
+mod candidates;
+mod known;
+mod learn;
+mod material;
+
+pub use candidates::{Candidate, Candidates, candidates};
+pub use known::{Known, NotKnown};
+pub use learn::{Found, Lesson, NotLearned, learn, replaced_by};
+pub use material::{Material, NotAKey, NotUsable, SmimeKey, Usable};
