@@ -1,9 +1,9 @@
 //! The command line: noun, then verb. Data goes to stdout and all else to
 //! stderr; exit 0 is well, 1 failed, 2 usage.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use mail::{Address, Domain, MessageId};
 
 /// Secure email for healthcare: judged, sealed, delivered, proven.
@@ -60,6 +60,10 @@ pub enum Command {
     /// DKIM: the DNS records that publish the keys
     #[command(subcommand)]
     Dkim(DkimVerb),
+    /// Seal a message file for the holders of keys; needs no server and no configuration
+    Seal(Seal),
+    /// Open a sealed or signed message file and say what is proven; needs no server and no configuration
+    Open(Open),
     /// Print the completions for a shell
     Completions {
         /// Which shell
@@ -70,6 +74,77 @@ pub enum Command {
         /// Where; made if missing
         folder: PathBuf,
     },
+}
+
+/// `sealpost seal`.
+#[derive(Debug, Args)]
+#[command(override_usage = "sealpost seal MESSAGE --key KEYFILE... [--format pgp|smime] [--sign KEYFILE]")]
+pub struct Seal {
+    /// The message and the recipients' keys
+    #[command(flatten)]
+    pub files: Files,
+    /// The format; what the keys are for, where it is not given
+    #[arg(long, value_enum)]
+    pub format: Option<SealFormat>,
+    /// Sign with the private key in this file; without --key the message is only signed
+    #[arg(long, value_name = "KEYFILE")]
+    pub sign: Option<PathBuf>,
+    /// What stands in the Subject outside; the message's own goes inside
+    #[arg(long, value_name = "TEXT", default_value = "[...]")]
+    pub outer_subject: String,
+    /// Begin the text with the protected Subject, for readers that know nothing of protected fields
+    #[arg(long)]
+    pub legacy_display: bool,
+    /// Use AES-256-GCM even where a certificate does not announce it (S/MIME)
+    #[arg(long)]
+    pub aead: bool,
+    /// Write the message here instead of stdout
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// `sealpost open`.
+#[derive(Debug, Args)]
+#[command(override_usage = "sealpost open MESSAGE --key KEYFILE... [--json]")]
+pub struct Open {
+    /// The message, our private keys, and the certificates of signers
+    #[command(flatten)]
+    pub files: Files,
+}
+
+/// A message file and key files.
+#[derive(Debug, Args)]
+pub struct Files {
+    /// The message; - is stdin
+    #[arg(value_name = "MESSAGE")]
+    message: Option<PathBuf>,
+    /// Keys: OpenPGP, armored or binary; PEM or DER with key, certificate or both; PKCS#12
+    #[arg(long = "key", value_name = "KEYFILE", num_args = 1..)]
+    keys: Vec<PathBuf>,
+    /// What unlocks private keys: the first line of this file; asked for on a terminal otherwise
+    #[arg(long = "passphrase-file", value_name = "FILE")]
+    pub passphrases: Vec<PathBuf>,
+}
+
+impl Files {
+    /// The message and the keys. `--key` takes as many words as follow it: the
+    /// last of them is the message where none stands elsewhere.
+    pub fn split(&self) -> Option<(&Path, &[PathBuf])> {
+        match (&self.message, self.keys.split_last()) {
+            (Some(message), _) => Some((message, &self.keys)),
+            (None, Some((message, keys))) if !keys.is_empty() => Some((message, keys)),
+            (None, _) => None,
+        }
+    }
+}
+
+/// A format of end-to-end protection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SealFormat {
+    /// PGP/MIME
+    Pgp,
+    /// S/MIME
+    Smime,
 }
 
 /// `sealpost init`.

@@ -72,6 +72,8 @@ async fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Dkim(verb) => commands::dkim::run(cli, verb).await,
         Command::Policy(verb) => commands::policy::run(cli, verb),
         Command::Config(verb) => commands::config::run(cli, verb),
+        Command::Seal(wanted) => commands::seal::run(cli, wanted),
+        Command::Open(wanted) => commands::open::run(cli, wanted),
         Command::Completions { shell } => Ok(commands::shell::completions(*shell)),
         Command::Manual { folder } => commands::shell::manual(folder),
     }

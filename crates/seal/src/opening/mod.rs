@@ -103,6 +103,11 @@ pub enum Refused {
     Smime(#[from] smime::OpenError),
 }
 
+/// The fingerprint of a certificate as reports name it: SHA-256, hexadecimal.
+pub fn fingerprint(certificate: &smime::Certificate) -> String {
+    hex(&certificate.fingerprint_sha256())
+}
+
 /// Opens a message: line ends CRLF or LF, as it was received.
 pub fn open(message: &[u8], keys: &Keys<'_>, now: Timestamp, limits: &Limits) -> Result<Opened, Refused> {
     layers::open(message, keys, now, limits)

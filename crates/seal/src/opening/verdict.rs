@@ -76,7 +76,7 @@ impl Bench<'_> {
         let certificate = verdict.certificate.as_ref();
         let signer = Signer {
             addresses: certificate.map(smime::Certificate::addresses).unwrap_or_default(),
-            fingerprint: certificate.map(|certificate| hex(&certificate.fingerprint_sha256())),
+            fingerprint: certificate.map(super::fingerprint),
             name: certificate.map_or_else(|| UNKNOWN.to_owned(), |certificate| certificate.subject().to_string()),
         };
         let flaw = match (&verdict.intact, &verdict.trusted) {

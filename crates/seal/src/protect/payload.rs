@@ -122,15 +122,21 @@ fn structural(own: &Entity<'_>, marks: &[&str], out: &mut Vec<u8>) {
     if !has("MIME-Version") && !marks.is_empty() {
         out.extend_from_slice(b"MIME-Version: 1.0\r\n");
     }
-    let kind = fields.iter().find(|field| field.is("Content-Type")).and_then(|field| with_parameters(field, marks));
-    out.extend_from_slice(&kind.unwrap_or_else(|| unnamed(own.body, marks)));
-    for (at, field) in fields.iter().enumerate().filter(|(_, field)| !field.is("Content-Type")) {
-        let is_first = !fields.iter().take(at).any(|earlier| earlier.name.eq_ignore_ascii_case(field.name));
-        if is_first {
-            out.extend_from_slice(field.raw);
+    for (at, field) in fields.iter().enumerate() {
+        let is_repeated = fields.iter().take(at).any(|earlier| earlier.name.eq_ignore_ascii_case(field.name));
+        match (is_repeated, field.is("Content-Type")) {
+            (true, _) => {}
+            (false, false) => out.extend_from_slice(field.raw),
+            (false, true) => {
+                out.extend_from_slice(&with_parameters(field, marks).unwrap_or_else(|| unnamed(own.body, marks)));
+            }
         }
     }
-    if !has("Content-Transfer-Encoding") && !has("Content-Type") && !own.body.is_ascii() {
+    if has("Content-Type") {
+        return;
+    }
+    out.extend_from_slice(&unnamed(own.body, marks));
+    if !has("Content-Transfer-Encoding") && !own.body.is_ascii() {
         out.extend_from_slice(b"Content-Transfer-Encoding: 8bit\r\n");
     }
 }

@@ -6,7 +6,7 @@ use smime::SealError;
 use smime::algorithm::{ContentCipher, DigestName};
 
 use super::unchanging;
-use crate::opening::hex;
+use crate::opening::fingerprint;
 use crate::protect::frame::{Boundary, SMIME_SIGNATURE, Signed, encrypted_smime, signed};
 use crate::protect::{Facts, Integrity, KeyReason, ProtectError, Protected, SealedTo, SignError, UnusableKey};
 
@@ -25,7 +25,7 @@ pub(in crate::protect) fn smime(
     now: Timestamp,
     entropy: &dyn Entropy,
 ) -> Result<Protected, ProtectError> {
-    let signed_by = with.sign.map(|sign| hex(&sign.certificate.fingerprint_sha256()));
+    let signed_by = with.sign.map(|sign| fingerprint(sign.certificate));
     match (with.to, with.sign) {
         ([], None) => Err(ProtectError::Nobody),
         ([], Some(sign)) => {
@@ -85,7 +85,7 @@ fn encrypted(
 }
 
 fn sealed_to(recipient: &smime::Recipient) -> SealedTo {
-    let fingerprint = hex(&recipient.certificate().fingerprint_sha256());
+    let fingerprint = fingerprint(recipient.certificate());
     SealedTo { fingerprint, algorithm: recipient.transport().to_string() }
 }
 
@@ -98,7 +98,7 @@ fn blame(error: SealError, with: &Smime<'_>, entropy: &dyn Entropy) -> ProtectEr
     let culprits = with.to.iter().enumerate().filter(|(_, recipient)| fails(recipient));
     let unusable: Vec<UnusableKey> = culprits
         .map(|(index, recipient)| {
-            let fingerprint = hex(&recipient.certificate().fingerprint_sha256());
+            let fingerprint = fingerprint(recipient.certificate());
             UnusableKey { index, fingerprint, reason: KeyReason::Encrypt }
         })
         .collect();
