@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use identity::Submitter;
+use jiff::Timestamp;
 use ledger::{ContentDigest, Digest, Door, Event, Salt};
 use mail::reading::{ReadingError, header_block};
 use mail::{Envelope, MessageId, Reply};
@@ -31,6 +32,39 @@ use crate::reply;
 /// The largest message that is judged before it is answered.
 pub const JUDGED_AT_ONCE_MAX: usize = 512 * 1024;
 
+/// Marks a request that may come once: its idempotency key and its body as
+/// keyed hashes, and the message that it became.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    pub mark: [u8; 32],
+    pub digest: [u8; 32],
+    pub message: MessageId,
+    pub now: Timestamp,
+    pub until: Timestamp,
+}
+
+impl Mark {
+    fn write(&self) -> Write {
+        let seconds = self.until.as_second().to_be_bytes();
+        let value = [&self.digest[..], self.message.as_bytes(), &seconds].concat();
+        Write::Once { mark: self.mark, value, now: self.now, until: self.until }
+    }
+
+    /// The digest and the message of an earlier request, while it counts.
+    pub fn read(value: &[u8], now: Timestamp) -> Option<Earlier> {
+        let (digest, rest) = value.split_first_chunk::<32>()?;
+        let (message, until) = rest.split_first_chunk::<16>()?;
+        let until = Timestamp::from_second(i64::from_be_bytes(until.try_into().ok()?)).ok()?;
+        (now <= until).then_some(Earlier { digest: *digest, message: MessageId::from_bytes(*message) })
+    }
+}
+
+/// What an earlier request was and became.
+pub(crate) struct Earlier {
+    pub digest: [u8; 32],
+    pub message: MessageId,
+}
+
 /// A message on its way in.
 pub struct Arriving {
     journey: Arc<Journey>,
@@ -46,6 +80,8 @@ pub struct Arriving {
     header: HeaderState,
     clear: Clear,
     bytes: u64,
+    mark: Option<Mark>,
+    test: bool,
 }
 
 /// The header block is kept until it is whole: it is edited before it is stored.
@@ -82,7 +118,19 @@ impl Arriving {
             header: HeaderState::Reading(Vec::with_capacity(2048)),
             clear: Clear::Kept(Kept::new()),
             bytes: 0,
+            mark: None,
+            test: false,
         }
+    }
+
+    /// The id that the message was given.
+    pub(crate) fn message(&self) -> MessageId {
+        self.message
+    }
+
+    /// An application hands it in: for a test, or as a request that may come once.
+    pub(crate) fn as_application(&mut self, test: bool, mark: Option<Mark>) {
+        (self.test, self.mark) = (test, mark);
     }
 
     async fn take(&mut self, content: &[u8]) -> Result<(), Reply> {
@@ -175,7 +223,9 @@ impl Arriving {
             wrapped_key: self.wrapped_key,
             clear: self.clear,
             bytes: self.bytes,
+            mark: self.mark,
         };
+        arrived.manifest.test = self.test;
         if let Some(passphrase) = arrival.passphrase {
             let hint = arrived.manifest.instructions.hint.clone();
             arrived.manifest.passphrase = Some(arrived.journey.hash_passphrase(passphrase, hint).await?);
@@ -196,6 +246,7 @@ struct Arrived {
     subject: String,
     clear: Clear,
     bytes: u64,
+    mark: Option<Mark>,
 }
 
 impl Arrived {
@@ -215,6 +266,7 @@ impl Arrived {
         changes.event(self.accepted());
         let state = self.decide(&case, &mut changes).await?;
         changes.writes.insert(0, Write::Accept(Box::new(self.acceptance(&case, body, state))));
+        changes.writes.extend(self.mark.as_ref().map(Mark::write));
         case.commit(changes).await.map_err(|why| reply::not_stored(&why))?;
         match state {
             MessageState::Accepted => self.journey.undecided.notify_one(),
@@ -310,6 +362,7 @@ fn manifest(submission: &Submission, arrival: &Arrival, digest: digest::Digest, 
         passphrase: None,
         peer: submission.peer,
         helo: submission.helo.clone(),
+        test: false,
         tls: submission.tls.as_ref().map(|tls| (tls.version.to_owned(), tls.cipher.clone())),
     }
 }

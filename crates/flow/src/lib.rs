@@ -17,6 +17,8 @@
 //! envelope, its body and its ledger entry, in one synced transaction.
 
 mod accept;
+pub mod api_keys;
+pub mod application;
 pub mod arrival;
 mod carry;
 mod case;
@@ -43,6 +45,7 @@ mod portal_desk;
 mod prepared;
 mod receipts;
 mod record;
+mod rehearsal;
 mod reply;
 pub mod resume;
 mod settings;

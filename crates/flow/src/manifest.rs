@@ -37,6 +37,9 @@ pub struct Manifest {
     pub peer: IpAddr,
     /// What the client called itself.
     pub helo: String,
+    /// A rehearsal: nothing of it leaves the machine.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub test: bool,
     /// TLS version and cipher of the submission.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<(String, String)>,

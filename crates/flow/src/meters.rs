@@ -138,6 +138,8 @@ impl Tally {
             | Event::ResendAsked { .. }
             | Event::CredentialMade { .. }
             | Event::CredentialRevoked { .. }
+            | Event::ApiKeyMade { .. }
+            | Event::ApiKeyRevoked { .. }
             | Event::KeySought { .. }
             | Event::KeyLearned { .. }
             | Event::KeyHeld { .. }

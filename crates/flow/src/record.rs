@@ -338,6 +338,8 @@ impl<'a> Recording<'a> {
         let shown =
             self.delivery.attempts.iter().filter_map(|attempt| attempt.proof.as_ref()).map(|proof| proof.level).max();
         let domain = self.parcel.recipients().first().map(|recipient| recipient.address.domain());
+        // A rehearsal shows nothing of the domain.
+        let domain = domain.filter(|_| !self.case.manifest.test);
         if let (Some(level), Some(domain)) = (shown, domain) {
             let domain = self.case.organisation.vault.domain_index(domain);
             self.changes.writes.push(Write::Posture { domain, level: level.rank(), at: self.case.now });

@@ -7,7 +7,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
-use mail::{Address, Level, Method, MxLookup, Need, OrgKeyId, ParcelId, RecipientKeyId, Reply, ReversePath};
+use mail::{Address, ApiKeyId, Level, Method, MxLookup, Need, OrgKeyId, ParcelId, RecipientKeyId, Reply, ReversePath};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
@@ -439,6 +439,28 @@ events! {
         fingerprint: String,
         /// Why.
         because: String,
+        /// Who did it.
+        by: String,
+    }
+    /// An API key was made.
+    ApiKeyMade = "api_key_made" {
+        /// The key.
+        key: ApiKeyId,
+        /// What its owner calls it.
+        name: String,
+        /// What it may be used for.
+        scopes: Vec<String>,
+        /// The sender addresses that it may use.
+        senders: Vec<String>,
+        /// Whether it is for tests.
+        test: bool,
+        /// Who did it.
+        by: String,
+    }
+    /// An API key was ended.
+    ApiKeyRevoked = "api_key_revoked" {
+        /// The key.
+        key: ApiKeyId,
         /// Who did it.
         by: String,
     }

@@ -82,7 +82,7 @@ impl Record {
 mod tests {
     use std::net::IpAddr;
 
-    use mail::{EnhancedCode, Level, Method, MxLookup, Need, ParcelId, Reply, ReversePath};
+    use mail::{ApiKeyId, EnhancedCode, Level, Method, MxLookup, Need, ParcelId, Reply, ReversePath};
 
     use super::*;
     use crate::digest::Digest;
@@ -223,6 +223,15 @@ mod tests {
                 by: by.clone(),
             },
             Event::OrgKeyRevoked { key: own, fingerprint, because, by },
+            Event::ApiKeyMade {
+                key: ApiKeyId::from_bytes([9; 16]),
+                name: "refills".into(),
+                scopes: vec!["messages:send".into()],
+                senders: vec!["*@clinic.example".into()],
+                test: false,
+                by: "operator:root".into(),
+            },
+            Event::ApiKeyRevoked { key: ApiKeyId::from_bytes([9; 16]), by: "operator:root".into() },
         ]
     }
 

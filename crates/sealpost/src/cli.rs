@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use mail::{Address, Domain, MessageId};
+use identity::Scope;
+use mail::{Address, ApiKeyId, Domain, MessageId};
 
 /// Secure email for healthcare: judged, sealed, delivered, proven.
 #[derive(Debug, Parser)]
@@ -57,6 +58,9 @@ pub enum Command {
     /// Logins of submission: add, revoke
     #[command(subcommand)]
     Credential(CredentialVerb),
+    /// Keys of the REST door: create, list, revoke
+    #[command(subcommand)]
+    Apikey(ApiKeyVerb),
     /// DKIM: the DNS records that publish the keys
     #[command(subcommand)]
     Dkim(DkimVerb),
@@ -401,6 +405,49 @@ pub enum CredentialVerb {
         #[command(flatten)]
         organisation: Organisation,
     },
+}
+
+/// `sealpost apikey …`.
+#[derive(Debug, Subcommand)]
+pub enum ApiKeyVerb {
+    /// Make a key; it is printed once
+    Create {
+        #[command(flatten)]
+        wanted: NewKey,
+        #[command(flatten)]
+        organisation: Organisation,
+    },
+    /// All keys, the oldest first
+    List {
+        #[command(flatten)]
+        organisation: Organisation,
+    },
+    /// End a key at once
+    Revoke {
+        /// The key: key_…
+        id: ApiKeyId,
+        #[command(flatten)]
+        organisation: Organisation,
+    },
+}
+
+/// What a new API key is to be.
+#[derive(Debug, Args)]
+pub struct NewKey {
+    /// What you call it
+    pub name: String,
+    /// What it may be used for: messages:send, messages:read, messages:judge
+    #[arg(long = "scope", num_args = 1.., default_values = ["messages:send", "messages:read"])]
+    pub scopes: Vec<Scope>,
+    /// An address that it may send as, or *@domain
+    #[arg(long = "sender", num_args = 1..)]
+    pub senders: Vec<String>,
+    /// What it hands in never leaves the machine
+    #[arg(long)]
+    pub test: bool,
+    /// It ends by itself after so many days
+    #[arg(long, value_name = "DAYS")]
+    pub days: Option<u32>,
 }
 
 /// `sealpost dkim …`.

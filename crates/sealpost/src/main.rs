@@ -68,6 +68,7 @@ async fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Receipt(verb) => commands::receipt::run(cli, verb).await,
         Command::Audit(verb) => commands::audit::run(cli, verb).await,
         Command::Vault(verb) => commands::vault::run(cli, verb).await,
+        Command::Apikey(verb) => commands::apikey::run(cli, verb).await,
         Command::Credential(verb) => commands::credential::run(cli, verb).await,
         Command::Dkim(verb) => commands::dkim::run(cli, verb).await,
         Command::Policy(verb) => commands::policy::run(cli, verb),

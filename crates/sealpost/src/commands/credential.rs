@@ -35,7 +35,8 @@ pub async fn run(cli: &Cli, verb: &CredentialVerb) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn patterns(texts: &[String]) -> Result<Vec<SenderPattern>> {
+/// The patterns that these texts are.
+pub fn patterns(texts: &[String]) -> Result<Vec<SenderPattern>> {
     let pattern =
         |text: &String| text.parse().with_context(|| format!("--sender {text:?} is neither an address nor *@domain"));
     texts.iter().map(pattern).collect()
@@ -74,7 +75,7 @@ fn by() -> String {
 }
 
 /// A credential sends only as the organisation that it belongs to.
-fn own(organisation: &Organisation, senders: &[SenderPattern]) -> Result<Vec<SenderPattern>> {
+pub fn own(organisation: &Organisation, senders: &[SenderPattern]) -> Result<Vec<SenderPattern>> {
     for sender in senders {
         let domain = match sender {
             SenderPattern::Exact(address) => address.domain(),

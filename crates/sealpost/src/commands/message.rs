@@ -142,6 +142,7 @@ fn details(event: &Event) -> String {
         | Event::CodeAccepted { recipient, .. }
         | Event::PassphraseWrong { recipient, .. }
         | Event::ResendAsked { recipient } => recipient.to_string(),
+        Event::ApiKeyMade { key, by, .. } | Event::ApiKeyRevoked { key, by } => format!("{key}, by {by}"),
         Event::Opened { recipient, met, .. } => format!("{recipient}: met {}", met.join(" and ")),
         Event::Erased { because } => because.clone(),
         Event::CredentialMade { login, by, .. } | Event::CredentialRevoked { login, by } => format!("{login}, by {by}"),

@@ -1,0 +1,352 @@
+//! An application's door: a message that comes as fields instead of as bytes is
+//! written as a message (RFC 5322, RFC 2045) and goes in by the same accept as
+//! any other; it is durable before anyone reads 202.
+//!
+//! A request may carry an idempotency key. What it was and what came of it are
+//! marked in the transaction that accepts the message, as keyed hashes, so that
+//! a repeated request finds the message instead of making another.
+
+use std::collections::{BTreeMap, HashSet};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use identity::{Action, ApiKey, Forbidden, Resource, authorize};
+use mail::{Address, Envelope, MessageId, Recipient, Reply, ReversePath};
+use mail_builder::MessageBuilder;
+use mail_builder::headers::address::Address as Mailbox;
+use mail_builder::headers::raw::Raw;
+use mail_builder::headers::text::Text;
+use store::StoreError;
+
+use crate::accept::{Arriving, Mark};
+use crate::case::later;
+use crate::journey::Journey;
+use crate::listener::{Intake, Submission, TlsFacts};
+use crate::organisation::Organisation;
+
+/// How long a repeated request finds the message of the first.
+pub const IDEMPOTENCY: Duration = Duration::from_secs(24 * 3_600);
+
+/// A named mailbox.
+#[derive(Clone, Debug)]
+pub struct Correspondent {
+    /// The name that people see.
+    pub name: Option<String>,
+    /// The address.
+    pub address: Address,
+}
+
+/// A file beside the text.
+#[derive(Clone, Debug)]
+pub struct Attachment {
+    /// Its name.
+    pub name: String,
+    /// Its media type: `application/pdf`.
+    pub content_type: String,
+    /// With this it is a part of the HTML, as `cid:…`.
+    pub content_id: Option<String>,
+    /// Its bytes.
+    pub content: Vec<u8>,
+}
+
+/// A message as an application hands it in.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    /// The author.
+    pub from: Correspondent,
+    /// Where answers go.
+    pub reply_to: Vec<Correspondent>,
+    /// The recipients that everybody sees.
+    pub to: Vec<Correspondent>,
+    /// More of them.
+    pub cc: Vec<Correspondent>,
+    /// The recipients that nobody sees: in no copy and on no page.
+    pub bcc: Vec<Correspondent>,
+    /// The subject.
+    pub subject: String,
+    /// The body as plain text.
+    pub text: Option<String>,
+    /// The body as HTML.
+    pub html: Option<String>,
+    /// Files.
+    pub attachments: Vec<Attachment>,
+    /// Fields that the application adds: `X-…`, `List-…`, `In-Reply-To`, `References`.
+    pub headers: BTreeMap<String, String>,
+    /// The `X-Sealpost-*` fields: what is asked of the journey.
+    pub instructions: Vec<(&'static str, String)>,
+}
+
+/// Where a request came from.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The peer's address.
+    pub peer: IpAddr,
+    /// What is known of its TLS.
+    pub tls: Option<TlsFacts>,
+}
+
+/// An idempotency key with the request that it came with.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The `Idempotency-Key` field.
+    pub key: &'a str,
+    /// The body as it came.
+    pub body: &'a [u8],
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Submitted {
+    /// The message.
+    pub message: MessageId,
+    /// Whether it was an earlier request that handed it in.
+    pub replayed: bool,
+}
+
+/// Why a message is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum NotSubmitted {
+    /// The key may not send.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    /// The key may not send as this author.
+    #[error("the key may not send as {0}")]
+    Sender(Address),
+    /// Nobody is to get it.
+    #[error("the message has no recipient")]
+    NoRecipient,
+    /// A field that an application may not set.
+    #[error("the field {0:?} can't be set")]
+    Header(String),
+    /// The same idempotency key came with another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// A request with the same idempotency key is under way.
+    #[error("a request with this idempotency key is under way")]
+    InFlight,
+    /// The journey did not take it.
+    #[error("not taken: {}", .0.text)]
+    Refused(Reply),
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The message can't be written.
+    #[error("the message can't be written")]
+    Written(#[source] std::io::Error),
+}
+
+/// The door.
+pub struct Applications {
+    journey: Arc<Journey>,
+    under_way: Mutex<HashSet<[u8; 32]>>,
+}
+
+/// A request that is under way in this process; none like it begins meanwhile.
+struct UnderWay<'a> {
+    door: &'a Applications,
+    mark: [u8; 32],
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.door.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.mark);
+    }
+}
+
+impl Applications {
+    /// A door to this journey.
+    pub fn new(journey: Arc<Journey>) -> Self {
+        Self { journey, under_way: Mutex::default() }
+    }
+
+    /// The journey behind it.
+    pub fn journey(&self) -> &Arc<Journey> {
+        &self.journey
+    }
+
+    /// Takes a message. Its sender is told by the result, and by nothing else.
+    pub async fn submit(
+        &self,
+        key: &ApiKey,
+        letter: Letter,
+        origin: Origin,
+        request: Option<Request<'_>>,
+    ) -> Result<Submitted, NotSubmitted> {
+        authorize(&key.principal(), Action::Submit, &Resource::Organisation(key.org))?;
+        let organisation = self.journey.organisations.find(key.org).ok_or(Forbidden)?.clone();
+        let Some(request) = request else {
+            return self.hand_in(key, organisation, letter, origin, None).await;
+        };
+        let mark = organisation.vault.once_hash(format!("{}\n{}", key.id, request.key).as_bytes());
+        let digest = organisation.vault.once_hash(request.body);
+        let _under_way = self.begin(mark)?;
+        if let Some(earlier) = self.earlier(&organisation, mark, digest).await? {
+            return Ok(earlier);
+        }
+        match self.hand_in(key, organisation.clone(), letter, origin, Some((mark, digest))).await {
+            // Another node may have been first.
+            Err(NotSubmitted::Refused(reply)) => {
+                self.earlier(&organisation, mark, digest).await?.ok_or(NotSubmitted::Refused(reply))
+            }
+            done => done,
+        }
+    }
+
+    fn begin(&self, mark: [u8; 32]) -> Result<UnderWay<'_>, NotSubmitted> {
+        let is_first = self.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(mark);
+        is_first.then_some(UnderWay { door: self, mark }).ok_or(NotSubmitted::InFlight)
+    }
+
+    async fn earlier(
+        &self,
+        organisation: &Organisation,
+        mark: [u8; 32],
+        digest: [u8; 32],
+    ) -> Result<Option<Submitted>, NotSubmitted> {
+        let Some(value) = self.journey.store.once(organisation.org, mark).await? else {
+            return Ok(None);
+        };
+        let Some(earlier) = Mark::read(&value, self.journey.clock.now()) else {
+            return Ok(None);
+        };
+        match earlier.digest == digest {
+            true => Ok(Some(Submitted { message: earlier.message, replayed: true })),
+            false => Err(NotSubmitted::KeyReused),
+        }
+    }
+
+    async fn hand_in(
+        &self,
+        key: &ApiKey,
+        organisation: Arc<Organisation>,
+        letter: Letter,
+        origin: Origin,
+        mark: Option<([u8; 32], [u8; 32])>,
+    ) -> Result<Submitted, NotSubmitted> {
+        let sender = key.sender();
+        if !sender.may_send_as(&letter.from.address) {
+            return Err(NotSubmitted::Sender(letter.from.address));
+        }
+        let submission = Submission {
+            sender,
+            envelope: envelope(&letter)?,
+            helo: String::from("rest"),
+            peer: origin.peer,
+            with: if origin.tls.is_some() { "HTTPS" } else { "HTTP" },
+            tls: origin.tls,
+            body: smtp::server::BodyKind::EightBitMime,
+            declared_bytes: None,
+        };
+        let bytes = write(letter)?;
+        let mut arriving = Arriving::begin(self.journey.clone(), organisation, submission);
+        let message = arriving.message();
+        let now = self.journey.clock.now();
+        let until = later(now, IDEMPOTENCY);
+        arriving.as_application(key.test, mark.map(|(mark, digest)| Mark { mark, digest, message, now, until }));
+        arriving.push(&bytes).await.map_err(NotSubmitted::Refused)?;
+        let reply = Box::new(arriving).finish().await;
+        match reply.is_positive() {
+            true => Ok(Submitted { message, replayed: false }),
+            false => Err(NotSubmitted::Refused(reply)),
+        }
+    }
+}
+
+/// The recipients of all kinds, each once. Nobody is told by DSN: the timeline
+/// and the events tell the application.
+fn envelope(letter: &Letter) -> Result<Envelope, NotSubmitted> {
+    let mut seen = HashSet::new();
+    let all = letter.to.iter().chain(&letter.cc).chain(&letter.bcc).map(|one| &one.address);
+    let recipients: Vec<Recipient> = all.filter(|address| seen.insert(*address)).cloned().map(Recipient::new).collect();
+    if recipients.is_empty() {
+        return Err(NotSubmitted::NoRecipient);
+    }
+    let smtputf8 = recipients.iter().any(|recipient| !recipient.address.is_ascii());
+    Ok(Envelope { sender: ReversePath(Some(letter.from.address.clone())), recipients, envid: None, smtputf8 })
+}
+
+/// Fields that the message gets otherwise, or that would change what it is.
+const OWN_FIELDS: [&str; 14] = [
+    "from",
+    "sender",
+    "to",
+    "cc",
+    "bcc",
+    "reply-to",
+    "subject",
+    "date",
+    "message-id",
+    "mime-version",
+    "received",
+    "return-path",
+    "dkim-signature",
+    "authentication-results",
+];
+
+fn may_be_set(name: &str, value: &str) -> bool {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let lower = name.to_ascii_lowercase();
+    (1..=64).contains(&name.len())
+        && name.bytes().all(is_name)
+        && value.len() <= 2_000
+        && !value.chars().any(char::is_control)
+        && !lower.starts_with("content-")
+        && !lower.starts_with("x-sealpost-")
+        && !OWN_FIELDS.contains(&lower.as_str())
+}
+
+/// The message as bytes with CRLF line ends. Bcc is in no copy: the recipients
+/// stand in the envelope alone.
+fn write(letter: Letter) -> Result<Vec<u8>, NotSubmitted> {
+    let mut message =
+        MessageBuilder::new().from(mailbox(&letter.from)).to(mailboxes(&letter.to)).subject(letter.subject.as_str());
+    if !letter.cc.is_empty() {
+        message = message.cc(mailboxes(&letter.cc));
+    }
+    if !letter.reply_to.is_empty() {
+        message = message.reply_to(mailboxes(&letter.reply_to));
+    }
+    for (name, value) in &letter.headers {
+        if !may_be_set(name, value) {
+            return Err(NotSubmitted::Header(name.clone()));
+        }
+        message = match name.to_ascii_lowercase().as_str() {
+            // Structured fields are no encoded words.
+            "in-reply-to" | "references" | "list-unsubscribe" | "list-unsubscribe-post" | "list-id" => {
+                message.header(name.as_str(), Raw::new(value.as_str()))
+            }
+            _ => message.header(name.as_str(), Text::new(value.as_str())),
+        };
+    }
+    for (name, value) in &letter.instructions {
+        message = message.header(*name, Text::new(value.as_str()));
+    }
+    let message = match (&letter.text, &letter.html) {
+        (None, None) => message.text_body(""),
+        (text, html) => {
+            let message = text.iter().fold(message, |message, text| message.text_body(text.as_str()));
+            html.iter().fold(message, |message, html| message.html_body(html.as_str()))
+        }
+    };
+    let message = letter.attachments.iter().fold(message, attach);
+    let mut bytes = Vec::new();
+    message.write_to(&mut bytes).map_err(NotSubmitted::Written)?;
+    Ok(bytes)
+}
+
+fn attach<'a>(message: MessageBuilder<'a>, file: &'a Attachment) -> MessageBuilder<'a> {
+    let content = file.content.as_slice();
+    match &file.content_id {
+        Some(id) => message.inline(file.content_type.as_str(), id.as_str(), content),
+        None => message.attachment(file.content_type.as_str(), file.name.as_str(), content),
+    }
+}
+
+fn mailbox(one: &Correspondent) -> Mailbox<'static> {
+    Mailbox::new_address(one.name.clone(), one.address.to_string())
+}
+
+fn mailboxes(all: &[Correspondent]) -> Mailbox<'static> {
+    Mailbox::new_list(all.iter().map(mailbox).collect())
+}
