@@ -23,6 +23,9 @@ pub struct Cli {
     /// Print JSON on stdout and nothing else
     #[arg(long, global = true)]
     pub json: bool,
+    /// No colours, as with NO_COLOR
+    #[arg(long, global = true)]
+    pub no_color: bool,
     /// What to do
     #[command(subcommand)]
     pub command: Command,
@@ -37,6 +40,8 @@ pub enum Command {
     Serve(Serve),
     /// Watch the whole journey with a made-up clinic on this machine; nothing is left behind
     Demo(Demo),
+    /// Was a message encrypted on its way? Hop by hop, from its header block, offline
+    Inspect(Inspect),
     /// Messages: list, timeline, passphrase
     #[command(subcommand)]
     Message(MessageVerb),
@@ -187,6 +192,35 @@ pub struct Demo {
     /// Keep the receipts (*.jws) and the public key (receipts.jwk) in this folder
     #[arg(long, value_name = "DIR")]
     pub receipts: Option<PathBuf>,
+}
+
+/// `sealpost inspect`.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// A message, a header block, an mbox, a Maildir, or a folder of them; - is stdin
+    #[arg(required = true, value_name = "FILE|DIR|-")]
+    pub paths: Vec<PathBuf>,
+    /// Own servers and networks, and facts about others (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub trust: Option<PathBuf>,
+    /// Quote the evidence under each hop
+    #[arg(long)]
+    pub explain: bool,
+    /// Check DKIM signatures and ARC seals with this public key: a DNS record or PEM
+    #[arg(long = "dkim-key", value_name = "[SELECTOR._domainkey.DOMAIN=]FILE")]
+    pub dkim_keys: Vec<String>,
+    /// A receipt of Sealpost for the message: what it proves is added
+    #[arg(long, value_name = "JWS", requires = "receipt_key")]
+    pub receipt: Option<PathBuf>,
+    /// The public key of the organisation that sent it (JWK), had by another way than the receipt
+    #[arg(long, value_name = "JWK", requires = "receipt")]
+    pub receipt_key: Option<PathBuf>,
+    /// The salt that was exported with the receipt, to show that it is about this message
+    #[arg(long, value_name = "FILE", requires = "receipt")]
+    pub receipt_salt: Option<PathBuf>,
+    /// Threads that judge; as many as there are processors where it is not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: Option<u16>,
 }
 
 /// Which organisation, where there are several.

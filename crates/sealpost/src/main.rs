@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod demo;
 mod engine;
+mod inspect;
 mod installation;
 mod logs;
 mod meters;
@@ -75,6 +76,7 @@ async fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Config(verb) => commands::config::run(cli, verb),
         Command::Seal(wanted) => commands::seal::run(cli, wanted),
         Command::Open(wanted) => commands::open::run(cli, wanted),
+        Command::Inspect(wanted) => commands::inspect::run(cli, wanted),
         Command::Completions { shell } => Ok(commands::shell::completions(*shell)),
         Command::Manual { folder } => commands::shell::manual(folder),
     }

@@ -29,6 +29,41 @@ pub struct Summary {
     pub weak: usize,
 }
 
+/// How a message left its author's hands, as far as its fields tell. Shown as
+/// a sentence without its full stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SenderEnd {
+    /// Nothing is told.
+    Unrecorded,
+    /// By a program that logged in, over TLS.
+    Encrypted,
+    /// By a program that logged in, without TLS.
+    NotEncrypted,
+    /// By a program that logged in, and nothing is said of TLS.
+    Unsaid,
+    /// By webmail or a program's interface.
+    Interface,
+}
+
+impl SenderEnd {
+    /// The words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Unrecorded => "how its author handed it in is not recorded",
+            Self::Encrypted => "its author's program handed it in over TLS, as the sender's server tells",
+            Self::NotEncrypted => "its author's program handed it in without TLS, as the sender's server tells",
+            Self::Unsaid => "whether its author's program handed it in over TLS is not recorded",
+            Self::Interface => "it was handed in by webmail or a program's interface, of which nothing is recorded",
+        }
+    }
+}
+
+impl fmt::Display for SenderEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.words())
+    }
+}
+
 /// Judges every hop of a header block.
 pub fn trace<'a>(block: &'a Block<'_>, trust: &'a Trust) -> Trace<'a> {
     let received = block.received();
@@ -107,23 +142,18 @@ impl Trace<'_> {
         }
     }
 
-    /// What can be said of the sender's own end: how the message left its
-    /// author's hands.
-    pub fn sender_end(&self) -> &'static str {
+    /// What can be said of the sender's own end.
+    pub fn sender_end(&self) -> SenderEnd {
         let Some(hop) =
             self.hops.iter().rev().find(|hop| hop.leg == Leg::Submission || hop.keyword.is_some_and(is_handed_in))
         else {
-            return "how its author handed it in is not recorded";
+            return SenderEnd::Unrecorded;
         };
         match (hop.leg, hop.verdict) {
-            (Leg::Submission, Verdict::Encrypted) => {
-                "its author's program handed it in over TLS, as the sender's server tells"
-            }
-            (Leg::Submission, Verdict::NotEncrypted) => {
-                "its author's program handed it in without TLS, as the sender's server tells"
-            }
-            (Leg::Submission, _) => "whether its author's program handed it in over TLS is not recorded",
-            _ => "it was handed in by webmail or a program's interface, of which nothing is recorded",
+            (Leg::Submission, Verdict::Encrypted) => SenderEnd::Encrypted,
+            (Leg::Submission, Verdict::NotEncrypted) => SenderEnd::NotEncrypted,
+            (Leg::Submission, Verdict::Internal | Verdict::Unknown) => SenderEnd::Unsaid,
+            _ => SenderEnd::Interface,
         }
     }
 

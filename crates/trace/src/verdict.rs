@@ -113,6 +113,8 @@ pub enum Because<'a> {
     NothingKnown,
     /// The field can't be read.
     Unreadable,
+    /// Evidence from elsewhere that was verified.
+    Proved(&'a str),
 }
 
 impl fmt::Display for Because<'_> {
@@ -144,6 +146,7 @@ impl fmt::Display for Because<'_> {
             Self::Incomplete => f.write_str("the field breaks off before it could say so"),
             Self::NothingKnown => f.write_str("the field says nothing, and nothing is known of this server's habits"),
             Self::Unreadable => f.write_str("the field can't be read"),
+            Self::Proved(words) => f.write_str(words),
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod credential;
 pub mod dkim;
 pub mod init;
 mod key_file;
+pub mod inspect;
 pub mod message;
 pub mod open;
 mod passphrase;

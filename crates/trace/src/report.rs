@@ -1,0 +1,36 @@
+//! Everything that can be said of a message, as the JSON that the command
+//! line and the API share: the trace, the two ends, the other evidence.
+
+use serde::Serialize;
+
+use crate::evidence::{Content, Evidence, Item};
+use crate::{Trace, json};
+
+/// The object of one message. docs/inspect.md describes each key.
+#[derive(Debug, Serialize)]
+pub struct Report<'a> {
+    #[serde(flatten)]
+    message: json::Message<'a>,
+    ends: Ends,
+    content: Option<Content>,
+    evidence: &'a [Item],
+}
+
+/// What is told of the two ends, which nothing in a message can prove.
+#[derive(Debug, Serialize)]
+struct Ends {
+    sender: &'static str,
+    reader: &'static str,
+}
+
+impl<'a> Report<'a> {
+    /// The object of a trace and the evidence beside it.
+    pub fn new(trace: &'a Trace<'a>, evidence: &'a Evidence) -> Self {
+        Self {
+            message: json::message(trace),
+            ends: Ends { sender: trace.sender_end().words(), reader: trace.reader_end() },
+            content: evidence.content,
+            evidence: &evidence.items,
+        }
+    }
+}
