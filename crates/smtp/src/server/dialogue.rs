@@ -3,7 +3,7 @@
 use mail::Recipient;
 
 use super::auth::{Exchange, Outcome};
-use super::event::{BeginAsked, LoginAsked, Seal, SenderAsked, StartTlsAsked, Transaction};
+use super::event::{BeginAsked, LoginAsked, RecipientAsked, Seal, SenderAsked, StartTlsAsked, Transaction};
 use super::line::{self, Line};
 use super::reply::{self, Fixed, Offer};
 use super::session::{Access, Hello, Mailing, Phase};
@@ -95,9 +95,9 @@ impl Session {
     fn hello<'b>(&mut self, name: &str, extended: bool, out: &mut Vec<u8>) -> Option<Event<'b>> {
         self.hello = Some(Hello { name: name.to_owned(), extended });
         let offer = match self.access {
-            Access::StartTls => Offer::StartTls,
+            Access::StartTls | Access::Exchange => Offer::StartTls,
             Access::Login if !self.logged_in => Offer::Login,
-            Access::Login | Access::Open => Offer::Nothing,
+            Access::Login | Access::Open | Access::ExchangeTls => Offer::Nothing,
         };
         match extended {
             true => reply::write_ehlo(&self.hostname, &self.limits, offer, out),
@@ -113,12 +113,12 @@ impl Session {
     fn start_tls<'b>(&mut self, is_last: bool, out: &mut Vec<u8>) -> Option<Event<'b>> {
         match self.access {
             Access::Open => self.refused(reply::NO_TLS_HERE, out),
-            Access::Login => self.refused(reply::TLS_ALREADY, out),
-            Access::StartTls if !is_last => {
+            Access::Login | Access::ExchangeTls => self.refused(reply::TLS_ALREADY, out),
+            Access::StartTls | Access::Exchange if !is_last => {
                 self.close(reply::BYTES_AFTER_STARTTLS, out);
                 None
             }
-            Access::StartTls => {
+            Access::StartTls | Access::Exchange => {
                 reply::write_fixed(reply::START_TLS, out);
                 self.phase = Phase::Asked;
                 Some(Event::StartTls(StartTlsAsked { _seal: Seal }))
@@ -129,7 +129,9 @@ impl Session {
     fn auth<'b>(&mut self, auth: &Auth<'_>, out: &mut Vec<u8>) -> Option<Event<'b>> {
         match self.access {
             Access::StartTls => return self.refused(reply::TLS_BEFORE_LOGIN, out),
-            Access::Open => return self.refused(reply::NO_LOGIN_HERE, out),
+            Access::Open | Access::Exchange | Access::ExchangeTls => {
+                return self.refused(reply::NO_LOGIN_HERE, out);
+            }
             Access::Login if self.hello.is_none() => return self.refused(reply::EHLO_FIRST, out),
             Access::Login if self.logged_in => return self.refused(reply::LOGGED_IN_ALREADY, out),
             Access::Login => {}
@@ -190,21 +192,27 @@ impl Session {
             Mailing::Content(_) => return self.refused(reply::CHUNKS_BEGUN, out),
             Mailing::Envelope(transaction) => transaction,
         };
-        let envelope = &mut transaction.envelope;
-        let answer = match () {
-            () if rcpt.international && !envelope.smtputf8 => reply::NEEDS_SMTPUTF8,
-            () if transaction.tried >= recipients_max => reply::RECIPIENTS_MAX,
-            () => {
-                // The same mailbox twice gets one copy.
-                if envelope.recipients.iter().all(|known| known.address != rcpt.to) {
-                    envelope.recipients.push(Recipient { address: rcpt.to, notify: rcpt.notify, orcpt: rcpt.orcpt });
-                }
-                reply::RECIPIENT_TAKEN
-            }
+        let refusal = match () {
+            () if rcpt.international && !transaction.envelope.smtputf8 => Some(reply::NEEDS_SMTPUTF8),
+            () if transaction.tried >= recipients_max => Some(reply::RECIPIENTS_MAX),
+            () => None,
         };
         transaction.tried = transaction.tried.saturating_add(1);
-        reply::write_fixed(answer, out);
-        None
+        if let Some(refusal) = refusal {
+            reply::write_fixed(refusal, out);
+            return None;
+        }
+        let recipient = Recipient { address: rcpt.to, notify: rcpt.notify, orcpt: rcpt.orcpt };
+        match self.access {
+            Access::Exchange | Access::ExchangeTls => {
+                self.phase = Phase::Asked;
+                Some(Event::Recipient(RecipientAsked { recipient }))
+            }
+            Access::StartTls | Access::Login | Access::Open => {
+                self.take_recipient(recipient, out);
+                None
+            }
+        }
     }
 
     /// RFC 2920 §3.1: DATA is the last of its group. Content that comes with
@@ -276,7 +284,7 @@ impl Session {
             Access::StartTls => Some(reply::TLS_FIRST),
             _ if self.hello.is_none() => Some(reply::EHLO_FIRST),
             Access::Login if !self.logged_in => Some(reply::LOGIN_FIRST),
-            Access::Login | Access::Open => None,
+            Access::Login | Access::Open | Access::Exchange | Access::ExchangeTls => None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a session asks of its driver.
 
-use mail::{Address, Envelope};
+use mail::{Address, Envelope, Recipient};
 use zeroize::Zeroizing;
 
 use crate::command::{Bdat, BodyKind, Mail, Ret};
@@ -25,6 +25,9 @@ pub enum Event<'b> {
     Login(LoginAsked),
     /// May the client send as this address?
     Sender(SenderAsked),
+    /// May the client send to this recipient? Asked only of
+    /// [`Access::Exchange`](super::Access::Exchange).
+    Recipient(RecipientAsked),
     /// Can this message be taken in?
     Begin(Box<Transaction>, BeginAsked),
     /// A part of the message, dots unstuffed; never empty.
@@ -64,6 +67,20 @@ impl SenderAsked {
     /// The reverse path; none is `<>`.
     pub fn address(&self) -> Option<&Address> {
         self.mail.from.as_ref()
+    }
+}
+
+/// A recipient that waits for
+/// [`Session::recipient_checked`](super::Session::recipient_checked).
+#[derive(Debug)]
+pub struct RecipientAsked {
+    pub(super) recipient: Recipient,
+}
+
+impl RecipientAsked {
+    /// The forward path.
+    pub fn address(&self) -> &Address {
+        &self.recipient.address
     }
 }
 

@@ -1,4 +1,4 @@
-//! The server's side of SMTP submission: bytes in, replies and events out.
+//! The server's side of SMTP: bytes in, replies and events out.
 //!
 //! A [`Session`] is told what was read and says what happens next; the driver
 //! around it owns the socket, TLS and time. Where the session needs an answer
@@ -27,6 +27,8 @@ mod session;
 
 pub use crate::command::{BodyKind, Ret};
 pub use content::Violation;
-pub use event::{BeginAsked, Event, FinishAsked, LoginAsked, SenderAsked, StartTlsAsked, Step, Transaction};
+pub use event::{
+    BeginAsked, Event, FinishAsked, LoginAsked, RecipientAsked, SenderAsked, StartTlsAsked, Step, Transaction,
+};
 pub use limits::{LINE_BYTES_MAX, Limits};
 pub use session::{Access, Session};

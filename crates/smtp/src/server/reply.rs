@@ -41,7 +41,7 @@ pub(super) const CHUNK_TAKEN: Fixed = fixed(250, (2, 0, 0), "chunk taken");
 pub(super) const LOGGED_IN: Fixed = fixed(235, (2, 7, 0), "logged in");
 pub(super) const START_TLS: Fixed = fixed(220, (2, 0, 0), "begin TLS");
 pub(super) const CANNOT_VERIFY: Fixed = fixed(252, (2, 1, 5), "addresses are not verified; send and see");
-pub(super) const HELP: Fixed = fixed(214, (2, 0, 0), "this is mail submission, RFC 6409");
+pub(super) const HELP: Fixed = fixed(214, (2, 0, 0), "RFC 5321 and RFC 6409 say what can be said here");
 pub(super) const SEND_CONTENT: &str = "354 send the message, end with CRLF.CRLF\r\n";
 
 /// For the driver: a client took too long.
@@ -62,6 +62,12 @@ pub const LOGIN_LATER: Fixed = fixed(454, (4, 7, 0), "logins can't be checked ju
 pub const LOGIN_TOO_OFTEN: Fixed = fixed(454, (4, 7, 0), "too many failed logins, try again later");
 /// For the driver: this client may not use the sender address.
 pub const SENDER_NOT_YOURS: Fixed = fixed(553, (5, 7, 1), "you may not send as this address");
+/// For the driver: neither the sender nor the recipient is of an organisation
+/// that is served here.
+pub const RELAY_DENIED: Fixed = fixed(550, (5, 7, 1), "this server does not relay for you");
+/// For the driver: the recipients are of two organisations, which share no
+/// transaction.
+pub const NEXT_TRANSACTION: Fixed = fixed(452, (4, 5, 3), "please send to this recipient in a transaction of its own");
 /// For the driver: this client has sent what it may in a minute.
 pub const TOO_MANY_IN_MINUTE: Fixed = fixed(450, (4, 7, 0), "too many messages in this minute, try again in the next");
 /// For the driver: the message could not be taken by a fault of ours.

@@ -2,11 +2,11 @@
 //!
 //! [`super::dialogue`] has its commands, [`super::body`] its content.
 
-use mail::{Envelope, Reply, ReversePath};
+use mail::{Envelope, Recipient, Reply, ReversePath};
 
 use super::auth::Exchange;
 use super::content::{Framing, Scanner};
-use super::event::{BeginAsked, FinishAsked, LoginAsked, Seal, SenderAsked, StartTlsAsked};
+use super::event::{BeginAsked, FinishAsked, LoginAsked, RecipientAsked, Seal, SenderAsked, StartTlsAsked};
 use super::reply::{self, Fixed};
 use super::{Event, Limits, Step, Transaction};
 use crate::command::Bdat;
@@ -20,6 +20,18 @@ pub enum Access {
     Login,
     /// Nothing: the driver knows the client by its network.
     Open,
+    /// Nothing, and the driver is asked about each recipient: port 25, where
+    /// any mail server comes (RFC 5321). STARTTLS is offered.
+    Exchange,
+    /// The same, encrypted.
+    ExchangeTls,
+}
+
+impl Access {
+    /// Whether the connection is encrypted.
+    pub(super) const fn is_tls(self) -> bool {
+        matches!(self, Access::Login | Access::ExchangeTls)
+    }
 }
 
 /// One client's session.
@@ -180,6 +192,19 @@ impl Session {
         reply::write_fixed(reply::SENDER_TAKEN, out);
     }
 
+    /// Answers [`Event::Recipient`]; a refusal is of class 4 or 5. Refused
+    /// recipients count as bad commands: whoever guesses addresses is sent away.
+    pub fn recipient_checked(&mut self, asked: RecipientAsked, verdict: Result<(), Reply>, out: &mut Vec<u8>) {
+        self.phase = Phase::Command;
+        match verdict {
+            Ok(()) => self.take_recipient(asked.recipient, out),
+            Err(refusal) => {
+                reply::write(&refusal, out);
+                self.count_bad(out);
+            }
+        }
+    }
+
     /// Answers [`Event::Begin`]; a refusal is of class 4 or 5.
     pub fn begun(&mut self, asked: BeginAsked, verdict: Result<(), Reply>, out: &mut Vec<u8>) {
         self.phase = match (verdict, asked.chunk) {
@@ -230,7 +255,10 @@ impl Session {
     /// is forgotten (RFC 3207 §4.2).
     pub fn tls_started(&mut self, asked: StartTlsAsked) {
         let StartTlsAsked { _seal: Seal } = asked;
-        self.access = Access::Login;
+        self.access = match self.access {
+            Access::Exchange => Access::ExchangeTls,
+            _ => Access::Login,
+        };
         self.hello = None;
         self.logged_in = false;
         self.mailing = Mailing::None;
@@ -272,6 +300,15 @@ impl Session {
         self.logged_in || self.access == Access::Open
     }
 
+    /// The envelope that is being told: its reverse path and the recipients
+    /// that were taken so far.
+    pub fn envelope(&self) -> Option<&Envelope> {
+        match &self.mailing {
+            Mailing::Envelope(transaction) => Some(&transaction.envelope),
+            Mailing::None | Mailing::Content(_) => None,
+        }
+    }
+
     /// What EHLO or HELO said; a claim and no more.
     pub fn helo(&self) -> &str {
         self.hello.as_ref().map_or("", |hello| &hello.name)
@@ -280,7 +317,7 @@ impl Session {
     /// The `with` keyword of Received for the message that is begun (RFC 3848,
     /// RFC 6531 §4.3).
     pub fn with(&self, smtputf8: bool) -> &'static str {
-        let tls = self.access == Access::Login;
+        let tls = self.access.is_tls();
         let extended = self.hello.as_ref().is_some_and(|hello| hello.extended);
         match (smtputf8, extended, tls, self.logged_in) {
             (true, _, true, true) => "UTF8SMTPSA",
@@ -293,6 +330,17 @@ impl Session {
             (false, true, false, false) => "ESMTP",
             (false, false, false, false) => "SMTP",
         }
+    }
+
+    /// The same mailbox twice gets one copy.
+    pub(super) fn take_recipient(&mut self, recipient: Recipient, out: &mut Vec<u8>) {
+        if let Mailing::Envelope(transaction) = &mut self.mailing {
+            let recipients = &mut transaction.envelope.recipients;
+            if recipients.iter().all(|known| known.address != recipient.address) {
+                recipients.push(recipient);
+            }
+        }
+        reply::write_fixed(reply::RECIPIENT_TAKEN, out);
     }
 
     pub(super) fn login_failed(&mut self, refusal: Fixed, out: &mut Vec<u8>) {

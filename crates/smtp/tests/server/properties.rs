@@ -51,6 +51,7 @@ impl Driver {
             Event::Input => {}
             Event::Login(asked) => self.session.login_checked(asked, Err(reply::LOGIN_WRONG), out),
             Event::Sender(asked) => self.session.sender_checked(asked, Ok(()), out),
+            Event::Recipient(asked) => self.session.recipient_checked(asked, Ok(()), out),
             Event::Begin(_, asked) => {
                 self.course.events.push("begin");
                 self.session.begun(asked, Ok(()), out);

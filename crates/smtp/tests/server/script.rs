@@ -59,6 +59,7 @@ impl Script {
             ["access", "starttls"] => self.access = Access::StartTls,
             ["access", "login"] => self.access = Access::Login,
             ["access", "open"] => self.access = Access::Open,
+            ["access", "exchange"] => self.access = Access::Exchange,
             ["lump"] => self.lump_only = true,
             ["limit", "recipients", max] => self.limits.recipients_max = max.parse().unwrap(),
             ["limit", "message_bytes", max] => self.limits.message_bytes_max = max.parse().unwrap(),
@@ -173,6 +174,14 @@ impl Player {
                     if address.ends_with("@evil.example") { Err(reply::SENDER_NOT_YOURS.into()) } else { Ok(()) };
                 self.tell(format!("sender {address}"));
                 self.session.sender_checked(asked, verdict, out);
+            }
+            Event::Recipient(asked) => {
+                let verdict = match asked.address().domain().as_str() {
+                    "elsewhere.example" => Err(reply::RELAY_DENIED.into()),
+                    _ => Ok(()),
+                };
+                self.tell(format!("recipient {}", asked.address()));
+                self.session.recipient_checked(asked, verdict, out);
             }
             Event::Begin(transaction, asked) => {
                 let envelope = &transaction.envelope;

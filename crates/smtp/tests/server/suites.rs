@@ -51,6 +51,7 @@ fn drive(session: &mut Session, input: &[u8], out: &mut Vec<u8>, seen: &mut Seen
             Event::Input => break,
             Event::Login(asked) => session.login_checked(asked, Err(reply::LOGIN_WRONG), out),
             Event::Sender(asked) => session.sender_checked(asked, Ok(()), out),
+            Event::Recipient(asked) => session.recipient_checked(asked, Ok(()), out),
             Event::Begin(_, asked) => session.begun(asked, Ok(()), out),
             Event::Content(content) => seen.content.extend_from_slice(content),
             Event::Finish(asked) => {
@@ -101,15 +102,21 @@ fn every_end_of_data_variant_gives_one_message() {
     for sequence in sequences {
         let name = sequence["name"].as_str().unwrap();
         let variant = unhex(sequence["hex"].as_str().unwrap());
-        let content = [b"Subject: outer\r\n\r\nx", variant.as_slice(), TAIL].concat();
-        for piece in [1, 2, 3, 7, content.len()] {
-            let seen = converse(Access::Open, &[ENVELOPE, &content], piece);
-            let bare = seen.messages.is_empty();
-            assert_eq!(seen.messages.len() + seen.refused, 1, "{name}");
-            assert_eq!(bare, seen.closed, "{name}: who sends a bare line end is refused and cut off");
-            assert_eq!(bare, has_bare_line_end_or_nul(&variant), "{name}: {}", seen.replies);
-            assert!(!seen.replies.contains("recipient taken\r\n250 2.1.0"), "{name}");
+        for access in [Access::Open, Access::Exchange] {
+            one_message_comes_of(access, name, &variant);
         }
+    }
+}
+
+fn one_message_comes_of(access: Access, name: &str, variant: &[u8]) {
+    let content = [b"Subject: outer\r\n\r\nx", variant, TAIL].concat();
+    for piece in [1, 2, 3, 7, content.len()] {
+        let seen = converse(access, &[ENVELOPE, &content], piece);
+        let bare = seen.messages.is_empty();
+        assert_eq!(seen.messages.len() + seen.refused, 1, "{name}");
+        assert_eq!(bare, seen.closed, "{name}: who sends a bare line end is refused and cut off");
+        assert_eq!(bare, has_bare_line_end_or_nul(variant), "{name}: {}", seen.replies);
+        assert!(!seen.replies.contains("recipient taken\r\n250 2.1.0"), "{name}");
     }
 }
 
@@ -141,39 +148,46 @@ fn starttls_cases_of_the_server_hold() {
     let server = suite.as_array().unwrap().iter().filter(|case| case["side"] == "server");
     for case in server {
         let id = case["id"].as_str().unwrap();
-        let clear = |parts: &[&[u8]]| converse(Access::StartTls, parts, usize::MAX);
-        match id {
-            "cmd-injection-basic" | "cmd-injection-mail" | "session-fixation-auth" | "half-line-carry" => {
-                for tail in [&b"NOOP\r\n"[..], b"MAIL FROM:<x@y.example>\r\nRCPT TO:<z@y.example>\r\nDATA\r\n", b"NO"] {
-                    let seen = clear(&[&[b"EHLO x\r\nSTARTTLS\r\n", tail].concat()]);
-                    assert!(
-                        seen.closed && seen.tls == 0 && !seen.replies.contains("220 2.0.0"),
-                        "{id}: {}",
-                        seen.replies
-                    );
-                }
-            }
-            "state-reset" => {
-                let seen =
-                    clear(&[b"EHLO x\r\nMAIL FROM:<a@b.example>\r\n", b"STARTTLS\r\n", b"RCPT TO:<p@example.com>\r\n"]);
+        for access in [Access::StartTls, Access::Exchange] {
+            the_case_holds(id, access);
+        }
+    }
+}
+
+fn the_case_holds(id: &str, access: Access) {
+    let clear = |parts: &[&[u8]]| converse(access, parts, usize::MAX);
+    match id {
+        "cmd-injection-basic" | "cmd-injection-mail" | "session-fixation-auth" | "half-line-carry" => {
+            for tail in [&b"NOOP\r\n"[..], b"MAIL FROM:<x@y.example>\r\nRCPT TO:<z@y.example>\r\nDATA\r\n", b"NO"] {
+                let seen = clear(&[&[b"EHLO x\r\nSTARTTLS\r\n", tail].concat()]);
                 assert!(
-                    seen.tls == 1 && seen.replies.ends_with("503 5.5.1 send EHLO first\r\n"),
+                    seen.closed && seen.tls == 0 && !seen.replies.contains("220 2.0.0"),
                     "{id}: {}",
                     seen.replies
                 );
             }
-            "starttls-twice" => {
-                let seen = clear(&[b"STARTTLS\r\n", b"EHLO x\r\n", b"STARTTLS\r\n"]);
-                assert!(seen.tls == 1 && !seen.replies.contains("250-STARTTLS"), "{id}");
-                assert!(seen.replies.ends_with("503 5.5.1 TLS is on already\r\n"), "{id}");
-            }
-            "starttls-args" => assert!(clear(&[b"STARTTLS foo\r\n"]).replies.starts_with("501 "), "{id}"),
-            "auth-before-tls" => {
-                let seen = clear(&[b"EHLO x\r\nAUTH PLAIN AGEAYg==\r\n"]);
-                assert!(seen.replies.contains("\r\n538 ") && !seen.replies.contains("AUTH PLAIN"), "{id}");
-            }
-            "handshake-garbage" | "handshake-stall" => {}
-            other => panic!("a case that nobody has looked at: {other}"),
         }
+        "state-reset" => {
+            let seen =
+                clear(&[b"EHLO x\r\nMAIL FROM:<a@b.example>\r\n", b"STARTTLS\r\n", b"RCPT TO:<p@example.com>\r\n"]);
+            assert!(
+                seen.tls == 1 && seen.replies.ends_with("503 5.5.1 send EHLO first\r\n"),
+                "{id}: {}",
+                seen.replies
+            );
+        }
+        "starttls-twice" => {
+            let seen = clear(&[b"STARTTLS\r\n", b"EHLO x\r\n", b"STARTTLS\r\n"]);
+            assert!(seen.tls == 1 && !seen.replies.contains("250-STARTTLS"), "{id}");
+            assert!(seen.replies.ends_with("503 5.5.1 TLS is on already\r\n"), "{id}");
+        }
+        "starttls-args" => assert!(clear(&[b"STARTTLS foo\r\n"]).replies.starts_with("501 "), "{id}"),
+        "auth-before-tls" => {
+            let seen = clear(&[b"EHLO x\r\nAUTH PLAIN AGEAYg==\r\n"]);
+            let refusal = if access == Access::StartTls { "\r\n538 " } else { "\r\n502 " };
+            assert!(seen.replies.contains(refusal) && !seen.replies.contains("AUTH PLAIN"), "{id}");
+        }
+        "handshake-garbage" | "handshake-stall" => {}
+        other => panic!("a case that nobody has looked at: {other}"),
     }
 }
