@@ -6,6 +6,8 @@ use std::time::Duration;
 use mail::Domain;
 use rustls_pki_types::ServerName;
 
+use crate::tls::Anchors;
+
 /// How a transport behaves.
 #[derive(Clone, Debug)]
 pub struct TransportConfig {
@@ -119,6 +121,8 @@ pub struct Route {
     pub port: u16,
     /// The name that the host's certificate must be for.
     pub tls_name: ServerName<'static>,
+    /// The anchors that its chain must lead to, in place of everybody's.
+    pub anchors: Option<Anchors>,
 }
 
 /// The host of a route.
@@ -150,6 +154,6 @@ impl Route {
             Ok(address) => RouteHost::Address(address),
             Err(_) => RouteHost::Name(Domain::parse(host).map_err(|_| RouteError::Host)?),
         };
-        Ok(Self { domain, host, port, tls_name: name })
+        Ok(Self { domain, host, port, tls_name: name, anchors: None })
     }
 }

@@ -9,6 +9,7 @@ use rustls_pki_types::ServerName;
 use crate::cause::Cause;
 use crate::config::{Route, RouteHost, TransportConfig};
 use crate::resolver::{ResolveError, Resolver, is_public, order};
+use crate::tls::Anchors;
 
 /// The hosts of a domain, in order.
 pub(crate) struct Hosts {
@@ -22,6 +23,8 @@ pub(crate) struct Host {
     pub(crate) name: ServerName<'static>,
     pub(crate) port: u16,
     pub(crate) lookup: MxLookup,
+    /// Its own anchors, where the route names some.
+    pub(crate) anchors: Option<Anchors>,
     place: Place,
 }
 
@@ -51,7 +54,8 @@ impl Finder<'_> {
         }
         let host = |name: Domain| {
             let tls_name = ServerName::try_from(name.as_str().to_owned()).ok()?;
-            Some(Host { name: tls_name, place: Place::Name(name), port: self.config.mx_port, lookup: found.lookup })
+            let (place, port, lookup) = (Place::Name(name), self.config.mx_port, found.lookup);
+            Some(Host { name: tls_name, place, port, lookup, anchors: None })
         };
         Ok(Hosts { hosts: order.hosts.into_iter().filter_map(host).collect(), is_cut: order.is_cut })
     }
@@ -79,7 +83,8 @@ fn pinned(route: &Route) -> Host {
         RouteHost::Address(address) => Place::Address(*address),
         RouteHost::Name(name) => Place::Name(name.clone()),
     };
-    Host { name: route.tls_name.clone(), place, port: route.port, lookup: MxLookup::Pinned }
+    let anchors = route.anchors.clone();
+    Host { name: route.tls_name.clone(), place, port: route.port, lookup: MxLookup::Pinned, anchors }
 }
 
 fn domain_cause(error: ResolveError) -> Cause {

@@ -15,7 +15,7 @@ use crate::config::Timeouts;
 use crate::dialogue;
 use crate::network::{Network, Stream};
 use crate::proof::{Judgement, Proof, TlsProof};
-use crate::tls::{Tls, Verdict};
+use crate::tls::{Anchors, Tls, Verdict};
 
 /// One address of one MX host.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,6 +24,8 @@ pub(crate) struct Target {
     pub(crate) name: ServerName<'static>,
     pub(crate) address: SocketAddr,
     pub(crate) lookup: MxLookup,
+    /// The anchors of its route, in place of everybody's.
+    pub(crate) anchors: Option<Anchors>,
 }
 
 impl Target {
@@ -129,7 +131,7 @@ impl Opener<'_> {
         stream: Box<dyn Stream>,
         handshake: Handshake,
     ) -> Result<Channel, OpenError> {
-        let shaking = self.tls.handshake(stream, &target.name);
+        let shaking = self.tls.handshake(stream, &target.name, target.anchors.as_ref());
         let (mut stream, proof) = match timeout(self.timeouts.handshake, shaking).await {
             Ok(Ok(secured)) => secured,
             Ok(Err(error)) => {

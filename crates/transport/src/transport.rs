@@ -120,7 +120,8 @@ impl Transport {
             }
             let has_other_family = addresses.iter().any(|other| other.is_ipv4() != address.is_ipv4());
             let address = SocketAddr::new(*address, host.port);
-            let target = Target { name: host.name.clone(), address, lookup: host.lookup };
+            let anchors = host.anchors.clone();
+            let target = Target { name: host.name.clone(), address, lookup: host.lookup, anchors };
             if self.try_target(run, job, &target, has_other_family).await == Onward::NextHost {
                 return;
             }

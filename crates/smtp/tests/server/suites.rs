@@ -160,21 +160,13 @@ fn the_case_holds(id: &str, access: Access) {
         "cmd-injection-basic" | "cmd-injection-mail" | "session-fixation-auth" | "half-line-carry" => {
             for tail in [&b"NOOP\r\n"[..], b"MAIL FROM:<x@y.example>\r\nRCPT TO:<z@y.example>\r\nDATA\r\n", b"NO"] {
                 let seen = clear(&[&[b"EHLO x\r\nSTARTTLS\r\n", tail].concat()]);
-                assert!(
-                    seen.closed && seen.tls == 0 && !seen.replies.contains("220 2.0.0"),
-                    "{id}: {}",
-                    seen.replies
-                );
+                assert!(seen.closed && seen.tls == 0 && !seen.replies.contains("220 2.0.0"), "{id}: {}", seen.replies);
             }
         }
         "state-reset" => {
             let seen =
                 clear(&[b"EHLO x\r\nMAIL FROM:<a@b.example>\r\n", b"STARTTLS\r\n", b"RCPT TO:<p@example.com>\r\n"]);
-            assert!(
-                seen.tls == 1 && seen.replies.ends_with("503 5.5.1 send EHLO first\r\n"),
-                "{id}: {}",
-                seen.replies
-            );
+            assert!(seen.tls == 1 && seen.replies.ends_with("503 5.5.1 send EHLO first\r\n"), "{id}: {}", seen.replies);
         }
         "starttls-twice" => {
             let seen = clear(&[b"STARTTLS\r\n", b"EHLO x\r\n", b"STARTTLS\r\n"]);

@@ -1,6 +1,7 @@
 //! The anchors that a peer's certificate chain must lead to.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use rustls_pki_types::pem::PemObject;
@@ -52,6 +53,22 @@ impl Anchors {
     /// The anchors, for another verifier of the same trust.
     pub fn all(&self) -> &[TrustAnchor<'static>] {
         &self.0
+    }
+}
+
+/// The same set, not an equal one: a channel that was judged under one is
+/// found again only by who was given that very one.
+impl PartialEq for Anchors {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Anchors {}
+
+impl Hash for Anchors {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.0).hash(state);
     }
 }
 

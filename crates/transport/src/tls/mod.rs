@@ -9,6 +9,7 @@
 //! what the first handshake proved, under the anchors of that time.
 
 mod anchors;
+mod client;
 mod dane;
 mod inability;
 mod judge;
@@ -81,24 +82,27 @@ impl Tls {
         self.anchors.read().unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Shakes hands over a connection. The caller bounds the time.
+    /// Shakes hands over a connection; `own` are the anchors of this host, in
+    /// place of everybody's. The caller bounds the time.
     pub(crate) async fn handshake(
         &self,
         stream: Box<dyn Stream>,
         name: &ServerName<'static>,
+        own: Option<&Anchors>,
     ) -> Result<(Box<dyn Stream>, TlsProof), HandshakeError> {
         let stream = self.connector.connect(name.clone(), stream).await.map_err(|error| failure(&error))?;
-        let proof = self.proof(stream.get_ref().1, name).ok_or_else(|| HandshakeError {
+        let proof = self.proof(stream.get_ref().1, name, own).ok_or_else(|| HandshakeError {
             verdict: Verdict::Unable,
             what: "the peer showed no certificate".to_owned(),
         })?;
         Ok((Box::new(stream), proof))
     }
 
-    fn proof(&self, connection: &ClientConnection, name: &ServerName<'_>) -> Option<TlsProof> {
+    fn proof(&self, connection: &ClientConnection, name: &ServerName<'_>, own: Option<&Anchors>) -> Option<TlsProof> {
         let chain = connection.peer_certificates()?;
         let leaf = chain.first()?;
-        let anchors = self.anchors.read().unwrap_or_else(PoisonError::into_inner).1.clone();
+        let everybodys = || self.anchors.read().unwrap_or_else(PoisonError::into_inner).1.clone();
+        let anchors = own.cloned().unwrap_or_else(everybodys);
         Some(TlsProof {
             version: connection.protocol_version()?.as_str()?.replace("TLSv1_", "TLSv1."),
             // The registered names of the suites of TLS 1.3 say TLS alone.
