@@ -19,10 +19,12 @@ use vault::{BodySealer, Label, MessageKey};
 
 use crate::arrival::{self, Arrival, HEADER_BYTES_MAX, HeaderRefused, Session};
 use crate::case::{Case, Changes};
+use crate::gateway::Passage;
+use crate::inbound;
 use crate::journey::Journey;
 use crate::judge;
 use crate::listener::{Answer, Intake, Submission};
-use crate::manifest::Manifest;
+use crate::manifest::{Crossed, Manifest};
 use crate::memory::Kept;
 use crate::organisation::Organisation;
 use crate::plan::{Planned, plan};
@@ -166,8 +168,10 @@ impl Arriving {
     }
 
     fn read_header(&self, header: &[u8]) -> Result<Arrival, Reply> {
-        let received =
-            received_field(&self.submission, self.message, &self.journey.settings.hostname, self.journey.clock.now());
+        if self.is_inbound() {
+            return inbound::read(header).map_err(reply::header_refused);
+        }
+        let received = self.received_field();
         let session = Session {
             message: self.message,
             received: &received,
@@ -179,6 +183,22 @@ impl Arriving {
         match arrival.from.iter().all(|author| sender.may_send_as(author)) {
             true => Ok(arrival),
             false => Err(reply::author_not_allowed()),
+        }
+    }
+
+    fn is_inbound(&self) -> bool {
+        matches!(self.submission.passage, Passage::Inbound(_))
+    }
+
+    fn received_field(&self) -> String {
+        received_field(&self.submission, self.message, &self.journey.settings.hostname, self.journey.clock.now())
+    }
+
+    fn crossed(&self) -> Option<Crossed> {
+        match &self.submission.passage {
+            Passage::Submitted | Passage::Outbound(_) => None,
+            Passage::Known(connector) => Some(Crossed::Outbound { connector: connector.name.clone() }),
+            Passage::Inbound(_) => Some(Crossed::Inbound { received: self.received_field() }),
         }
     }
 
@@ -208,12 +228,13 @@ impl Arriving {
         let HeaderState::Read(arrival) = std::mem::replace(&mut self.header, HeaderState::Reading(Vec::new())) else {
             return Err(reply::try_again());
         };
+        let crossed = self.crossed();
         let mut last = Vec::new();
         self.sealer.finish(&mut last);
         self.body.push(last).await.map_err(|why| reply::not_stored(&why))?;
         let body = self.body.finish().await.map_err(|why| reply::not_stored(&why))?;
         let mut arrived = Arrived {
-            manifest: manifest(&self.submission, &arrival, self.digest.finish(), self.salted.finish()),
+            manifest: manifest(&self.submission, &arrival, crossed, self.digest.finish(), self.salted.finish()),
             subject: arrival.subject,
             journey: self.journey,
             organisation: self.organisation,
@@ -281,12 +302,13 @@ impl Arrived {
         let Clear::Kept(kept) = &self.clear else {
             return Ok(MessageState::Accepted);
         };
-        let read = judge::read(kept.bytes(), &self.journey.settings.mime);
+        let judged = judge::view(case, kept.bytes());
+        let read = judge::read(&judged, &self.journey.settings.mime);
         if let Err(why @ (ReadingError::Depth(_) | ReadingError::Parts(_))) = &read {
             return Err(reply::unreadable(why));
         }
-        let verdict = judge::judge(&self.organisation, &self.manifest, kept.bytes(), &read);
-        let prepared = Prepared::new(case, verdict, header_block(kept.bytes())).await;
+        let verdict = judge::judge(&self.organisation, &self.manifest, &judged, &read);
+        let prepared = Prepared::new(case, verdict, header_block(&judged)).await;
         match plan(case, &prepared.map_err(|why| reply::not_stored(&why))?, changes) {
             Planned::Goes(state) => Ok(state),
             Planned::RefusedForAll(rules) => Err(reply::refused_by_policy(&rules)),
@@ -311,6 +333,8 @@ impl Arrived {
             Submitter::Credential(_) => Door::Smtp,
             Submitter::Network(_) => Door::Network,
             Submitter::ApiKey(_) => Door::Rest,
+            Submitter::Connector(_) => Door::Gateway,
+            Submitter::Stranger => Door::Inbound,
         };
         Event::Accepted {
             door,
@@ -339,7 +363,7 @@ impl Intake for Arriving {
 }
 
 /// Where the empty line after the header block begins, looking from `from`.
-fn header_end(bytes: &[u8], from: usize) -> Option<usize> {
+pub(crate) fn header_end(bytes: &[u8], from: usize) -> Option<usize> {
     if bytes.starts_with(b"\r\n") {
         return Some(0);
     }
@@ -347,7 +371,13 @@ fn header_end(bytes: &[u8], from: usize) -> Option<usize> {
     tail.windows(4).position(|window| window == b"\r\n\r\n").map(|at| from + at + 2)
 }
 
-fn manifest(submission: &Submission, arrival: &Arrival, digest: digest::Digest, content_sha256: Digest) -> Manifest {
+fn manifest(
+    submission: &Submission,
+    arrival: &Arrival,
+    crossed: Option<Crossed>,
+    digest: digest::Digest,
+    content_sha256: Digest,
+) -> Manifest {
     let mut body_sha256 = [0; 32];
     body_sha256.copy_from_slice(digest.as_ref());
     Manifest {
@@ -363,6 +393,7 @@ fn manifest(submission: &Submission, arrival: &Arrival, digest: digest::Digest, 
         peer: submission.peer,
         helo: submission.helo.clone(),
         test: false,
+        crossed,
         tls: submission.tls.as_ref().map(|tls| (tls.version.to_owned(), tls.cipher.clone())),
     }
 }

@@ -126,7 +126,7 @@ pub fn read(raw: &[u8], session: &Session<'_>) -> Result<Arrival, HeaderRefused>
     Ok(arrival)
 }
 
-fn refuse_ambiguous(fields: &[Field<'_>]) -> Result<(), HeaderRefused> {
+pub(crate) fn refuse_ambiguous(fields: &[Field<'_>]) -> Result<(), HeaderRefused> {
     let count = |name: &str| fields.iter().filter(|field| field.is(name)).count();
     let is_field = |field: &Field<'_>| {
         field.raw.contains(&b':')
@@ -146,6 +146,15 @@ fn refuse_ambiguous(fields: &[Field<'_>]) -> Result<(), HeaderRefused> {
         return Err(HeaderRefused::Loop);
     }
     Ok(())
+}
+
+/// The addresses of From.
+pub(crate) fn authors(raw: &[u8]) -> Result<Vec<Address>, HeaderRefused> {
+    let fields: Vec<Field<'_>> = header::fields(raw).filter(|field| field.is("From")).collect();
+    match fields.len() {
+        0 | 1 => from_addresses(&fields),
+        _ => Err(HeaderRefused::ManyFrom),
+    }
 }
 
 /// Every address of From must be one that the sender may use, so all are read;
@@ -199,7 +208,7 @@ fn take_instruction(field: &Field<'_>, arrival: &mut Arrival) -> Result<(), Head
 }
 
 /// The value with its encoded words undone (RFC 2047).
-fn decoded(field: &Field<'_>) -> String {
+pub(crate) fn decoded(field: &Field<'_>) -> String {
     let mut raw = Vec::from(&b"Subject:"[..]);
     raw.extend_from_slice(field.value);
     let parsed = mail_parser::MessageParser::new().parse(&raw);

@@ -71,7 +71,7 @@ async fn deliver(
         sealed,
         sender: manifest.envelope.sender.clone(),
         envid: manifest.envelope.envid.clone(),
-        dkim: manifest.from.first().and_then(|author| organisation.dkim_for(author.domain())),
+        dkim: manifest.signer(organisation),
         now: case.now,
     };
     let delivery = match manifest.test {

@@ -8,6 +8,7 @@ use mail::{Address, Reply};
 
 use crate::accept::Arriving;
 use crate::credentials;
+use crate::gateway::{Crossing, Passage};
 use crate::journey::Journey;
 use crate::listener::{Answer, Attempt, AuthRefused, Desk, Intake, Submission};
 use crate::reply;
@@ -65,8 +66,15 @@ impl Desk for SubmissionDesk {
             authorize(&submission.sender.principal(), Action::Submit, &Resource::Organisation(org))
                 .map_err(|_| reply::not_served())?;
             let organisation = self.journey.organisations.find(org).ok_or_else(reply::not_served)?;
-            let arriving = Arriving::begin(self.journey.clone(), organisation.clone(), submission);
-            Ok(Box::new(arriving) as Box<dyn Intake>)
+            let journey = self.journey.clone();
+            Ok(match &submission.passage {
+                Passage::Outbound(connectors) => {
+                    Box::new(Crossing::begin(journey, connectors.clone(), submission)) as Box<dyn Intake>
+                }
+                Passage::Submitted | Passage::Known(_) | Passage::Inbound(_) => {
+                    Box::new(Arriving::begin(journey, organisation.clone(), submission))
+                }
+            })
         })
     }
 }

@@ -287,7 +287,10 @@ impl Waiting {
             changes.record.receipts.push(receipt(case, &recipient.address, &fact));
             told.push(Told { recipient: recipient.clone(), status, because: because.to_owned(), remote: None });
         }
-        case.tell(dsn::Action::Failed, &told, &mut changes);
+        // Whoever wrote from outside is not told what policy holds.
+        if !case.manifest.is_inbound() {
+            case.tell(dsn::Action::Failed, &told, &mut changes);
+        }
         case.commit(changes).await?;
         case.journey.queued.notify_one();
         Ok(())

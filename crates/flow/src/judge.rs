@@ -3,17 +3,30 @@
 //! The same function serves a message that is coming in, one that was accepted
 //! and waits, and the explanation of either.
 
+use std::borrow::Cow;
+
 use mail::Address;
 use mail::reading::{self, Limits, Reading, ReadingError};
-use policy::{Direction, Facts, SubjectAction, Verdict};
+use policy::{Facts, SubjectAction, Verdict};
 use seal::Edits;
 
+use crate::case::Case;
+use crate::inbound;
 use crate::manifest::Manifest;
 use crate::organisation::Organisation;
 
 /// The stored bytes as their reader sees them.
 pub fn read(stored: &[u8], limits: &Limits) -> Result<Reading, ReadingError> {
     reading::read(stored, limits)
+}
+
+/// The stored bytes as they are judged: of inbound mail without what only this
+/// server may write.
+pub(crate) fn view<'s>(case: &Case<'_>, stored: &'s [u8]) -> Cow<'s, [u8]> {
+    match case.manifest.is_inbound() {
+        true => Cow::Owned(inbound::view(case, stored)),
+        false => Cow::Borrowed(stored),
+    }
 }
 
 /// Judges a message for each of its recipients.
@@ -24,7 +37,7 @@ pub fn judge(
     read: &Result<Reading, ReadingError>,
 ) -> Verdict {
     let facts = Facts {
-        direction: Direction::Outbound,
+        direction: manifest.direction(),
         sender: manifest.envelope.sender.0.as_ref(),
         header: reading::header_block(stored),
         reading: read.as_ref(),
@@ -42,7 +55,7 @@ pub fn edits(verdict: &Verdict) -> Edits {
         SubjectAction::Keep => None,
         SubjectAction::Clean(subject) | SubjectAction::Replace(subject) => Some(mail::header::encoded(subject)),
     };
-    Edits { subject }
+    Edits { subject, marks: None }
 }
 
 /// What changes in the copies that are sealed end to end, and what stands in
@@ -55,7 +68,7 @@ pub fn sealed_edits(organisation: &Organisation, verdict: &Verdict, header: &[u8
             let subject = mail::header::fields(header).find(|field| field.is("Subject"));
             let subject = subject.map(|field| reading::unstructured(field.value));
             let cleaned = subject.as_deref().and_then(policy::clean_subject);
-            Edits { subject: cleaned.map(|subject| mail::header::encoded(&subject)) }
+            Edits { subject: cleaned.map(|subject| mail::header::encoded(&subject)), marks: None }
         }
     };
     let outside = organisation.policy.subject.replaced(&organisation.profile.name);

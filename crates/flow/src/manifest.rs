@@ -5,9 +5,12 @@ use std::net::IpAddr;
 
 use ledger::Digest;
 use mail::{Address, Envelope};
+use policy::Direction;
+use seal::DkimKey;
 use serde::{Deserialize, Serialize};
 
 use crate::arrival::Instructions;
+use crate::organisation::Organisation;
 use crate::portal::Passphrase;
 
 /// What was known of a message when it was accepted.
@@ -40,9 +43,29 @@ pub struct Manifest {
     /// A rehearsal: nothing of it leaves the machine.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub test: bool,
+    /// How it crossed the border, where it came by the gateway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crossed: Option<Crossed>,
     /// TLS version and cipher of the submission.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<(String, String)>,
+}
+
+/// How a message crossed the border.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "direction")]
+pub enum Crossed {
+    /// From an organisation's own mail system.
+    Outbound {
+        /// The connector that it came by.
+        connector: String,
+    },
+    /// From anyone, for own recipients.
+    Inbound {
+        /// The trace field of this hop, with its CRLF: the stored original is
+        /// what came and nothing else.
+        received: String,
+    },
 }
 
 /// A row that can't be read as a manifest.
@@ -51,6 +74,26 @@ pub struct Manifest {
 pub struct UnknownFormat(#[from] serde_json::Error);
 
 impl Manifest {
+    /// Which way the message goes.
+    pub fn direction(&self) -> Direction {
+        match &self.crossed {
+            Some(Crossed::Inbound { .. }) => Direction::Inbound,
+            Some(Crossed::Outbound { .. }) | None => Direction::Outbound,
+        }
+    }
+
+    /// Whether it is for own recipients, from anyone.
+    pub(crate) fn is_inbound(&self) -> bool {
+        self.direction() == Direction::Inbound
+    }
+
+    /// The key that signs its copies. What comes from outside is never signed:
+    /// an own domain in its From may be forged.
+    pub(crate) fn signer<'o>(&self, organisation: &'o Organisation) -> Option<&'o DkimKey> {
+        let author = self.from.first().filter(|_| !self.is_inbound())?;
+        organisation.dkim_for(author.domain())
+    }
+
     /// The bytes to be sealed.
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("a manifest has nothing that JSON can't hold")

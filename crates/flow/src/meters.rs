@@ -176,6 +176,8 @@ const fn door_word(door: Door) -> &'static str {
         Door::Smtp => "smtp",
         Door::Network => "network",
         Door::Rest => "rest",
+        Door::Gateway => "gateway",
+        Door::Inbound => "inbound",
     }
 }
 

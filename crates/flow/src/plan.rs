@@ -8,6 +8,7 @@ use store::MessageState;
 
 use crate::case::{Case, Changes};
 use crate::dsn::{self, Told};
+use crate::inbound;
 use crate::prepared::{Chosen, Prepared};
 use crate::receipts::{Fact, receipt};
 
@@ -26,6 +27,9 @@ pub(crate) enum Planned {
 /// Carries out what policy decided: parcels, portal links and words to the
 /// sender are added to `changes`.
 pub(crate) fn plan(case: &Case<'_>, prepared: &Prepared, changes: &mut Changes) -> Planned {
+    if case.manifest.is_inbound() {
+        return inbound::plan(case, prepared, changes);
+    }
     let mut sorted = Sorted::default();
     let recipients = &case.manifest.envelope.recipients;
     for ((address, decision), recipient) in prepared.verdict.recipients.iter().zip(recipients) {
@@ -48,6 +52,9 @@ pub(crate) fn send_released(
     released: &[(&Recipient, Grounds)],
     changes: &mut Changes,
 ) {
+    if case.manifest.is_inbound() {
+        return inbound::pass_on(case, prepared, released, changes);
+    }
     let mut sorted = Sorted::default();
     for (recipient, grounds) in released {
         sorted.deliver(case, prepared, recipient, grounds.clone());
@@ -225,7 +232,7 @@ fn told(stopped: &[(&Recipient, Vec<String>)], status: mail::EnhancedCode) -> Ve
     stopped.iter().map(one).collect()
 }
 
-fn decided(case: &Case<'_>, address: &Address, decision: &Decision) -> Event {
+pub(crate) fn decided(case: &Case<'_>, address: &Address, decision: &Decision) -> Event {
     let (verdict, needs) = match decision.action {
         Action::Deliver { needs } => (ledger::Verdict::Deliver, Some(needs)),
         Action::Hold => (ledger::Verdict::Hold, None),
@@ -240,6 +247,6 @@ fn decided(case: &Case<'_>, address: &Address, decision: &Decision) -> Event {
     }
 }
 
-fn rules(decision: &Decision) -> Vec<String> {
+pub(crate) fn rules(decision: &Decision) -> Vec<String> {
     decision.because.iter().map(ToString::to_string).collect()
 }

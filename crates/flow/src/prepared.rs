@@ -9,6 +9,7 @@ use seal::{Capabilities, Choice, Edits, Grounds, ParcelKey, Preferences, SealedC
 use store::StoreError;
 
 use crate::case::Case;
+use crate::inbound;
 use crate::judge;
 use crate::keys::AtHand;
 
@@ -34,8 +35,13 @@ impl Prepared {
     /// Reads what the recipients of a message with this header block hold.
     pub async fn new(case: &Case<'_>, verdict: Verdict, header: &[u8]) -> Result<Self, StoreError> {
         let recipients = &case.manifest.envelope.recipients;
-        let keys = AtHand::of(case.journey, case.organisation, recipients, header).await?;
-        let open_edits = judge::edits(&verdict);
+        let (keys, open_edits) = match case.manifest.is_inbound() {
+            true => (AtHand::default(), inbound::edits(case)),
+            false => {
+                let keys = AtHand::of(case.journey, case.organisation, recipients, header).await?;
+                (keys, judge::edits(&verdict))
+            }
+        };
         let (edits, outer_subject) = judge::sealed_edits(case.organisation, &verdict, header);
         let copy =
             SealedCopy { body_sha256: case.manifest.body_sha256, edits, open_edits: open_edits.clone(), outer_subject };

@@ -148,7 +148,7 @@ impl<'a> Recording<'a> {
         if age >= settings.expire_after || (self.parcel.kind() == Kind::Code && age >= CODE_WORTH) {
             return self.expired(recipient, cause);
         }
-        if is_content && age >= settings.reroute_after && tls_fails(cause) {
+        if self.may_reroute() && age >= settings.reroute_after && tls_fails(cause) {
             return self.reroute(recipient, "TLS has failed for as long as the configuration allows");
         }
         self.changes.event(Event::Deferred {
@@ -172,7 +172,7 @@ impl<'a> Recording<'a> {
 
     fn refused(&mut self, recipient: &Recipient, cause: &Cause) {
         let needs_more = matches!(cause, Cause::NeedsSmtputf8);
-        if needs_more && self.parcel.kind() == Kind::Content && recipient.address.is_ascii() {
+        if needs_more && self.may_reroute() && recipient.address.is_ascii() {
             return self.reroute(recipient, "the recipient's server can't take a message of this form");
         }
         self.never(recipient, cause.enhanced(), cause.outside(), cause);
@@ -202,9 +202,10 @@ impl<'a> Recording<'a> {
     }
 
     /// Every MX host was tried and none can do what the parcel needs.
-    fn cannot_meet(&mut self, recipient: &Recipient) {
+    fn cannot_meet(&mut self, recipient: &'a Recipient) {
         let because = evidence::why_unable(&self.delivery.attempts);
         match self.parcel.kind() {
+            Kind::Content if !self.may_reroute() => self.deferred(recipient, &Cause::TlsFailed(because)),
             Kind::Content => self.reroute(recipient, &because),
             Kind::Code => self.code_withheld(recipient, because),
             Kind::Notice => self.never(recipient, dsn::REFUSED, because, &Cause::Unavailable),
@@ -214,6 +215,12 @@ impl<'a> Recording<'a> {
                 because,
             }),
         }
+    }
+
+    /// An own recipient has no portal: inbound mail waits until its next hop
+    /// can do what it must.
+    fn may_reroute(&self) -> bool {
+        self.parcel.kind() == Kind::Content && !self.case.manifest.is_inbound()
     }
 
     fn reroute(&mut self, recipient: &Recipient, because: &str) {
@@ -374,7 +381,7 @@ impl<'a> Recording<'a> {
         if fates().any(|fate| matches!(fate, Fate::Delivered { .. })) {
             ParcelState::Delivered
         } else if !self.carried.unusable.is_empty()
-            || fates().any(|fate| matches!(fate, Fate::CannotMeet)) && self.parcel.kind() == Kind::Content
+            || fates().any(|fate| matches!(fate, Fate::CannotMeet)) && self.may_reroute()
         {
             ParcelState::Rerouted
         } else {

@@ -40,6 +40,21 @@ pub fn author_not_allowed() -> Reply {
     Reply::new(550, EnhancedCode(5, 7, 1), "this credential may not send as the author in From")
 }
 
+/// From names an author outside of the domains of the mail system that sends.
+pub fn author_not_own() -> Reply {
+    Reply::new(550, EnhancedCode(5, 7, 1), "the author in From is not of a domain that this mail system may send as")
+}
+
+/// The network or certificate is shared among a provider's customers, and
+/// nothing shows that this is the one whose mail is taken.
+pub fn tenant_not_proven() -> Reply {
+    Reply::new(
+        550,
+        EnhancedCode(5, 7, 1),
+        "this network is shared by many organisations, and the message does not prove which one sends it",
+    )
+}
+
 /// The organisation of a credential is not served here any more.
 pub fn not_served() -> Reply {
     Reply::new(550, EnhancedCode(5, 7, 1), "this organisation is not served here")

@@ -103,19 +103,18 @@ pub(crate) async fn judge_stored(case: &Case<'_>, row: &MessageRow) -> Result<Pr
     let _memory = case.journey.memory.lend(row.body.len()).await;
     let sealed = case.journey.store.read_body(case.organisation.org, row.message, &row.body).await?;
     let stored = case.key.open_body_in_place(sealed)?;
-    let read = judge::read(&stored, &case.journey.settings.mime);
-    let verdict = judge::judge(case.organisation, case.manifest, &stored, &read);
-    Ok(Prepared::new(case, verdict, header_block(&stored)).await?)
+    let judged = judge::view(case, &stored);
+    let read = judge::read(&judged, &case.journey.settings.mime);
+    let verdict = judge::judge(case.organisation, case.manifest, &judged, &read);
+    Ok(Prepared::new(case, verdict, header_block(&judged)).await?)
 }
 
 /// The door is closed behind the message: its sender is told instead.
 fn refuse(case: &Case<'_>, rules: &str, changes: &mut Changes) {
     changes.event(ledger::Event::Refused { recipient: None, because: rules.to_owned() });
-    let told: Vec<Told> = case
-        .manifest
-        .envelope
-        .recipients
-        .iter()
+    let recipients = case.manifest.envelope.recipients.iter();
+    let told: Vec<Told> = recipients
+        .filter(|_| !case.manifest.is_inbound())
         .map(|recipient| Told {
             recipient: recipient.clone(),
             status: dsn::REFUSED,

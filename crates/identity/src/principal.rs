@@ -67,6 +67,10 @@ pub enum Submitter {
     Network(String),
     /// By an API key.
     ApiKey(ApiKeyId),
+    /// As an organisation's own mail system, by the connector of this name.
+    Connector(String),
+    /// Not at all: any mail server that brings mail for own recipients.
+    Stranger,
 }
 
 impl Principal {
@@ -83,7 +87,8 @@ impl Principal {
     }
 }
 
-/// The form for the ledger: `credential:ehr`, `operator:root`, `system`.
+/// The form for the ledger: `credential:ehr`, `connector:m365`, `stranger`,
+/// `operator:root`, `system`.
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -92,6 +97,8 @@ impl fmt::Display for Principal {
             Principal::Submission { by: Submitter::ApiKey(key), .. } | Principal::Application { key, .. } => {
                 write!(f, "api:{key}")
             }
+            Principal::Submission { by: Submitter::Connector(name), .. } => write!(f, "connector:{name}"),
+            Principal::Submission { by: Submitter::Stranger, .. } => f.write_str("stranger"),
             Principal::Operator { account, .. } => write!(f, "operator:{account}"),
             Principal::Host { account } => write!(f, "host:{account}"),
             Principal::System { .. } => f.write_str("system"),

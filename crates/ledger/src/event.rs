@@ -37,6 +37,10 @@ pub enum Door {
     Network,
     /// REST, with an API key.
     Rest,
+    /// The gateway, outwards: the organisation's own mail system.
+    Gateway,
+    /// The gateway, inwards: any mail server, for own recipients.
+    Inbound,
 }
 
 /// What policy decided about a recipient's copy.

@@ -8,12 +8,17 @@ use std::borrow::Cow;
 use mail::header::{self, Field};
 use serde::{Deserialize, Serialize};
 
+use crate::marks::{Marks, is_ours};
+
 /// The changes for one recipient's copy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Edits {
     /// The value of the Subject field instead of the sender's, encoded for the wire.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// What the gateway writes into inbound mail, and takes out of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marks: Option<Marks>,
 }
 
 impl Edits {
@@ -21,12 +26,22 @@ impl Edits {
     pub fn apply(&self, stored: &[u8]) -> Vec<u8> {
         let message = header::split(stored);
         let mut copy = Vec::with_capacity(stored.len() + 64);
-        for field in header::fields(message.header).filter(|field| !is_private(field)) {
+        if let Some(marks) = &self.marks {
+            copy.extend_from_slice(marks.above.as_bytes());
+        }
+        for field in header::fields(message.header).filter(|field| !self.removes(field)) {
             copy.extend_from_slice(&self.field(&field).unwrap_or_default());
         }
         copy.extend_from_slice(b"\r\n");
         copy.extend_from_slice(message.body);
         copy
+    }
+
+    fn removes(&self, field: &Field<'_>) -> bool {
+        match &self.marks {
+            Some(marks) => marks.removes(field),
+            None => is_private(field),
+        }
     }
 
     /// The field in the recipient's copy, if it is there at all.
@@ -43,9 +58,7 @@ impl Edits {
 /// Fields that are for this system or for the sender alone: a Bcc field would
 /// tell every recipient of the hidden ones.
 pub(crate) fn is_private(field: &Field<'_>) -> bool {
-    const PREFIX: &[u8] = b"x-sealpost-";
-    let is_ours = field.name.get(..PREFIX.len()).is_some_and(|name| name.eq_ignore_ascii_case(PREFIX));
-    is_ours || field.is("Bcc") || field.is("Resent-Bcc") || field.is("Return-Path")
+    is_ours(field) || field.is("Bcc") || field.is("Resent-Bcc") || field.is("Return-Path")
 }
 
 #[cfg(test)]
@@ -53,7 +66,7 @@ mod tests {
     use super::*;
 
     fn check(subject: Option<&str>, stored: &str, expect: &str) {
-        let edits = Edits { subject: subject.map(str::to_owned) };
+        let edits = Edits { subject: subject.map(str::to_owned), marks: None };
         assert_eq!(String::from_utf8(edits.apply(stored.as_bytes())).unwrap(), expect);
     }
 
@@ -73,5 +86,15 @@ mod tests {
             "Subject: [secure]\r\n SSN\r\nThread-Topic: SSN\r\nTo: y\r\n\r\nb",
             "Subject: Hello\r\nTo: y\r\n\r\nb",
         );
+    }
+
+    #[test]
+    fn inbound_mail_is_marked_and_otherwise_kept() {
+        let marks = Marks { above: "Received: us\r\n".to_owned(), own_names: vec!["us.example".to_owned()] };
+        let stored = "Return-Path: <x>\r\nBcc: a\r\nX-Sealpost-Warning: none\r\n\
+            Authentication-Results: us.example; spf=pass\r\nAuthentication-Results: o.example; none\r\n\r\nb";
+        let copy = Edits { subject: None, marks: Some(marks) }.apply(stored.as_bytes());
+        let expect = "Received: us\r\nBcc: a\r\nAuthentication-Results: o.example; none\r\n\r\nb";
+        assert_eq!(String::from_utf8(copy).unwrap(), expect);
     }
 }

@@ -11,6 +11,7 @@ mod choice;
 mod dkim;
 mod edits;
 mod hidden;
+mod marks;
 pub mod opening;
 mod parcel;
 pub mod protect;
@@ -20,6 +21,7 @@ pub use choice::{Capabilities, Choice, Preferences, choose};
 pub use dkim::{BadKey, DkimKey};
 pub use edits::Edits;
 pub use hidden::hidden;
+pub use marks::Marks;
 pub use parcel::{
     BodyDigest, Content, Forged, Grounds, Kind, NotEndToEnd, NotTransit, Parcel, ParcelKey, Stamp, TagKey,
 };

@@ -12,7 +12,9 @@ use std::time::Duration;
 use identity::Sender;
 use mail::Reply;
 use smtp::server::reply::{self, Fixed};
-use smtp::server::{BeginAsked, Event, FinishAsked, LoginAsked, SenderAsked, Session, StartTlsAsked, Transaction};
+use smtp::server::{
+    BeginAsked, Event, FinishAsked, LoginAsked, RecipientAsked, SenderAsked, Session, StartTlsAsked, Transaction,
+};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
@@ -20,6 +22,8 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use super::buffer::Buffer;
 use super::gate::Meter;
 use super::pace::Pace;
+use crate::gateway::{Gateway, Passage};
+
 use super::{Attempt, AuthRefused, ClientLimits, Desk, Intake, Submission, TlsFacts, stopped};
 
 /// What is known of a client, whatever stream it is on.
@@ -30,13 +34,15 @@ pub(super) struct Client {
     pub session: Session,
     pub peer: IpAddr,
     pub sender: Option<Sender>,
+    /// Who says which recipients are taken, at port 25.
+    pub gateway: Option<Arc<Gateway>>,
     pub tls: Option<TlsFacts>,
     pub pace: Pace,
     pub stop: watch::Receiver<bool>,
 }
 
 impl Client {
-    fn submission(&self, sender: Sender, transaction: Transaction) -> Submission {
+    fn submission(&self, sender: Sender, passage: Passage, transaction: Transaction) -> Submission {
         Submission {
             sender,
             helo: self.session.helo().to_owned(),
@@ -45,6 +51,7 @@ impl Client {
             with: self.session.with(transaction.envelope.smtputf8),
             body: transaction.body,
             declared_bytes: transaction.declared_bytes,
+            passage,
             envelope: transaction.envelope,
         }
     }
@@ -118,6 +125,10 @@ impl<'c, S: AsyncRead + AsyncWrite + Unpin> Conversation<'c, S> {
                 Event::Sender(asked) => {
                     buffer.consume(consumed);
                     self.sender(asked).await;
+                }
+                Event::Recipient(asked) => {
+                    buffer.consume(consumed);
+                    self.recipient(asked);
                 }
                 Event::Begin(transaction, asked) => {
                     buffer.consume(consumed);
@@ -209,6 +220,8 @@ impl<'c, S: AsyncRead + AsyncWrite + Unpin> Conversation<'c, S> {
     async fn sender(&mut self, asked: SenderAsked) {
         let client = &mut *self.client;
         let verdict = match (&client.sender, asked.address()) {
+            // What a sender may do at port 25 depends on the recipients.
+            (None, _) if client.gateway.is_some() => Ok(()),
             (None, _) => Err(reply::FAULT.into()),
             (Some(sender), Some(from)) if !sender.may_send_as(from) => Err(reply::SENDER_NOT_YOURS.into()),
             (Some(sender), from) => client.desk.allows(sender, from).await,
@@ -216,16 +229,17 @@ impl<'c, S: AsyncRead + AsyncWrite + Unpin> Conversation<'c, S> {
         client.session.sender_checked(asked, verdict, &mut self.out);
     }
 
-    async fn begin_message(&mut self, transaction: Transaction, asked: BeginAsked) {
-        let client = &*self.client;
-        let verdict = match &client.sender {
-            None => Err(reply::FAULT.into()),
-            Some(sender) if !client.meter.allows(sender, std::time::Instant::now()) => {
-                Err(reply::TOO_MANY_IN_MINUTE.into())
-            }
-            Some(sender) => client.desk.begin(client.submission(sender.clone(), transaction)).await,
+    fn recipient(&mut self, asked: RecipientAsked) {
+        let client = &mut *self.client;
+        let verdict = match &client.gateway {
+            None => Err(reply::FAULT),
+            Some(gateway) => client.admits(gateway, asked.address()),
         };
-        let verdict = verdict.map(|intake| self.intake = Some(intake));
+        client.session.recipient_checked(asked, verdict.map_err(Reply::from), &mut self.out);
+    }
+
+    async fn begin_message(&mut self, transaction: Transaction, asked: BeginAsked) {
+        let verdict = open_intake(self.client, transaction).await.map(|intake| self.intake = Some(intake));
         self.client.session.begun(asked, verdict, &mut self.out);
     }
 
@@ -270,6 +284,18 @@ impl<'c, S: AsyncRead + AsyncWrite + Unpin> Conversation<'c, S> {
         // Whatever goes wrong now, the client has been told all there is.
         let _ = timeout(LINGER, drain).await;
     }
+}
+
+async fn open_intake(client: &Client, transaction: Transaction) -> Result<Box<dyn Intake>, Reply> {
+    let (sender, passage) = match (&client.gateway, &client.sender) {
+        (Some(gateway), _) => client.passage(gateway, &transaction.envelope)?,
+        (None, Some(sender)) => (sender.clone(), Passage::Submitted),
+        (None, None) => return Err(reply::FAULT.into()),
+    };
+    if !client.meter.allows(&sender, client.peer, std::time::Instant::now()) {
+        return Err(reply::TOO_MANY_IN_MINUTE.into());
+    }
+    client.desk.begin(client.submission(sender, passage, transaction)).await
 }
 
 /// Refusals come at whole steps after the question: looking up and opening a

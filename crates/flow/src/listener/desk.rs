@@ -9,8 +9,10 @@ use std::net::IpAddr;
 use std::pin::Pin;
 
 use identity::{AuthRefused, Sender};
-use mail::{Address, Envelope, Reply};
+use mail::{Address, Domain, Envelope, Reply};
 use zeroize::Zeroizing;
+
+use crate::gateway::Passage;
 
 /// A future that the desk gives.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -80,6 +82,8 @@ pub struct Submission {
     pub body: smtp::server::BodyKind,
     /// What SIZE said (RFC 1870).
     pub declared_bytes: Option<u64>,
+    /// How it crosses the border, where it came by port 25.
+    pub passage: Passage,
 }
 
 /// What is known of a connection's TLS, in the words of a receipt.
@@ -89,6 +93,8 @@ pub struct TlsFacts {
     pub version: &'static str,
     /// The name of the cipher suite: `TLS_AES_256_GCM_SHA384`.
     pub cipher: String,
+    /// The names of connectors that the client's certificate is valid for.
+    pub client_names: Vec<Domain>,
 }
 
 impl TlsFacts {
@@ -101,6 +107,6 @@ impl TlsFacts {
             _ => return None,
         };
         let cipher = connection.negotiated_cipher_suite()?.suite().as_str()?.replace("TLS13_", "TLS_");
-        Some(Self { version, cipher })
+        Some(Self { version, cipher, client_names: Vec::new() })
     }
 }

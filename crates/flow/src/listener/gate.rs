@@ -100,22 +100,47 @@ impl Minute {
 pub(super) struct Meter {
     per_minute_max: u32,
     senders: Mutex<HashMap<OrgId, HashMap<Submitter, Minute>>>,
+    strangers: Mutex<Strangers>,
+}
+
+/// Strangers are told apart by where they come from.
+#[derive(Default)]
+struct Strangers {
+    addresses: HashMap<IpAddr, Minute>,
+    swept: Option<Instant>,
 }
 
 impl Meter {
     pub(super) fn new(limits: &ClientLimits) -> Self {
-        Self { per_minute_max: limits.messages_per_minute_max, senders: Mutex::default() }
+        Self { per_minute_max: limits.messages_per_minute_max, senders: Mutex::default(), strangers: Mutex::default() }
     }
 
-    /// Whether the sender may send one more now. As many are remembered as
-    /// there are credentials and named networks.
-    pub(super) fn allows(&self, sender: &Sender, now: Instant) -> bool {
+    /// Whether the sender may send one more now from `peer`. As many are
+    /// remembered as there are credentials, named networks and connectors, and
+    /// of strangers those of the last minutes.
+    pub(super) fn allows(&self, sender: &Sender, peer: IpAddr, now: Instant) -> bool {
+        if sender.by == Submitter::Stranger {
+            let strangers = &mut *self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+            strangers.sweep(now);
+            let minute = strangers.addresses.entry(network_of(peer)).or_insert(Minute::new(now));
+            return minute.allows(self.per_minute_max, now);
+        }
         let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
         let known = senders.entry(sender.org).or_default();
         match known.get_mut(&sender.by) {
             Some(minute) => minute.allows(self.per_minute_max, now),
             None => known.entry(sender.by.clone()).or_insert(Minute::new(now)).allows(self.per_minute_max, now),
         }
+    }
+}
+
+impl Strangers {
+    fn sweep(&mut self, now: Instant) {
+        if self.swept.is_some_and(|swept| now.saturating_duration_since(swept) < MINUTE) {
+            return;
+        }
+        self.swept = Some(now);
+        self.addresses.retain(|_, minute| !minute.is_over(now));
     }
 }
 
@@ -207,10 +232,23 @@ mod tests {
             senders: Vec::new(),
         };
         let now = Instant::now();
-        assert!(meter.allows(&sender(1, "ehr"), now) && meter.allows(&sender(1, "ehr"), now));
-        assert!(!meter.allows(&sender(1, "ehr"), now));
-        assert!(meter.allows(&sender(1, "desk"), now) && meter.allows(&sender(2, "ehr"), now));
-        assert!(meter.allows(&sender(1, "ehr"), now + MINUTE));
+        let ward = ip("192.0.2.1");
+        assert!(meter.allows(&sender(1, "ehr"), ward, now) && meter.allows(&sender(1, "ehr"), ip("192.0.2.2"), now));
+        assert!(!meter.allows(&sender(1, "ehr"), ward, now));
+        assert!(meter.allows(&sender(1, "desk"), ward, now) && meter.allows(&sender(2, "ehr"), ward, now));
+        assert!(meter.allows(&sender(1, "ehr"), ward, now + MINUTE));
+    }
+
+    #[test]
+    fn strangers_are_told_apart_by_their_address() {
+        let meter = Meter::new(&ClientLimits { messages_per_minute_max: 1, ..ClientLimits::default() });
+        let stranger = Sender { org: OrgId(1), by: Submitter::Stranger, senders: Vec::new() };
+        let now = Instant::now();
+        assert!(meter.allows(&stranger, ip("192.0.2.1"), now));
+        assert!(!meter.allows(&stranger, ip("192.0.2.1"), now));
+        assert!(meter.allows(&stranger, ip("192.0.2.2"), now));
+        assert!(meter.allows(&stranger, ip("192.0.2.1"), now + MINUTE * 2));
+        assert_eq!(meter.strangers.lock().unwrap().addresses.len(), 1, "who is gone is forgotten");
     }
 
     #[test]

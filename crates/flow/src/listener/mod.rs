@@ -1,13 +1,14 @@
-//! The listeners of submission: sockets, TLS, time and limits around the
+//! The listeners of mail: sockets, TLS, time and limits around the
 //! state machine of [`smtp::server`].
 //!
-//! Standards: RFC 6409 (587), RFC 8314 (465), RFC 3207 (STARTTLS), SP 800-52r2
+//! Standards: RFC 6409 (587), RFC 8314 (465), RFC 5321 (25), RFC 3207 (STARTTLS), SP 800-52r2
 //! (TLS 1.2 AEAD with ECDHE, TLS 1.3). What is done with a message is the
 //! [`Desk`]'s; this module never judges, stores or relays anything.
 
 mod buffer;
 mod conversation;
 mod desk;
+mod exchange;
 mod gate;
 mod pace;
 mod settings;
@@ -29,6 +30,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 pub use desk::{Answer, Attempt, Desk, Intake, Submission, TlsFacts};
+pub use exchange::Exchange;
 pub use identity::AuthRefused;
 pub use settings::{ClientLimits, Door, NamedNetworks, NotPrivate, Settings};
 
@@ -177,6 +179,19 @@ impl Visit {
                 let stream = handshake(config, stream, &mut client).await?;
                 Conversation::new(&mut client, stream).begin().await?;
             }
+            Door::Exchange(exchange) => {
+                let mut client = self.client(Access::Exchange);
+                client.gateway = Some(exchange.gateway.clone());
+                let Some((asked, stream)) = Conversation::new(&mut client, stream).begin().await? else {
+                    return Ok(());
+                };
+                let stream = handshake(exchange.tls.clone(), stream, &mut client).await?;
+                if let Some(tls) = &mut client.tls {
+                    tls.client_names = exchange.proven_names(stream.get_ref().1);
+                }
+                client.session.tls_started(asked);
+                Conversation::new(&mut client, stream).go_on().await?;
+            }
             Door::Named(networks) => {
                 let mut client = self.client(Access::Open);
                 client.sender = networks.sender_at(self.peer).cloned();
@@ -198,6 +213,7 @@ impl Visit {
             session: Session::new(reception.hostname.as_str(), access, reception.session.clone()),
             peer: self.peer,
             sender: None,
+            gateway: None,
             tls: None,
             pace: Pace::new(&reception.limits, Instant::now()),
             stop: self.stop.clone(),

@@ -9,6 +9,8 @@ use ipnet::IpNet;
 use mail::{Domain, OrgId};
 use rustls::ServerConfig;
 
+use super::Exchange;
+
 /// What all listeners of a process share.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -88,6 +90,8 @@ pub enum Door {
     ImplicitTls(Arc<ServerConfig>),
     /// Mail without AUTH or TLS from named networks.
     Named(NamedNetworks),
+    /// Mail of mail servers (25; RFC 5321).
+    Exchange(Exchange),
 }
 
 /// Networks whose devices hand in mail without AUTH or TLS, for named sender

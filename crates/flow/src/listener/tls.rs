@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::server::{ClientHello, ResolvesServerCert, ServerSessionMemoryCache};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ClientHello, NoClientAuth, ResolvesServerCert, ServerSessionMemoryCache};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -68,12 +69,21 @@ pub enum TlsError {
 /// The configuration of a listener that shows the certificate of `files`, and
 /// a newer one once the files change. `alpn` names protocols of HTTP (`h2`).
 pub fn server_config(files: CertificateFiles, alpn: &[&str]) -> Result<Arc<ServerConfig>, TlsError> {
+    server_config_asking(files, alpn, None)
+}
+
+/// The same for a listener that asks clients for a certificate.
+pub(super) fn server_config_asking(
+    files: CertificateFiles,
+    alpn: &[&str],
+    clients: Option<Arc<dyn ClientCertVerifier>>,
+) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let certificates = Certificates::read(files, provider.clone())?;
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .map_err(TlsError::Configuration)?
-        .with_no_client_auth()
+        .with_client_cert_verifier(clients.unwrap_or_else(|| Arc::new(NoClientAuth)))
         .with_cert_resolver(Arc::new(certificates));
     config.session_storage = ServerSessionMemoryCache::new(4_096);
     config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();

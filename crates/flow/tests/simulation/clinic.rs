@@ -232,6 +232,7 @@ fn submission(recipients: &[String]) -> Submission {
         with: "ESMTPA",
         body: smtp::server::BodyKind::default(),
         declared_bytes: None,
+        passage: flow::gateway::Passage::Submitted,
     }
 }
 

@@ -62,6 +62,8 @@ pub const LOGIN_LATER: Fixed = fixed(454, (4, 7, 0), "logins can't be checked ju
 pub const LOGIN_TOO_OFTEN: Fixed = fixed(454, (4, 7, 0), "too many failed logins, try again later");
 /// For the driver: this client may not use the sender address.
 pub const SENDER_NOT_YOURS: Fixed = fixed(553, (5, 7, 1), "you may not send as this address");
+/// For the driver: this client may send over TLS only.
+pub const TLS_FIRST: Fixed = fixed(530, (5, 7, 0), "send STARTTLS first");
 /// For the driver: neither the sender nor the recipient is of an organisation
 /// that is served here.
 pub const RELAY_DENIED: Fixed = fixed(550, (5, 7, 1), "this server does not relay for you");
@@ -74,7 +76,6 @@ pub const TOO_MANY_IN_MINUTE: Fixed = fixed(450, (4, 7, 0), "too many messages i
 pub const FAULT: Fixed = fixed(451, (4, 3, 0), "fault on our side, try again later");
 
 pub(super) const EHLO_FIRST: Fixed = fixed(503, (5, 5, 1), "send EHLO first");
-pub(super) const TLS_FIRST: Fixed = fixed(530, (5, 7, 0), "send STARTTLS first");
 pub(super) const TLS_BEFORE_LOGIN: Fixed =
     fixed(538, (5, 7, 11), "send STARTTLS first: logins are taken over TLS only");
 pub(super) const LOGIN_FIRST: Fixed = fixed(530, (5, 7, 0), "log in first");

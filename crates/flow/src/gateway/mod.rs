@@ -1,0 +1,47 @@
+//! The gateway on port 25: whose mail crosses it, and in which direction.
+//!
+//! **Outbound** is mail of an organisation's own sender domains from its own
+//! mail system, which a [`Connector`] recognises and which proves its tenant
+//! where its network or certificate is shared with others. **Inbound** is mail
+//! for an organisation's own recipient domains from anyone. Nothing else
+//! relays.
+//!
+//! [`rules`] decides from the connection and the envelope, [`intake`] from the
+//! header block; neither looks anything up. What is accepted goes the same
+//! journey as any other message.
+
+pub mod intake;
+pub mod rules;
+pub mod secret;
+
+pub use intake::Crossing;
+pub use rules::{Caller, Connector, NotTaken, Proof, RecipientDomain};
+pub use secret::{SecretError, SecretField};
+
+use std::sync::Arc;
+
+use mail::OrgId;
+
+/// What an operator says about the gateway, ready to be asked.
+#[derive(Debug)]
+pub struct Gateway {
+    /// The mail systems whose outbound mail is taken.
+    pub connectors: Vec<Arc<Connector>>,
+    /// The domains whose inbound mail is taken.
+    pub recipient_domains: Vec<RecipientDomain>,
+}
+
+/// How a message came to cross the border, as far as it is decided.
+#[derive(Clone, Debug, Default)]
+pub enum Passage {
+    /// It was handed in by a submission client, not by port 25.
+    #[default]
+    Submitted,
+    /// From an organisation's own mail system: one of these connectors, once
+    /// the header block has told which.
+    Outbound(Vec<Arc<Connector>>),
+    /// From the mail system of this connector.
+    Known(Arc<Connector>),
+    /// For an organisation's own recipients.
+    Inbound(OrgId),
+}

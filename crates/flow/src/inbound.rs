@@ -1,0 +1,135 @@
+//! Inbound mail: what is kept of it, and what becomes of it once policy has
+//! judged it.
+//!
+//! The stored original is what came, byte for byte, so that signatures over it
+//! stay verifiable; what this server adds stands in the manifest and in the
+//! parcels, and is written above it on the way to the next hop.
+//!
+//! **Invariants**: an inbound copy goes to the next hop that the configuration
+//! names, over verified TLS, and never to the portal; nobody is told of a
+//! failure whose address is not shown to be the sender's own, since a forged
+//! sender would get the bounce (backscatter).
+
+use ledger::Event;
+use mail::envelope::Notify;
+use mail::header::{self, Field};
+use mail::{Domain, Method, Need, Recipient};
+use policy::Action;
+use seal::{Edits, Grounds, Marks, Parcel};
+use store::MessageState;
+
+use crate::arrival::{self, Arrival, HEADER_BYTES_MAX, HeaderRefused, Instructions};
+use crate::case::{Case, Changes};
+use crate::manifest::Crossed;
+use crate::plan::{Planned, decided, rules};
+use crate::prepared::Prepared;
+
+/// The most recipients of one parcel (RFC 5321 §4.5.3.1.8).
+const RECIPIENTS_MAX: usize = 100;
+
+/// Reads a stranger's header block; it is stored as it is.
+pub(crate) fn read(raw: &[u8]) -> Result<Arrival, HeaderRefused> {
+    if raw.len() > HEADER_BYTES_MAX {
+        return Err(HeaderRefused::TooLarge);
+    }
+    let fields: Vec<Field<'_>> = header::fields(raw).collect();
+    arrival::refuse_ambiguous(&fields)?;
+    let mut stored = raw.to_vec();
+    if !raw.is_empty() && !raw.ends_with(b"\r\n") {
+        stored.extend_from_slice(b"\r\n");
+    }
+    Ok(Arrival {
+        header: stored,
+        instructions: Instructions::default(),
+        passphrase: None,
+        from: arrival::authors(raw)?,
+        subject: fields.iter().find(|field| field.is("Subject")).map(arrival::decoded).unwrap_or_default(),
+        message_id: header::first(raw, "Message-ID"),
+    })
+}
+
+/// The stored original as it goes on: what a stranger may not write is out of it.
+pub(crate) fn view(case: &Case<'_>, stored: &[u8]) -> Vec<u8> {
+    edits(case).apply(stored)
+}
+
+/// What changes in every copy of an inbound message.
+pub(crate) fn edits(case: &Case<'_>) -> Edits {
+    let above = match &case.manifest.crossed {
+        Some(Crossed::Inbound { received }) => received.clone(),
+        Some(Crossed::Outbound { .. }) | None => String::new(),
+    };
+    let domains = case.organisation.profile.domains.iter().map(ToString::to_string);
+    let own_names = std::iter::once(case.journey.settings.hostname.clone()).chain(domains).collect();
+    Edits { subject: None, marks: Some(Marks { above, own_names }) }
+}
+
+/// Carries out what policy decided about an inbound message.
+pub(crate) fn plan(case: &Case<'_>, prepared: &Prepared, changes: &mut Changes) -> Planned {
+    let policy_sha256 = case.organisation.policy_hash;
+    let (mut passed, mut held, mut refused) = (Vec::new(), false, Vec::new());
+    for ((address, decision), recipient) in prepared.verdict.recipients.iter().zip(&case.manifest.envelope.recipients) {
+        changes.event(decided(case, address, decision));
+        let because = rules(decision);
+        let recipient_of = || Some(recipient.address.clone());
+        match decision.action {
+            Action::Deliver { needs } => passed.push((recipient, Grounds { need: needs, because, policy_sha256 })),
+            Action::Hold => {
+                held = true;
+                changes.event(Event::Held { recipient: recipient_of(), because: because.join(", ") });
+            }
+            Action::Refuse => {
+                changes.event(Event::Refused { recipient: recipient_of(), because: because.join(", ") });
+                refused.push(because.join(", "));
+            }
+        }
+    }
+    if refused.len() == case.manifest.envelope.recipients.len() {
+        refused.dedup();
+        return Planned::RefusedForAll(refused.join(", "));
+    }
+    pass_on(case, prepared, &passed, changes);
+    Planned::Goes(if held { MessageState::Held } else { MessageState::Decided })
+}
+
+/// Queues copies for the next hops of their domains.
+pub(crate) fn pass_on(case: &Case<'_>, prepared: &Prepared, copies: &[(&Recipient, Grounds)], changes: &mut Changes) {
+    let mut groups: Vec<(Domain, Grounds, Vec<Recipient>)> = Vec::new();
+    for (recipient, grounds) in copies {
+        changes.event(Case::sealed_event(recipient, Method::Tls, "it goes to the next hop of its domain"));
+        group(&mut groups, untold(recipient), Grounds { need: transit(grounds.need), ..grounds.clone() });
+    }
+    for (_, grounds, recipients) in groups {
+        let digest = case.manifest.body_sha256;
+        let parcel = Parcel::original(case.stamp(), recipients, grounds, digest, prepared.edits.clone())
+            .expect("an inbound copy needs what transit can meet");
+        case.queue(&parcel, changes);
+    }
+}
+
+/// The recipient of a copy whose failure nobody is told of, neither by this
+/// server nor by the next hop.
+fn untold(recipient: &Recipient) -> Recipient {
+    Recipient { notify: Notify::NEVER, ..recipient.clone() }
+}
+
+/// An own recipient has no portal: whatever policy asks for, the copy goes to
+/// the organisation's own mail system, and always over verified TLS.
+fn transit(needs: Need) -> Need {
+    match needs {
+        Need::Anchored => Need::Anchored,
+        Need::None | Need::Encrypted | Need::Verified => Need::Verified,
+        Need::EndToEnd | Need::OpenPgp | Need::Smime | Need::Portal => Need::Verified,
+    }
+}
+
+fn group(groups: &mut Vec<(Domain, Grounds, Vec<Recipient>)>, recipient: Recipient, grounds: Grounds) {
+    let domain = recipient.address.domain();
+    let open = groups
+        .iter_mut()
+        .find(|(known, alike, list)| known == domain && *alike == grounds && list.len() < RECIPIENTS_MAX);
+    match open {
+        Some((_, _, list)) => list.push(recipient),
+        None => groups.push((domain.clone(), grounds, vec![recipient])),
+    }
+}
