@@ -21,6 +21,7 @@ use store::StoreError;
 
 use crate::accept::{Arriving, Mark};
 use crate::case::later;
+use crate::gateway::Passage;
 use crate::journey::Journey;
 use crate::listener::{Intake, Submission, TlsFacts};
 use crate::organisation::Organisation;
@@ -237,6 +238,7 @@ impl Applications {
             tls: origin.tls,
             body: smtp::server::BodyKind::EightBitMime,
             declared_bytes: None,
+            passage: Passage::Submitted,
         };
         let bytes = write(letter)?;
         let mut arriving = Arriving::begin(self.journey.clone(), organisation, submission);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use axum::Router;
 use flow::listener::tls::{CertificateFiles, server_config};
-use flow::listener::{self, Door, NamedNetworks, Reception};
+use flow::listener::{self, Door, Exchange, NamedNetworks, Reception};
 use flow::portal::{Clinic, Portal};
 use flow::{Courier, Journey, LinkDesk, SubmissionDesk};
 use ledger::{Ledger, Sequencer};
@@ -22,6 +22,7 @@ use transport::{Anchors, HickoryResolver, Resolver, TokioNetwork, Transport, Tra
 use web::portal::Site;
 
 use crate::config::Config;
+use crate::gateway;
 use crate::installation::{Installation, Seams, checkpoint_dir, origin, private_dir};
 use crate::meters;
 use crate::sockets::Sockets;
@@ -36,6 +37,8 @@ pub struct Addresses {
     pub submission_tls: Vec<SocketAddr>,
     /// The door for named networks.
     pub named_networks: Vec<SocketAddr>,
+    /// The gateway.
+    pub gateway: Vec<SocketAddr>,
     /// The portal.
     pub portal: Vec<SocketAddr>,
     /// Health.
@@ -125,6 +128,7 @@ impl Engine {
             data_dir: config.server.data_dir.clone(),
         };
         engine.open_submission(config).await?;
+        engine.open_gateway(config, seams).await?;
         engine.open_portal(config, seams).await?;
         engine.open_health(config).await?;
         engine.run_inner(transport);
@@ -144,6 +148,7 @@ impl Engine {
             ("submission_starttls", first(&self.addresses.submission_starttls)),
             ("submission_tls", first(&self.addresses.submission_tls)),
             ("named_networks", first(&self.addresses.named_networks)),
+            ("gateway", first(&self.addresses.gateway)),
             ("portal", first(&self.addresses.portal)),
             ("health", self.addresses.health.as_ref().map(ToString::to_string)),
         ];
@@ -196,6 +201,24 @@ impl Engine {
                 let at = self.open_door("named_networks", &reception, *address, Door::Named(named.clone())).await?;
                 self.addresses.named_networks.push(at);
             }
+        }
+        Ok(())
+    }
+
+    async fn open_gateway(&mut self, config: &Config, seams: &Seams) -> Result<()> {
+        let Some(gateway) = gateway::gateway(config, &self.journey.organisations)? else { return Ok(()) };
+        let (chain, key) = config.gateway_tls().context("the gateway has no certificate")?;
+        let anchors = match &config.gateway.anchors {
+            Some(path) => gateway::anchors("gateway.anchors", path)?,
+            None => Anchors::public(),
+        };
+        let exchange = Exchange::new(files(chain, key), gateway, anchors, seams.clock.clone());
+        let door = Door::Exchange(exchange.context("gateway: no TLS")?);
+        let desk = Arc::new(SubmissionDesk::new(self.journey.clone()));
+        let reception = Reception::new(desk, gateway::listener_settings(config));
+        for address in &config.gateway.listen {
+            let at = self.open_door("gateway", &reception, *address, door.clone()).await?;
+            self.addresses.gateway.push(at);
         }
         Ok(())
     }
@@ -397,6 +420,7 @@ fn transport(config: &Config, seams: &Seams) -> Result<Transport> {
     wanted.timeouts.end = delivery.data_timeout.0;
     wanted.limits.connections_max = delivery.concurrency_per_domain as usize;
     wanted.routes = config.route.iter().map(route).collect::<Result<_>>()?;
+    wanted.routes.extend(gateway::routes(config)?);
     let servers: Vec<SocketAddr> = delivery.name_servers.iter().map(|server| server.0).collect();
     let resolver = match servers.is_empty() {
         true => HickoryResolver::system(),
@@ -410,10 +434,7 @@ fn transport(config: &Config, seams: &Seams) -> Result<Transport> {
 fn anchors(config: &Config) -> Result<Anchors> {
     match &config.delivery.anchors {
         None => Ok(Anchors::public()),
-        Some(path) => {
-            let pem = std::fs::read(path).with_context(|| format!("can't read {}", path.display()))?;
-            Anchors::from_pem(&pem).with_context(|| format!("delivery.anchors: {}", path.display()))
-        }
+        Some(path) => gateway::anchors("delivery.anchors", path),
     }
 }
 

@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod demo;
 mod engine;
+mod gateway;
 mod inspect;
 mod installation;
 mod logs;

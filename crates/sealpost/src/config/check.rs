@@ -17,19 +17,20 @@ pub fn problems(loaded: &Loaded) -> Vec<Problem> {
     found.submission(&loaded.config);
     found.named_networks(&loaded.config);
     found.delivery(&loaded.config);
+    found.gateway(&loaded.config);
     found.portal(&loaded.config);
     found.dkim(&loaded.config);
     found.log(&loaded.config);
     found.problems
 }
 
-struct Found<'l> {
+pub(super) struct Found<'l> {
     loaded: &'l Loaded,
     problems: Vec<Problem>,
 }
 
 impl Found<'_> {
-    fn wrong(&mut self, key: &str, message: impl Into<String>) {
+    pub(super) fn wrong(&mut self, key: &str, message: impl Into<String>) {
         let at = self.loaded.origin(key);
         self.problems.push(Problem::Value { at, key: key.to_owned(), message: message.into() });
     }
@@ -205,7 +206,7 @@ fn is_host(rest: &str, host: &str) -> bool {
     rest.strip_prefix(host).is_some_and(|after| after.is_empty() || after.starts_with([':', '/']))
 }
 
-fn is_slug(slug: &str) -> bool {
+pub(super) fn is_slug(slug: &str) -> bool {
     let fine = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=40).contains(&slug.len()) && slug.bytes().all(fine) && !slug.starts_with('-')
 }
@@ -220,7 +221,7 @@ fn is_within(file: &Path, folder: &Path) -> bool {
 }
 
 /// Loopback, private (RFC 1918), link-local or unique local (RFC 4193).
-fn is_private(address: IpAddr) -> bool {
+pub(super) fn is_private(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
         IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
@@ -237,10 +238,19 @@ pub fn unreadable_files(loaded: &Loaded) -> Vec<Problem> {
         &config.portal.certificate,
         &config.portal.key,
         &config.delivery.anchors,
+        &config.gateway.certificate,
+        &config.gateway.key,
+        &config.gateway.anchors,
     ];
+    // The second file of a secret is made when it is rotated.
+    let connectors = config.gateway.connector.iter().filter_map(|connector| {
+        let files = &connector.secret_files;
+        files.first().filter(|_| files.iter().all(|path| std::fs::File::open(path).is_err()))
+    });
+    let inbound = config.gateway.inbound.iter().filter_map(|inbound| inbound.anchors.as_ref());
     let unreadable = |path: &PathBuf| {
         let source = std::fs::File::open(path).err()?;
         Some(Problem::Unreadable { path: path.clone(), source })
     };
-    named.into_iter().flatten().filter_map(unreadable).collect()
+    named.into_iter().flatten().chain(inbound).chain(connectors).filter_map(unreadable).collect()
 }

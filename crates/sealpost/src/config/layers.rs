@@ -15,8 +15,11 @@ pub const PREFIX: &str = "SEALPOST_";
 pub const SECRETS: [&str; 1] = ["store.url"];
 
 /// Keys that name a file, which a credential of systemd can be.
-pub const FILES: [&str; 6] = [
+pub const FILES: [&str; 9] = [
     "delivery.anchors",
+    "gateway.anchors",
+    "gateway.certificate",
+    "gateway.key",
     "portal.certificate",
     "portal.key",
     "submission.certificate",

@@ -11,6 +11,8 @@
 //! database and no key. A secret is never shown.
 
 mod check;
+mod check_gateway;
+pub mod gateway;
 mod layers;
 mod origin;
 mod reader;

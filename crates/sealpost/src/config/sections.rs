@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use mail::Domain;
 use serde::{Deserialize, Serialize};
 
+use super::gateway::Gateway;
 use super::units::{NameServer, Secret, Size, Span};
 
 /// The whole configuration.
@@ -29,6 +30,9 @@ pub struct Config {
     /// The door for named networks.
     #[serde(default)]
     pub named_networks: NamedNetworks,
+    /// Port 25, in two directions.
+    #[serde(default)]
+    pub gateway: Gateway,
     /// Outbound mail.
     #[serde(default)]
     pub delivery: Delivery,

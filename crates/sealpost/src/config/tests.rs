@@ -282,13 +282,24 @@ fn documented() -> BTreeMap<String, String> {
 
 /// Every key there is, with its default as the documentation writes it.
 fn keys() -> BTreeMap<String, String> {
-    let sample = format!("{LEAST}\n[[route]]\ndomain = 'a.example'\nhost = 'mx.a.example'");
-    let required = ["domain", "host"].map(|name| format!("route[0].{name}"));
+    let sample = format!(
+        "{LEAST}\n[[route]]\ndomain = 'a.example'\nhost = 'mx.a.example'\n\
+         [[gateway.connector]]\nname = 'office'\nnetworks = ['10.0.0.1/32']\n\
+         [[gateway.inbound]]\ndomains = ['clinic.example']\nhost = 'mx.clinic.example'"
+    );
+    let required = [
+        "route[0].domain",
+        "route[0].host",
+        "gateway.connector[0].name",
+        "gateway.inbound[0].domains",
+        "gateway.inbound[0].host",
+    ];
     let default = |loaded: &Loaded, key: &str, value: serde_json::Value| match value {
         _ if loaded.origins.contains_key(key) && (key.starts_with("organisation") || key.starts_with("server")) => {
             "required".to_owned()
         }
-        _ if required.contains(&key.to_owned()) => "required".to_owned(),
+        _ if required.contains(&key) => "required".to_owned(),
+        _ if key == "gateway.connector[0].networks" => "[]".to_owned(),
         _ if loaded.origins.contains_key(key) => String::new(),
         serde_json::Value::Null => String::new(),
         value => value.to_string().replace("\",\"", "\", \""),

@@ -120,11 +120,7 @@ fn read_all(
     let _ = collector.finish();
 }
 
-fn work_off(
-    jobs: &Mutex<Receiver<Job>>,
-    results: &Sender<(u64, Done)>,
-    work: &Work<'_>,
-) {
+fn work_off(jobs: &Mutex<Receiver<Job>>, results: &Sender<(u64, Done)>, work: &Work<'_>) {
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((number, batch)) = job else { return };

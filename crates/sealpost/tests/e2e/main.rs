@@ -1,12 +1,14 @@
 //! End to end: the real binary between real peers, one file a behaviour.
 //! One test binary, so that it is linked once.
 
+mod border;
 mod cli;
 mod clients;
 mod clinic;
 mod demo;
 mod durability;
 mod faults;
+mod gateway;
 mod held;
 mod holds;
 mod input;
