@@ -30,7 +30,7 @@ pub(super) fn protected(payload: &Entity<'_>, outer: &[u8]) -> Option<ProtectedF
             (Scheme::Clear, _) => inner.clone(),
             (Scheme::Cipher | Scheme::V1 | Scheme::Wrapped, _) => outside.clone(),
         };
-        if inner != left {
+        if inner != left && (told.is_some() || !inner.is_empty()) {
             hidden.push(name.to_owned());
         }
         // Whose message it is, nobody may hide or change (RFC 9788 §4.4).
@@ -141,6 +141,8 @@ mod tests {
         check(v1, "From: a@x.example\r\nSubject: ...\r\n", Some((Scheme::V1, "s", &["From", "Subject"], &["From"])));
         let wrapped = "Content-Type: message/rfc822; forwarded=no\r\n\r\nSubject: s\r\n\r\nx";
         check(wrapped, "Subject: ...\r\n", Some((Scheme::Wrapped, "s", &["Subject"], &[])));
+        let few = "Subject: s\r\nContent-Type: text/plain; protected-headers=v1\r\n\r\nx";
+        check(few, "From: a@x.example\r\nSubject: s\r\n", Some((Scheme::V1, "s", &[], &[])));
         check("Subject: s\r\nContent-Type: text/plain\r\n\r\nx", "Subject: t\r\n", None);
         check("Content-Type: message/rfc822\r\n\r\nSubject: s\r\n\r\nx", "Subject: t\r\n", None);
     }
