@@ -89,7 +89,7 @@ pub(crate) fn unlock(
         RC2_40 => (5, true),
         _ => return Err(LockError::Unsupported),
     };
-    let mut inside = parameters.inside();
+    let mut inside = parameters.sequence()?;
     let salt = inside.octets()?;
     let count = iterations(inside.small()?)?;
     let digest = crate::algorithm::DigestName::Sha1;
@@ -108,7 +108,7 @@ pub(crate) fn unlock(
 }
 
 fn pbes2(parameters: Element<'_>, passphrase: &str, locked: &[u8]) -> Result<Zeroizing<Vec<u8>>, LockError> {
-    let mut inside = parameters.inside();
+    let mut inside = parameters.sequence()?;
     let function = Identifier::read(&mut inside)?;
     let cipher = Identifier::read(&mut inside)?;
     let vector = cipher.parameters.ok_or(LockError::Malformed)?.octets()?;
@@ -129,7 +129,7 @@ pub(crate) fn pbkdf2(
     if function.oid != PBKDF2 {
         return Err(LockError::Unsupported);
     }
-    let mut inside = function.parameters.ok_or(LockError::Malformed)?.inside();
+    let mut inside = function.parameters.ok_or(LockError::Malformed)?.sequence()?;
     let salt = inside.octets()?;
     let count = iterations(inside.small()?)?;
     let stated = if inside.next_is(crate::asn1::tag::INTEGER) { Some(inside.small()?) } else { None };

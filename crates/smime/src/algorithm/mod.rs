@@ -30,9 +30,8 @@ impl<'a> Identifier<'a> {
         Self::inside(reader.take(tag::SEQUENCE)?)
     }
 
-    /// What is inside a SEQUENCE, or an implicit tag in its place.
     pub(crate) fn inside(element: Element<'a>) -> Result<Self, Malformed> {
-        let mut reader = element.inside();
+        let mut reader = element.sequence()?;
         let oid = reader.oid()?;
         let parameters = if reader.is_empty() { None } else { Some(reader.any()?) };
         reader.end()?;

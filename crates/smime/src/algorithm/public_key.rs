@@ -96,7 +96,7 @@ pub struct PublicKey {
 impl PublicKey {
     /// Reads a SubjectPublicKeyInfo in DER.
     pub fn from_der(der: &[u8]) -> Result<Self, Malformed> {
-        let mut reader = Reader::only(der)?.inside();
+        let mut reader = Reader::sequence_in(der)?;
         let identifier = Identifier::read(&mut reader)?;
         let key = reader.bits()?;
         reader.end()?;
@@ -141,7 +141,7 @@ fn algorithm(identifier: &Identifier<'_>, key: &[u8]) -> Result<KeyAlgorithm, Ma
 
 /// The length of the modulus in an RSAPublicKey (RFC 8017 §A.1.1).
 fn modulus_bits(key: &[u8]) -> Result<u32, Malformed> {
-    let modulus = Reader::only(key)?.inside().integer()?;
+    let modulus = Reader::sequence_in(key)?.integer()?;
     let modulus = modulus.strip_prefix(&[0]).unwrap_or(modulus);
     let first = modulus.first().ok_or(Malformed)?;
     let bits = modulus.len().checked_mul(8).and_then(|bits| u32::try_from(bits).ok()).ok_or(Malformed)?;

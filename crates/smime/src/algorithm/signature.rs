@@ -177,7 +177,7 @@ fn ecdsa(digest: DigestName, key: KeyAlgorithm) -> Option<&'static dyn Verificat
 
 /// RSASSA-PSS-params (RFC 4055 §3.1). None where the mask has another digest, or the trailer is another.
 fn pss(identifier: &Identifier<'_>) -> Option<SignatureAlgorithm> {
-    let mut reader = identifier.parameters?.inside();
+    let mut reader = identifier.parameters?.sequence().ok()?;
     let digest = match reader.explicit(0).ok()? {
         Some(mut inside) => DigestName::from_identifier(&Identifier::read(&mut inside).ok()?)?,
         None => DigestName::Sha1,

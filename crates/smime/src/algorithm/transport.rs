@@ -88,7 +88,7 @@ pub(crate) fn oaep_of(identifier: &Identifier<'_>) -> Option<OaepHash> {
     let Some(parameters) = identifier.parameters.filter(|_| !identifier.is_bare()) else {
         return Some(OaepHash::Sha1);
     };
-    let mut reader = parameters.inside();
+    let mut reader = parameters.sequence().ok()?;
     let digest = match reader.explicit(0).ok()? {
         Some(mut inside) => DigestName::from_identifier(&Identifier::read(&mut inside).ok()?)?,
         None => DigestName::Sha1,

@@ -32,6 +32,11 @@ impl<'a> Element<'a> {
         Reader { rest: self.value, rules: self.rules }
     }
 
+    /// Reads what is inside, if it is a SEQUENCE.
+    pub(crate) fn sequence(self) -> Result<Reader<'a>, Malformed> {
+        if self.tag == tag::SEQUENCE { Ok(self.inside()) } else { Err(Malformed) }
+    }
+
     /// The value of an OCTET STRING, whatever its tag: a string in pieces is put together.
     pub(crate) fn octets(self) -> Result<Cow<'a, [u8]>, Malformed> {
         if self.tag & 0x20 == 0 {
@@ -82,6 +87,11 @@ impl<'a> Reader<'a> {
         let element = reader.any()?;
         reader.end()?;
         Ok(element)
+    }
+
+    /// Reads what is inside the one SEQUENCE that `bytes` are, by DER.
+    pub(crate) fn sequence_in(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        Self::only(bytes)?.sequence()
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -21,7 +21,7 @@ pub struct Capabilities {
 impl Capabilities {
     /// Reads SMIMECapabilities in DER. Entries that are not understood are kept and mean nothing.
     pub fn from_der(der: &[u8]) -> Result<Self, Malformed> {
-        let mut list = Reader::only(der)?.inside();
+        let mut list = Reader::sequence_in(der)?;
         let mut capabilities = Self { der: der.to_vec(), ..Self::default() };
         while !list.is_empty() {
             let identifier = Identifier::read(&mut list)?;

@@ -118,10 +118,10 @@ impl Extensions {
             KEY_USAGE => self.key_usage = Some(KeyUsage::read(value)?),
             EXTENDED_KEY_USAGE => self.extended_usage = Some(ExtendedUsage::read_list(value)?),
             SUBJECT_ALTERNATIVE_NAME => {
-                self.alternative_names = Some(general_names(Reader::only(value)?.inside())?);
+                self.alternative_names = Some(general_names(Reader::sequence_in(value)?)?);
                 self.alternative_names_critical = extension.is_critical;
             }
-            ISSUER_ALTERNATIVE_NAME => drop(general_names(Reader::only(value)?.inside())?),
+            ISSUER_ALTERNATIVE_NAME => drop(general_names(Reader::sequence_in(value)?)?),
             NAME_CONSTRAINTS => self.name_constraints = Some(name_constraints(value)?),
             POLICIES => self.policies = Some(policies(value)?),
             POLICY_MAPPINGS => self.policy_mappings = policy_mappings(value)?,
@@ -151,7 +151,7 @@ impl Extensions {
 
     /// authorityInfoAccess: only plain http, as RFC 5280 §8 advises; the answers are signed.
     fn access(&mut self, value: &[u8]) -> Result<(), Malformed> {
-        let mut list = Reader::only(value)?.inside();
+        let mut list = Reader::sequence_in(value)?;
         while !list.is_empty() {
             let mut inside = list.sequence()?;
             let method = inside.oid()?;
@@ -179,23 +179,15 @@ fn small_integer(value: &[u8]) -> Result<u64, Malformed> {
 }
 
 fn basic_constraints(value: &[u8]) -> Result<BasicConstraints, Malformed> {
-    let mut inside = sequence_in(value)?;
+    let mut inside = Reader::sequence_in(value)?;
     let is_authority = inside.flag()?;
     let path_len = if inside.is_empty() { None } else { Some(inside.small()?) };
     inside.end()?;
     Ok(BasicConstraints { is_authority, path_len })
 }
 
-/// The SEQUENCE that `bytes` are.
-fn sequence_in(bytes: &[u8]) -> Result<Reader<'_>, Malformed> {
-    let mut reader = Reader::der(bytes);
-    let inside = reader.sequence()?;
-    reader.end()?;
-    Ok(inside)
-}
-
 fn name_constraints(value: &[u8]) -> Result<NameConstraints, Malformed> {
-    let mut inside = sequence_in(value)?;
+    let mut inside = Reader::sequence_in(value)?;
     let permitted = inside.explicit(0)?.map(subtrees).transpose()?.unwrap_or_default();
     let excluded = inside.explicit(1)?.map(subtrees).transpose()?.unwrap_or_default();
     inside.end()?;
@@ -226,7 +218,7 @@ fn subtrees(mut list: Reader<'_>) -> Result<Vec<GeneralName>, Malformed> {
 }
 
 fn policies(value: &[u8]) -> Result<Vec<Oid>, Malformed> {
-    let mut list = sequence_in(value)?;
+    let mut list = Reader::sequence_in(value)?;
     let mut policies = Vec::new();
     while !list.is_empty() {
         let policy = list.sequence()?.oid()?;
@@ -240,7 +232,7 @@ fn policies(value: &[u8]) -> Result<Vec<Oid>, Malformed> {
 }
 
 fn policy_mappings(value: &[u8]) -> Result<Vec<(Oid, Oid)>, Malformed> {
-    let mut list = sequence_in(value)?;
+    let mut list = Reader::sequence_in(value)?;
     let mut mappings = Vec::new();
     while !list.is_empty() {
         let mut pair = list.sequence()?;
@@ -254,7 +246,7 @@ fn policy_mappings(value: &[u8]) -> Result<Vec<(Oid, Oid)>, Malformed> {
 }
 
 fn policy_constraints(value: &[u8]) -> Result<PolicyConstraints, Malformed> {
-    let mut inside = sequence_in(value)?;
+    let mut inside = Reader::sequence_in(value)?;
     let mut number = |at| inside.optional(tag::implicit(at))?.map(|element| small_of(element.value)).transpose();
     let constraints = PolicyConstraints { require_explicit: number(0)?, inhibit_mapping: number(1)? };
     inside.end()?;
@@ -263,7 +255,7 @@ fn policy_constraints(value: &[u8]) -> Result<PolicyConstraints, Malformed> {
 
 /// Which of an authority's keys signed is found by trying; only the form is checked.
 fn authority_key(value: &[u8]) -> Result<(), Malformed> {
-    let mut inside = sequence_in(value)?;
+    let mut inside = Reader::sequence_in(value)?;
     inside.optional(tag::implicit(0))?;
     let issuer = inside.optional(tag::context(1))?;
     let serial = inside.optional(tag::implicit(2))?;
@@ -375,7 +367,7 @@ pub(crate) struct DistributionPoint {
 
 impl DistributionPoint {
     fn read_list(value: &[u8]) -> Result<Vec<Self>, Malformed> {
-        let mut list = sequence_in(value)?;
+        let mut list = Reader::sequence_in(value)?;
         let mut points = Vec::new();
         while !list.is_empty() {
             points.push(Self::read(list.sequence()?)?);

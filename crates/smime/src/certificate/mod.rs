@@ -233,7 +233,7 @@ impl std::fmt::Debug for Certificate {
 }
 
 fn read(der: &[u8]) -> Result<Read, BadCertificate> {
-    let mut outer = Reader::only(der)?.inside();
+    let mut outer = Reader::sequence_in(der)?;
     let signed = outer.take(tag::SEQUENCE)?;
     let outer_algorithm = outer.take(tag::SEQUENCE)?;
     let signature = outer.bits()?;

@@ -72,7 +72,7 @@ pub enum ExtendedUsage {
 
 impl ExtendedUsage {
     pub(crate) fn read_list(value: &[u8]) -> Result<Vec<Self>, Malformed> {
-        let mut list = Reader::only(value)?.inside();
+        let mut list = Reader::sequence_in(value)?;
         let mut uses = Vec::new();
         while !list.is_empty() {
             uses.push(Self::from_oid(list.oid()?));

@@ -12,6 +12,8 @@ use crate::limits::{Limits, OpenError};
 pub(super) struct Found<'a> {
     /// Which of our keys.
     pub(super) key: usize,
+    /// Whether the key may be another's: it was not named, and its sealing would not show it.
+    pub(super) is_guess: bool,
     pub(super) side: Side<'a>,
 }
 
@@ -81,7 +83,8 @@ pub(super) fn among<'a>(
                 return Err(OpenError::TooLarge);
             }
             for (key, (identity, public)) in keys.iter().zip(&publics).enumerate() {
-                let found = || Found { key, side: side.clone() };
+                let is_guess = identity.certificate.is_none() && is_deniable(&side);
+                let found = || Found { key, is_guess, side: side.clone() };
                 match (identity.certificate, public) {
                     (Some(certificate), _) if name.is(certificate) => named.push(found()),
                     (None, Some(public)) if fits(&name, public, &side) => fitting.push(found()),
@@ -93,7 +96,7 @@ pub(super) fn among<'a>(
     // With one recipient that a nameless key can fit there is no doubt. With several there is: what RSA with PKCS#1
     // v1.5 yields from another's sealed key looks like a key.
     if named.is_empty() && fitting.len() > 1 {
-        fitting.retain(|found| !is_deniable(&found.side));
+        fitting.retain(|found| !found.is_guess);
     }
     named.append(&mut fitting);
     named.truncate(limits.attempts_max);

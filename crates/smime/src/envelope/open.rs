@@ -17,8 +17,10 @@ use crate::certificate::Certificate;
 use crate::content_info::{self, DATA, Kind};
 use crate::limits::{Limits, OpenError};
 
-/// A private key to open messages with, and its certificate, by which messages name it. Without a certificate, a
-/// message must have only one recipient that the key can be for, or prove by itself that it was opened.
+/// A private key to open messages with, and its certificate, by which messages name it.
+///
+/// Without a certificate the key is tried on what it fits: on the only recipient, or on those where a wrong key shows.
+/// Where it would not show (RSA with PKCS#1 v1.5 and CBC), the content must begin as a MIME entity does.
 #[derive(Clone, Copy)]
 pub struct DecryptionIdentity<'a> {
     /// The certificate.
@@ -108,7 +110,7 @@ impl<'a> Envelope<'a> {
         let cipher = ContentCipher::from_oid(&algorithm.oid).ok_or(OpenError::Cipher)?;
         let parameters = algorithm.parameters.ok_or(OpenError::Malformed)?;
         let seal = match (is_authenticated, cipher.is_aead()) {
-            (true, true) => gcm(parameters.inside(), &mut inside)?,
+            (true, true) => gcm(parameters.sequence()?, &mut inside)?,
             (false, false) => ContentSeal::Cbc { vector: parameters.octets()? },
             // A GCM without its tag proves nothing, and a CBC with one is nothing that is known.
             (true, false) | (false, true) => return Err(OpenError::Cipher),
@@ -128,6 +130,10 @@ impl<'a> Envelope<'a> {
             ContentSeal::Cbc { vector } => self.cipher.open_cbc(&key, vector, &mut content),
         };
         opened.map_err(|_| OpenError::Failed)?;
+        // With another's key one content in 256 opens by chance, to noise.
+        if found.is_guess && !self.cipher.is_aead() && !looks_like_entity(&content) {
+            return Err(OpenError::Failed);
+        }
         Ok(Opened {
             content,
             integrity: if self.cipher.is_aead() { Integrity::Aead } else { Integrity::None },
@@ -137,6 +143,13 @@ impl<'a> Envelope<'a> {
             is_data: self.content_type == DATA,
         })
     }
+}
+
+/// Whether content begins as a MIME entity does: with the name of a header field, or with the empty line after none.
+fn looks_like_entity(content: &[u8]) -> bool {
+    let name = content.split(|byte| matches!(byte, b':' | b'\n')).next().unwrap_or_default();
+    let is_name = |byte: &u8| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t' | b'\r');
+    content.len() > name.len() && name.iter().all(is_name)
 }
 
 /// GCMParameters (RFC 5084 §3.2), and what follows the content of AuthEnvelopedData (RFC 5083 §2.1).

@@ -194,7 +194,7 @@ fn check_mac(mut inside: Reader<'_>, passphrase: &str, safes: &[u8]) -> Result<(
 }
 
 fn check_pbmac1(parameters: Element<'_>, passphrase: &str, safes: &[u8], expected: &[u8]) -> Result<(), LockError> {
-    let mut inside = parameters.inside();
+    let mut inside = parameters.sequence()?;
     let function = Identifier::read(&mut inside)?;
     let scheme = Identifier::read(&mut inside)?;
     let known =

@@ -97,12 +97,12 @@ impl<'a> Attributes<'a> {
             SMIME_CAPABILITIES => self.capabilities = Capabilities::from_der(values.any()?.whole).ok(),
             ENCRYPTION_KEY_PREFERENCE => self.preference = preference(values.any()?),
             SIGNING_CERTIFICATE => {
-                let digest = first_certificate(values.any()?.inside())?.any()?;
+                let digest = first_certificate(values.sequence()?)?.any()?;
                 // The first version is the surer one's fallback (RFC 5035 §5.4).
                 let digest = (DigestName::Sha1, octets_in(digest.whole)?);
                 self.certificate.get_or_insert(digest);
             }
-            SIGNING_CERTIFICATE_V2 => self.certificate = Some(certificate_digest(values.any()?.inside())?),
+            SIGNING_CERTIFICATE_V2 => self.certificate = Some(certificate_digest(values.sequence()?)?),
             _ => return Ok(()),
         }
         values.end()

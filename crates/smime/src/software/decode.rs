@@ -26,7 +26,7 @@ fn refused<T>(_: T) -> LockError {
 impl SoftwareKey {
     /// Reads a private key in DER: PKCS#8, locked or not, PKCS#1 for RSA, or SEC 1 for curves.
     pub fn from_der(der: &[u8], passphrase: Option<&str>) -> Result<Self, LockError> {
-        let mut inside = Reader::only(der)?.inside();
+        let mut inside = Reader::sequence_in(der)?;
         if inside.next_is(tag::SEQUENCE) {
             let passphrase = passphrase.ok_or(LockError::PassphraseNeeded)?;
             return Self::from_pkcs8(&unlock_key(der, passphrase)?);
@@ -41,7 +41,7 @@ impl SoftwareKey {
 
     /// Reads PrivateKeyInfo.
     fn from_pkcs8(der: &[u8]) -> Result<Self, LockError> {
-        let mut inside = Reader::only(der)?.inside();
+        let mut inside = Reader::sequence_in(der)?;
         inside.small()?;
         let identifier = Identifier::read(&mut inside)?;
         let key = inside.take(tag::OCTET_STRING)?.value;
@@ -58,7 +58,7 @@ impl SoftwareKey {
 
     /// From RSAPrivateKey (RFC 8017 §A.1.2).
     pub(super) fn rsa(der: &[u8], restriction: Restriction) -> Result<Self, LockError> {
-        let mut inside = Reader::only(der)?.inside();
+        let mut inside = Reader::sequence_in(der)?;
         inside.small()?;
         let (modulus, exponent) = (inside.integer()?, inside.integer()?);
         let public = write::sequence(&[&write::unsigned(modulus), &write::unsigned(exponent)]);
@@ -86,12 +86,13 @@ impl SoftwareKey {
 
     /// From ECPrivateKey (RFC 5915 §3), whose curve may stand outside.
     fn curve(der: &[u8], outside: Option<Element<'_>>) -> Result<Self, LockError> {
-        let mut inside = Reader::only(der)?.inside();
+        let mut inside = Reader::sequence_in(der)?;
         inside.small()?;
         let scalar = inside.take(tag::OCTET_STRING)?.value;
         let curve = match (outside, inside.explicit(0)?) {
             (Some(curve), _) if curve.tag == tag::OID => Oid::from_value(curve.value)?,
-            (_, Some(mut curve)) => curve.oid()?,
+            // A curve that is spelled out may be any (CVE-2020-0601).
+            (None, Some(mut curve)) => curve.oid().map_err(refused)?,
             _ => return Err(LockError::Key),
         };
         Self::scalar(curve, scalar)

@@ -178,7 +178,7 @@ fn is_less(one: &[u8], other: &[u8]) -> bool {
 }
 
 fn read(der: &[u8]) -> Result<Read, Malformed> {
-    let mut outer = Reader::only(der)?.inside();
+    let mut outer = Reader::sequence_in(der)?;
     let signed = outer.take(tag::SEQUENCE)?;
     let outer_algorithm = outer.take(tag::SEQUENCE)?;
     let signature = outer.bits()?;
@@ -239,7 +239,7 @@ fn number(value: &[u8]) -> Result<Vec<u8>, Malformed> {
 }
 
 fn issuing_point(value: &[u8]) -> Result<IssuingPoint, Malformed> {
-    let mut inside = Reader::only(value)?.inside();
+    let mut inside = Reader::sequence_in(value)?;
     let name = inside.explicit(0)?.map(PointName::read).transpose()?;
     let mut point = IssuingPoint { name, ..IssuingPoint::default() };
     while !inside.is_empty() {
@@ -288,7 +288,7 @@ fn reason_code(value: &[u8]) -> Result<u64, Malformed> {
 }
 
 fn directory_name(value: &[u8]) -> Result<Name, Malformed> {
-    let names = general_names(Reader::only(value)?.inside())?;
+    let names = general_names(Reader::sequence_in(value)?)?;
     let directory = names.into_iter().find_map(|name| match name {
         GeneralName::Directory(name) => Some(name),
         _ => None,

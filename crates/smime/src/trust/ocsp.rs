@@ -182,7 +182,7 @@ impl Answer {
 }
 
 fn read(der: &[u8]) -> Result<Read, Malformed> {
-    let mut response = Reader::only(der)?.inside();
+    let mut response = Reader::sequence_in(der)?;
     if response.take(tag::ENUMERATED)?.value != [0] {
         return Err(Malformed);
     }
@@ -191,7 +191,7 @@ fn read(der: &[u8]) -> Result<Read, Malformed> {
         return Err(Malformed);
     }
     let basic = bytes.take(tag::OCTET_STRING)?.value;
-    let mut basic = Reader::only(basic)?.inside();
+    let mut basic = Reader::sequence_in(basic)?;
     let signed = basic.take(tag::SEQUENCE)?;
     let algorithm = SignatureAlgorithm::from_identifier(&Identifier::read(&mut basic)?);
     let signature = basic.bits()?;
