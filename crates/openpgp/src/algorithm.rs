@@ -54,7 +54,7 @@ pub fn is_sound(hash: HashAlgorithm, over: Over, at: Timestamp) -> bool {
 pub fn check(key: &impl KeyDetails) -> Result<(), Unusable> {
     let params = key.public_params();
     match params {
-        PublicParams::RSA(_) if rsa_bits(params) >= RSA_BITS_MIN => Ok(()),
+        PublicParams::RSA(_) if is_strong_rsa(params) => Ok(()),
         PublicParams::RSA(_) | PublicParams::DSA(_) | PublicParams::Elgamal(_) => Err(Unusable::Weak(name(key))),
         PublicParams::ECDSA(ecdsa) => known_curve(&ecdsa.curve(), key),
         PublicParams::ECDH(ecdh) => {
@@ -93,7 +93,7 @@ fn is_sound_kdf(params: &EcdhPublicParams) -> bool {
         )
 }
 
-/// Whether an algorithm makes signatures at all.
+/// Whether an algorithm makes signatures at all; one that is not known may.
 pub const fn signs(algorithm: PublicKeyAlgorithm) -> bool {
     matches!(
         algorithm,
@@ -104,10 +104,11 @@ pub const fn signs(algorithm: PublicKeyAlgorithm) -> bool {
             | PublicKeyAlgorithm::EdDSALegacy
             | PublicKeyAlgorithm::Ed25519
             | PublicKeyAlgorithm::Ed448
+            | PublicKeyAlgorithm::Unknown(_)
     )
 }
 
-/// Whether an algorithm encrypts at all.
+/// Whether an algorithm encrypts at all; one that is not known may.
 pub const fn encrypts(algorithm: PublicKeyAlgorithm) -> bool {
     matches!(
         algorithm,
@@ -117,6 +118,7 @@ pub const fn encrypts(algorithm: PublicKeyAlgorithm) -> bool {
             | PublicKeyAlgorithm::ECDH
             | PublicKeyAlgorithm::X25519
             | PublicKeyAlgorithm::X448
+            | PublicKeyAlgorithm::Unknown(_)
     )
 }
 
@@ -149,6 +151,11 @@ fn rsa_bits(params: &PublicParams) -> usize {
         Ok(()) => bytes.first_chunk::<2>().map_or(0, |bits| usize::from(u16::from_be_bytes(*bits))),
         Err(_) => 0,
     }
+}
+
+/// Whether a private key of this size is used.
+pub fn is_strong_rsa(params: &PublicParams) -> bool {
+    rsa_bits(params) >= RSA_BITS_MIN
 }
 
 /// The length of an RSA ciphertext or signature.

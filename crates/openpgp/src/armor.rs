@@ -112,24 +112,29 @@ pub fn blocks(text: &[u8]) -> Result<Vec<Block>, KeyError> {
     let mut lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
     let mut blocks = Vec::new();
     while let Some(line) = lines.next() {
-        if let Some(kind) = ArmorKind::ALL.into_iter().find(|kind| is_mark(line, "BEGIN", *kind)) {
+        if let Some(kind) = ArmorKind::ALL.into_iter().find(|kind| is_begin(line, *kind)) {
             blocks.push(read_block(kind, &mut lines)?);
         }
     }
     Ok(blocks)
 }
 
-fn is_mark(line: &[u8], mark: &str, kind: ArmorKind) -> bool {
-    let inner = line.strip_prefix(b"-----").and_then(|rest| rest.strip_suffix(b"-----"));
-    let words = inner.and_then(|inner| inner.strip_prefix(mark.as_bytes()));
-    words.and_then(|words| words.strip_prefix(b" ")) == Some(kind.label().as_bytes())
+fn is_begin(line: &[u8], kind: ArmorKind) -> bool {
+    let label = line.strip_prefix(b"-----BEGIN ").and_then(|rest| rest.strip_suffix(b"-----"));
+    label == Some(kind.label().as_bytes())
+}
+
+/// Whatever follows on the line: some software ends it with more dashes.
+fn is_end(line: &[u8], kind: ArmorKind) -> bool {
+    let rest = line.strip_prefix(b"-----END ").and_then(|rest| rest.strip_prefix(kind.label().as_bytes()));
+    rest.is_some_and(|rest| rest.starts_with(b"-----"))
 }
 
 fn read_block<'a>(kind: ArmorKind, lines: &mut impl Iterator<Item = &'a [u8]>) -> Result<Block, KeyError> {
     let mut digits: Vec<u8> = Vec::new();
     let mut is_head = true;
     for line in lines {
-        if is_mark(line, "END", kind) {
+        if is_end(line, kind) {
             let bytes = LENIENT.decode(&digits).map_err(|_| KeyError::Malformed)?;
             return Ok(Block { kind, bytes });
         }

@@ -43,6 +43,21 @@ pub struct EncryptionPlan {
     pub expires_at: Option<Timestamp>,
 }
 
+/// A primary key or a subkey, and what it is good for at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Which.
+    pub key: Fingerprint,
+    /// Its algorithm: `Ed25519`, `RSA-3072`.
+    pub algorithm: String,
+    /// When it was made, as its owner says.
+    pub created_at: Timestamp,
+    /// Whether one can encrypt to it, or why not.
+    pub encryption: Result<(), Unusable>,
+    /// Whether what it signs counts, or why not.
+    pub signing: Result<(), Unusable>,
+}
+
 /// The format of what is encrypted, the strongest that a recipient reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Protection {
@@ -84,6 +99,14 @@ impl Certificate {
         }
         let mut key = self.key().clone();
         keyring::merge(&mut key, other.key());
+        Self::from_key(key).ok_or(KeyError::Malformed)
+    }
+
+    /// The certificate with a revocation that stands alone, as GnuPG keeps one
+    /// for a bad day: armored or binary.
+    pub fn with_revocation(&self, revocation: &[u8]) -> Result<Self, KeyError> {
+        let mut key = self.key().clone();
+        keyring::add_revocation(&mut key, revocation)?;
         Self::from_key(key).ok_or(KeyError::Malformed)
     }
 
@@ -181,6 +204,22 @@ impl Certificate {
             algorithm: algorithm::name(&usable.component),
             expires_at: usable.expires_at,
         })
+    }
+
+    /// The primary key and every subkey, in their order.
+    pub fn parts(&self, now: Timestamp) -> Vec<Part> {
+        let view = View::now(self, now);
+        let parts = self.components().filter_map(|(component, index)| {
+            let usable = |purpose| view.usable(component, index, purpose).map(|_| ());
+            Some(Part {
+                key: component.name()?,
+                algorithm: algorithm::name(&component),
+                created_at: time::from_packet(component.created_at()),
+                encryption: usable(Purpose::Encryption),
+                signing: usable(Purpose::Signing),
+            })
+        });
+        parts.collect()
     }
 
     /// The certificate in binary, with everything that was read.

@@ -162,8 +162,8 @@ impl<'a> View<'a> {
         best.ok_or(worst)
     }
 
-    /// Whether this component could be used for the purpose.
-    pub fn component_for(
+    /// Whether this component could be used for the purpose, whatever is with the whole.
+    fn component_for(
         &self,
         component: Component<'a>,
         bound: Option<&'a Bound>,
@@ -192,11 +192,16 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The component of a certificate by which a signature was made.
-    pub fn signer(&self, component: Component<'a>, index: Option<usize>) -> Result<Usable<'a>, Unusable> {
+    /// Whether the component, by its place among the subkeys, can be used for the purpose.
+    pub fn usable(
+        &self,
+        component: Component<'a>,
+        index: Option<usize>,
+        purpose: Purpose,
+    ) -> Result<Usable<'a>, Unusable> {
         self.check()?;
         let bound = index.and_then(|index| self.facts.subkeys.get(index));
-        self.component_for(component, bound, Purpose::Signing)
+        self.component_for(component, bound, purpose)
     }
 
     pub fn direct_statement(&self) -> Option<&'a Signature> {

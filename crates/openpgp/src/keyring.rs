@@ -205,6 +205,32 @@ pub fn merge(key: &mut SignedPublicKey, other: &SignedPublicKey) {
     }
 }
 
+/// See [`Certificate::with_revocation`].
+pub fn add_revocation(key: &mut SignedPublicKey, bytes: &[u8]) -> Result<(), KeyError> {
+    let blocks = if armor::is_binary(bytes) { vec![bytes.to_vec()] } else { blocks(bytes)? };
+    let packets = blocks.iter().flat_map(|block| Packets::new(block).map_while(Result::ok));
+    let signatures = packets.filter(|packet| packet.tag == tag::SIGNATURE).filter_map(|packet| {
+        let body = packet.body.as_ref();
+        Signature::try_from_reader(head(Tag::Signature, body)?, body).ok()
+    });
+    let revocations: Vec<Signature> =
+        signatures.filter(|signature| signature.typ() == Some(SignatureType::KeyRevocation)).collect();
+    if revocations.is_empty() {
+        return Err(KeyError::None);
+    }
+    let fitting: Vec<Signature> =
+        revocations.into_iter().filter(|signature| signature.verify_key(&key.primary_key).is_ok()).collect();
+    if fitting.is_empty() {
+        return Err(KeyError::Different);
+    }
+    add(&mut key.details.revocation_signatures, &fitting);
+    Ok(())
+}
+
+fn blocks(text: &[u8]) -> Result<Vec<Vec<u8>>, KeyError> {
+    Ok(armor::blocks(text)?.into_iter().map(|block| block.bytes).collect())
+}
+
 fn add(list: &mut Vec<Signature>, more: &[Signature]) {
     for signature in more {
         if !list.contains(signature) {

@@ -35,11 +35,11 @@ mod verify;
 pub mod wkd;
 
 pub use armor::{ArmorKind, armor, dearmor};
-pub use certificate::{Certificate, EncryptionPlan, Protection, SigningPlan};
+pub use certificate::{Certificate, EncryptionPlan, Part, Protection, SigningPlan};
 pub use encrypt::{Options, Sealed, SealedTo, encrypt};
 pub use error::{KeyError, OpenError, Revocation, SealError, Unusable};
 pub use fingerprint::{Fingerprint, KeyId};
-pub use open::{Integrity, Limits, Opened, decrypt, decrypt_with_password};
+pub use open::{Integrity, Limits, Opened, decrypt, decrypt_with_password, read_signed};
 pub use secret::{KeyKind, RevocationReason, SecretIdentity, SigningIdentity};
 pub use sign::{Detached, sign_detached};
 pub use user_id::{UserId, UserIdState};

@@ -1,8 +1,10 @@
 //! Opening: decrypt, prove the integrity, then look at what is inside.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use pgp::composed::PlainSessionKey;
-use pgp::packet::{PacketHeader, PublicKeyEncryptedSessionKey, SymKeyEncryptedSessionKey};
+use pgp::packet::{PacketHeader, PublicKeyEncryptedSessionKey, Signature, SymKeyEncryptedSessionKey};
 use pgp::types::{Password, PkeskVersion, SkeskVersion, StringToKey, Tag};
 use zeroize::Zeroizing;
 
@@ -82,7 +84,7 @@ pub fn decrypt(
     now: Timestamp,
     limits: &Limits,
 ) -> Result<Opened, OpenError> {
-    with_packets(message, limits, |encrypted| {
+    with_packets(&binary(message, limits)?, limits, |encrypted| {
         if encrypted.to_keys.is_empty() && !encrypted.to_passwords.is_empty() {
             return Err(OpenError::PasswordOnly);
         }
@@ -108,11 +110,29 @@ pub fn decrypt_with_password(
     now: Timestamp,
     limits: &Limits,
 ) -> Result<Opened, OpenError> {
-    with_packets(message, limits, |encrypted| {
+    with_packets(&binary(message, limits)?, limits, |encrypted| {
         let password = Password::from(password);
         let keys = encrypted.to_passwords.iter().filter_map(|packet| Some((password_key(packet, &password)?, None)));
         encrypted.opened(keys, known, now, limits)
     })
+}
+
+/// Reads a message that is signed, perhaps compressed, and not encrypted: its
+/// content and what is known of its signatures.
+pub fn read_signed(
+    message: &[u8],
+    known: &[Certificate],
+    now: Timestamp,
+    limits: &Limits,
+) -> Result<(Vec<u8>, Vec<SignatureVerdict>), OpenError> {
+    let packets = Zeroizing::new(binary(message, limits)?.into_owned());
+    let Content { plain, signatures } = content::read(packets, limits)?;
+    let verdicts = judged(&signatures, &Heard { data: &plain, by: None }, known, now);
+    Ok((plain.to_vec(), verdicts))
+}
+
+fn judged(signatures: &[Signature], heard: &Heard<'_>, known: &[Certificate], now: Timestamp) -> Vec<SignatureVerdict> {
+    signatures.iter().take(JUDGED_MAX).map(|signature| judge(signature, heard, known, now)).collect()
 }
 
 /// The packets of an encrypted message (RFC 9580 §10.3).
@@ -123,24 +143,20 @@ struct Encrypted<'a> {
     to_passwords: Vec<SymKeyEncryptedSessionKey>,
 }
 
-fn with_packets<T>(
-    message: &[u8],
-    limits: &Limits,
-    then: impl FnOnce(&Encrypted<'_>) -> Result<T, OpenError>,
-) -> Result<T, OpenError> {
+/// The packets of `message`, out of their armor.
+fn binary<'a>(message: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u8]>, OpenError> {
     // Armor is a third longer than what it holds.
     let room = limits.content_bytes_max.saturating_add(limits.content_bytes_max / 2).saturating_add(1 << 20);
     if message.len() > room {
         return Err(OpenError::TooLarge);
     }
     if armor::is_binary(message) {
-        return with_binary(message, limits, then);
+        return Ok(Cow::Borrowed(message));
     }
-    let bytes = armor::dearmor(ArmorKind::Message, message).map_err(|_| OpenError::Malformed)?;
-    with_binary(&bytes, limits, then)
+    armor::dearmor(ArmorKind::Message, message).map(Cow::Owned).map_err(|_| OpenError::Malformed)
 }
 
-fn with_binary<T>(
+fn with_packets<T>(
     message: &[u8],
     limits: &Limits,
     then: impl FnOnce(&Encrypted<'_>) -> Result<T, OpenError>,

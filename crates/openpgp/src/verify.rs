@@ -9,7 +9,7 @@ use crate::algorithm::{self, Over};
 use crate::component::Component;
 use crate::facts::is_understood;
 use crate::framing::{Packets, tag};
-use crate::judge::View;
+use crate::judge::{Purpose, View};
 use crate::{ArmorKind, Certificate, Fingerprint, KeyId, Unusable, armor, time};
 
 /// The most signatures over one content that are judged: each costs as much as the content is long.
@@ -185,7 +185,7 @@ fn weakness(
         return Some(Flaw::OtherRecipients);
     }
     let then = View::then(certificate, at);
-    then.signer(component, index).err().map(|reason| match reason {
+    then.usable(component, index, Purpose::Signing).err().map(|reason| match reason {
         Unusable::Revoked(_) | Unusable::PartRevoked(_) => Flaw::KeyRevoked,
         Unusable::Expired(_) | Unusable::PartExpired(_) | Unusable::NotYet(_) => Flaw::KeyExpired,
         Unusable::Weak(_) => Flaw::WeakKey,

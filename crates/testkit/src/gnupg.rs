@@ -1,6 +1,7 @@
 //! GnuPG with a key ring of its own.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
@@ -20,6 +21,11 @@ impl GnuPg {
     #[expect(clippy::new_without_default, reason = "a value of this is a folder and perhaps a process")]
     pub fn new() -> Self {
         Self { home: TempDir::with_prefix("gnupg").expect("a temporary folder") }
+    }
+
+    /// The folder of the key ring.
+    pub fn home(&self) -> &Path {
+        self.home.path()
     }
 
     fn command(&self, program: &str) -> Command {

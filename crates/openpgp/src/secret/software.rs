@@ -21,6 +21,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::modulo::modulo;
 use crate::KeyError;
+use crate::algorithm;
 use crate::session::Holder;
 
 /// What a private key can do here.
@@ -40,7 +41,7 @@ pub fn uses(public: &PublicParams, secret: &PlainSecretParams) -> Result<Uses, K
 
 fn known_uses(public: &PublicParams, secret: &PlainSecretParams) -> Result<Uses, KeyError> {
     match (public, secret) {
-        (PublicParams::RSA(_), PlainSecretParams::RSA(secret)) => {
+        (PublicParams::RSA(_), PlainSecretParams::RSA(secret)) if algorithm::is_strong_rsa(public) => {
             let rsa = Arc::new(Rsa::new(public, secret)?);
             Ok(Uses { signer: Some(rsa.clone()), holder: Some(Holder::Seam(rsa)) })
         }
