@@ -3,8 +3,8 @@
 
 use keyring::{Candidate, Candidates};
 use mail::{KeyFormat, Method, Recipient};
-use policy::Verdict;
 use policy::keys::UseWhen;
+use policy::{KeyPolicy, Verdict};
 use seal::{Capabilities, Choice, Edits, Grounds, ParcelKey, Preferences, SealedCopy, choose};
 use store::StoreError;
 
@@ -51,13 +51,12 @@ impl Prepared {
     /// Chooses for one recipient.
     pub fn choose(&self, case: &Case<'_>, recipient: &Recipient, grounds: &Grounds) -> Chosen {
         let candidates = self.keys.candidates(case.organisation, &recipient.address, grounds.need, case.now);
-        choose_among(case, &candidates, grounds)
+        choose_among(&case.organisation.policy.keys, &candidates, grounds)
     }
 }
 
 /// The method of a copy for a recipient with these keys.
-pub(crate) fn choose_among(case: &Case<'_>, candidates: &Candidates, grounds: &Grounds) -> Chosen {
-    let policy = &case.organisation.policy.keys;
+pub(crate) fn choose_among(policy: &KeyPolicy, candidates: &Candidates, grounds: &Grounds) -> Chosen {
     let can = Capabilities { openpgp: candidates.openpgp.is_some(), smime: candidates.smime.is_some() };
     let preferences = Preferences {
         format: candidates.preferred(policy),

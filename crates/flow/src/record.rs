@@ -99,12 +99,7 @@ impl<'a> Recording<'a> {
         self.receipt(recipient, Status::Delivered, Some(proof), Some(reply), sealing.as_ref());
         match self.parcel.kind() {
             Kind::Content => {
-                self.changes.event(Event::Delivered {
-                    parcel,
-                    recipient: address,
-                    reply: reply.clone(),
-                    sealing: None,
-                });
+                self.changes.event(Event::Delivered { parcel, recipient: address, reply: reply.clone(), sealing });
                 if recipient.notify.success {
                     let because = "The recipient's mail server has taken it.".to_owned();
                     let status = reply.enhanced.unwrap_or(EnhancedCode(2, 0, 0));

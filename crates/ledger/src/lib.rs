@@ -19,6 +19,7 @@ mod checkpoint;
 mod digest;
 mod entry;
 mod event;
+mod fact;
 mod finding;
 #[cfg(test)]
 mod fixture;
@@ -40,7 +41,8 @@ pub use audit::audit;
 pub use checkpoint::{Checkpoint, NoteError, VerifierKey};
 pub use digest::{Digest, Salt};
 pub use entry::{Entry, EntryError, Head};
-pub use event::{Door, Event, EventKind, Tls, Verdict};
+pub use event::{Event, EventKind};
+pub use fact::{Door, Tls, Verdict};
 pub use finding::{Finding, Report, Text};
 pub use jwk::{Jwk, JwkError};
 pub use jws::NotVerified;

@@ -14,7 +14,7 @@ use mail::{Address, EnhancedCode, Level, MessageId, Method, MxLookup, Need, Repl
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, Salt};
-use crate::event::{Tls, Verdict};
+use crate::fact::{Tls, Verdict};
 use crate::mask::masked_reply_text;
 use crate::sealing::Seal;
 

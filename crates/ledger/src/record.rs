@@ -86,7 +86,7 @@ mod tests {
 
     use super::*;
     use crate::digest::Digest;
-    use crate::event::{Door, Tls, Verdict};
+    use crate::fact::{Door, Tls, Verdict};
     use crate::fixture::{at, recipient};
     use crate::sealing::{KeyNamed, SealIntegrity, Sealing};
 

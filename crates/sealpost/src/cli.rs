@@ -1,11 +1,17 @@
 //! The command line: noun, then verb. Data goes to stdout and all else to
 //! stderr; exit 0 is well, 1 failed, 2 usage.
 
+mod keys;
+mod proof;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use identity::Scope;
 use mail::{Address, ApiKeyId, Domain, MessageId};
+
+pub use keys::{KeyVerb, RecipientVerb};
+pub use proof::{AuditVerb, ReceiptVerb, Verify};
 
 /// Secure email for healthcare: judged, sealed, delivered, proven.
 #[derive(Debug, Parser)]
@@ -66,6 +72,12 @@ pub enum Command {
     /// Keys of the REST door: create, list, revoke
     #[command(subcommand)]
     Apikey(ApiKeyVerb),
+    /// Recipients' keys for end-to-end protection: add, import, list, show, accept, reject, remove
+    #[command(subcommand)]
+    Key(KeyVerb),
+    /// What is known of a recipient, and which method a message would get
+    #[command(subcommand)]
+    Recipient(RecipientVerb),
     /// DKIM: the DNS records that publish the keys
     #[command(subcommand)]
     Dkim(DkimVerb),
@@ -297,75 +309,6 @@ pub enum MessageVerb {
         /// Why, for the ledger
         #[arg(long)]
         reason: String,
-        #[command(flatten)]
-        organisation: Organisation,
-    },
-}
-
-/// `sealpost receipt …`.
-#[derive(Debug, Subcommand)]
-pub enum ReceiptVerb {
-    /// The receipts of a message
-    Show {
-        /// The message: msg_…
-        id: MessageId,
-        #[command(flatten)]
-        organisation: Organisation,
-    },
-    /// Write the receipts of a message, its salt and the public key into a folder
-    Export {
-        /// The message: msg_…
-        id: MessageId,
-        /// Where; made if missing
-        #[arg(long, default_value = ".")]
-        out: PathBuf,
-        #[command(flatten)]
-        organisation: Organisation,
-    },
-    /// Verify a receipt offline; exit 0 verified, 1 not
-    Verify(Verify),
-}
-
-/// `sealpost receipt verify`.
-#[derive(Debug, Args)]
-pub struct Verify {
-    /// The receipt: a compact JWS
-    pub file: PathBuf,
-    /// The public key of the organisation (JWK), had by another way than the receipt
-    #[arg(long, value_name = "JWK")]
-    pub key: PathBuf,
-    /// The salt that was exported with it
-    #[arg(long, requires = "message", requires = "recipient")]
-    pub salt: Option<PathBuf>,
-    /// The stored message, to show that the receipt is about it
-    #[arg(long, requires = "salt")]
-    pub message: Option<PathBuf>,
-    /// The recipient, to show that the receipt is about it
-    #[arg(long, requires = "salt")]
-    pub recipient: Option<Address>,
-}
-
-/// `sealpost audit …`.
-#[derive(Debug, Subcommand)]
-pub enum AuditVerb {
-    /// Check the whole ledger; exit 0 whole, 1 not
-    Verify {
-        /// An earlier checkpoint, kept elsewhere: shows a cut tail
-        #[arg(long, value_name = "FILE")]
-        checkpoint: Option<PathBuf>,
-        #[command(flatten)]
-        organisation: Organisation,
-    },
-    /// Print the newest signed checkpoint
-    Checkpoint {
-        #[command(flatten)]
-        organisation: Organisation,
-    },
-    /// Print the public key of receipts as JWK, or of checkpoints with --vkey
-    Key {
-        /// The key of checkpoints in the signed-note form
-        #[arg(long)]
-        vkey: bool,
         #[command(flatten)]
         organisation: Organisation,
     },

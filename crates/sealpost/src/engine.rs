@@ -116,6 +116,7 @@ impl Engine {
         ledger: LedgerKeeper,
         sockets: Arc<Sockets>,
     ) -> Result<Self> {
+        flow::keys::refresh(&journey).await.context("recipients' keys can't be read")?;
         let transport = Arc::new(transport(config, seams)?);
         let mut engine = Self {
             journey,
@@ -314,6 +315,7 @@ impl Engine {
         let courier = Courier::new(self.journey.clone(), transport);
         self.inner.add(courier.run(self.inner.stop.subscribe()));
         self.inner.add(flow::resume::run(self.journey.clone(), self.inner.stop.subscribe()));
+        self.inner.add(flow::keys::run(self.journey.clone(), self.inner.stop.subscribe()));
         self.inner.add(self.ledger.clone().run(self.inner.stop.subscribe()));
     }
 }

@@ -6,6 +6,7 @@
 //! | `book` | keys as they are kept: sealed rows of the store |
 //! | `lesson` | a key that was found becomes known; the ledger tells of it |
 //! | `manage` | what a person does to a known key |
+//! | `outlook` | which method a message would get |
 //! | `at_hand` | what a message's recipients hold, for its plan |
 //! | `sealing` | a parcel's copy is sealed when it is sent |
 //!
@@ -17,11 +18,13 @@ mod book;
 mod index;
 mod lesson;
 mod manage;
+mod outlook;
 mod sealing;
 
 pub use book::{Kept, KeyTrouble, all, find, of};
 pub use lesson::{NotKept, learn};
 pub use manage::{NotManaged, accept, reject, remove};
+pub use outlook::{Outlook, outlook, shown};
 
 pub(crate) use at_hand::AtHand;
 pub(crate) use index::KeyIndex;

@@ -144,7 +144,7 @@ fn without(case: &Case<'_>, parcel: &Parcel, address: &Address, others: &[Known]
     let grounds = parcel.grounds();
     let found =
         candidates(others, address, grounds.need, &case.organisation.policy.keys, &case.organisation.trust, case.now);
-    let chosen = choose_among(case, &found, grounds);
+    let chosen = choose_among(&case.organisation.policy.keys, &found, grounds);
     let next = match (chosen.method, chosen.key) {
         (Method::Tls, _) => Next::Tls,
         (Method::OpenPgp | Method::Smime, Some((format, key))) => Next::Sealed(format, key),

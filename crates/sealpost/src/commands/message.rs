@@ -103,16 +103,11 @@ fn details(event: &Event) -> String {
         Event::Queued { kind, recipients, .. } => format!("{kind} for {}", list_of(recipients)),
         Event::Attempted { mx, ip, level, tls, result, .. } => {
             let ip = ip.map_or_else(String::new, |ip| format!(" [{ip}]"));
-            let tls = tls
-                .as_ref()
-                .map_or_else(String::new, |tls| format!(", {} {}, {}", tls.version, tls.cipher, tls.verified));
             let level = level.map_or_else(String::new, |level| format!(", proved {level}"));
-            format!("{mx}{ip}: {result}{level}{tls}")
+            format!("{mx}{ip}: {result}{level}{}", tls.as_ref().map_or_else(String::new, over))
         }
         Event::Delivered { recipient, reply, sealing: Some(sealing), .. } => {
-            let signed = sealing.signed_by.as_ref().map_or("", |_| ", signed");
-            let (cipher, algorithm, integrity) = (&sealing.cipher, &sealing.algorithm, sealing.integrity.word());
-            format!("{recipient}: {reply}; sealed with {cipher} ({integrity}) and {algorithm}{signed}")
+            format!("{recipient}: {reply}; {}", sealed(sealing))
         }
         Event::Delivered { recipient, reply, sealing: None, .. } | Event::DsnSent { recipient, reply, .. } => {
             format!("{recipient}: {reply}")
@@ -158,6 +153,15 @@ fn details(event: &Event) -> String {
         Event::OrgKeyMade { key, fingerprint, how, by, .. } => format!("{key} {fingerprint} {how}, by {by}"),
         Event::OrgKeyRevoked { key, fingerprint, because, by } => format!("{key} {fingerprint}: {because}, by {by}"),
     }
+}
+
+fn over(tls: &ledger::Tls) -> String {
+    format!(", {} {}, {}", tls.version, tls.cipher, tls.verified)
+}
+
+fn sealed(sealing: &ledger::Sealing) -> String {
+    let signed = sealing.signed_by.as_ref().map_or("", |_| ", signed");
+    format!("sealed with {} ({}) and {}{signed}", sealing.cipher, sealing.integrity.word(), sealing.algorithm)
 }
 
 /// A key for people.

@@ -6,15 +6,18 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
+use flow::keys::{self, Outlook};
+use identity::{Action, Resource};
 use mail::Address;
 use mail::reading::{self, Limits};
 use policy::{Direction, Facts, Policy, explain};
 
-use super::{loaded, print, say};
-use crate::cli::{Cli, PolicyVerb};
+use super::{Opened, loaded, print, recipient, say};
+use crate::cli::{Cli, Organisation, PolicyVerb};
+use crate::config::StoreUrl;
 
 /// Runs it.
-pub fn run(cli: &Cli, verb: &PolicyVerb) -> Result<ExitCode> {
+pub async fn run(cli: &Cli, verb: &PolicyVerb) -> Result<ExitCode> {
     match verb {
         PolicyVerb::Check => {
             let loaded = loaded(cli)?;
@@ -26,16 +29,73 @@ pub fn run(cli: &Cli, verb: &PolicyVerb) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         PolicyVerb::Explain { file, to, from, policy } => {
+            let is_of_file = policy.is_some();
             let (policy, organisation) = effective(cli, policy.as_deref())?;
             let message = message(file)?;
             let verdict = judge(&policy, &organisation, &message, from.clone(), to);
+            let outlooks = if is_of_file { Vec::new() } else { outlooks(cli, &verdict).await };
             match cli.json {
-                true => print(&serde_json::to_string(&explain::explain(&verdict))?)?,
-                false => print(explain::text(&verdict).trim_end())?,
+                true => print(&to_json(&verdict, &outlooks)?.to_string())?,
+                false => {
+                    print(explain::text(&verdict).trim_end())?;
+                    for (address, outlook) in &outlooks {
+                        print(&format!("{address} would get {}", recipient::line(outlook)))?;
+                    }
+                }
             }
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Which method each recipient's copy would get, where the installation can be
+/// looked at: that takes its keys, which not everybody may read.
+async fn outlooks(cli: &Cli, verdict: &policy::Verdict) -> Vec<(Address, Outlook)> {
+    if !cli.config.exists() || !is_installed(cli) {
+        return Vec::new();
+    }
+    match look(cli, verdict).await {
+        Ok(outlooks) => outlooks,
+        Err(error) => {
+            say(&format!("the keys of recipients were not looked at: {error:#}"));
+            Vec::new()
+        }
+    }
+}
+
+/// Explaining makes nothing: no database where there is none yet.
+fn is_installed(cli: &Cli) -> bool {
+    loaded(cli).is_ok_and(|loaded| match loaded.config.store.url {
+        StoreUrl::Sqlite => loaded.config.server.data_dir.join("sealpost.db").exists(),
+        StoreUrl::Postgres(_) => true,
+    })
+}
+
+async fn look(cli: &Cli, verdict: &policy::Verdict) -> Result<Vec<(Address, Outlook)>> {
+    let opened = Opened::new(cli, &Organisation { organisation: None }).await?;
+    opened.may(Action::ReadKeys, &Resource::Organisation(opened.organisation.org))?;
+    let mut outlooks = Vec::new();
+    for (address, decision) in &verdict.recipients {
+        if let policy::Action::Deliver { needs } = decision.action {
+            let outlook = keys::outlook(&opened.installation.journey, &opened.organisation, address, needs).await?;
+            outlooks.push((address.clone(), outlook));
+        }
+    }
+    Ok(outlooks)
+}
+
+/// The JSON form, with `method`, `method_because` and `key` where they are known.
+fn to_json(verdict: &policy::Verdict, outlooks: &[(Address, Outlook)]) -> Result<serde_json::Value> {
+    let mut value = serde_json::to_value(explain::explain(verdict))?;
+    let recipients = value["recipients"].as_array_mut().into_iter().flatten();
+    for (one, (address, _)) in recipients.zip(&verdict.recipients) {
+        if let Some((_, outlook)) = outlooks.iter().find(|(known, _)| known == address) {
+            one["method"] = serde_json::json!(outlook.method);
+            one["method_because"] = serde_json::json!(outlook.because);
+            one["key"] = serde_json::json!(outlook.key);
+        }
+    }
+    Ok(value)
 }
 
 /// The rules of a file, of the configuration where there is one, or those that

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use flow::{Timeline, timeline};
 use identity::{Action, Resource};
-use ledger::{Jwk, Receipt, Salt};
+use ledger::{Digest, Event, Jwk, Receipt, Salt, key_digest};
 use mail::MessageId;
 
 use super::{Opened, print, say};
@@ -45,7 +45,7 @@ async fn show(cli: &Cli, id: MessageId, organisation: &Organisation) -> Result<E
     }
     match cli.json {
         true => print(&serde_json::to_string(&receipts)?)?,
-        false => receipts.iter().try_for_each(|receipt| print(&describe(receipt)))?,
+        false => receipts.iter().try_for_each(|receipt| print(&describe(receipt, &fingerprints(&timeline))))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -77,24 +77,39 @@ fn verify(cli: &Cli, wanted: &Verify) -> Result<ExitCode> {
         Ok(receipt) => receipt,
         Err(why) => return not_verified(cli, &why.to_string()),
     };
-    if let (Some(salt), Some(message), Some(recipient)) = (&wanted.salt, &wanted.message, &wanted.recipient) {
+    if let Some(salt) = &wanted.salt {
         let salt: Salt = read(salt)?.parse().context("the salt is 64 hexadecimal digits")?;
-        let stored = std::fs::read(message).with_context(|| format!("can't read {}", message.display()))?;
-        if !receipt.is_about_recipient(&salt, recipient) {
-            return not_verified(cli, "the receipt is about another recipient");
-        }
-        if !receipt.is_about_content(&salt, &stored) {
-            return not_verified(cli, "the receipt is about another message");
+        if let Some(why) = other_than(&receipt, &salt, wanted)? {
+            return not_verified(cli, why);
         }
     }
     match cli.json {
         true => print(&serde_json::json!({ "verified": true, "receipt": receipt }).to_string())?,
         false => {
-            print(&describe(&receipt))?;
+            print(&describe(&receipt, &[]))?;
             say("✓ verified");
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the receipt is not about of what was given with its salt.
+fn other_than(receipt: &Receipt, salt: &Salt, wanted: &Verify) -> Result<Option<&'static str>> {
+    if let (Some(message), Some(recipient)) = (&wanted.message, &wanted.recipient) {
+        let stored = std::fs::read(message).with_context(|| format!("can't read {}", message.display()))?;
+        if !receipt.is_about_recipient(salt, recipient) {
+            return Ok(Some("the receipt is about another recipient"));
+        }
+        if !receipt.is_about_content(salt, &stored) {
+            return Ok(Some("the receipt is about another message"));
+        }
+    }
+    let is_other = |fingerprint: &String| receipt.seal.as_ref().is_none_or(|seal| !seal.is_to_key(salt, fingerprint));
+    Ok(wanted
+        .fingerprint
+        .as_ref()
+        .filter(|fingerprint| is_other(fingerprint))
+        .map(|_| "the receipt is about no copy that was sealed to this key"))
 }
 
 fn not_verified(cli: &Cli, why: &str) -> Result<ExitCode> {
@@ -105,8 +120,20 @@ fn not_verified(cli: &Cli, why: &str) -> Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
-/// A receipt for people.
-pub fn describe(receipt: &Receipt) -> String {
+/// The keys to which copies of the message were sealed, as digests that a
+/// receipt holds and as they are.
+pub fn fingerprints(timeline: &Timeline) -> Vec<(Digest, String)> {
+    let of = |event: &Event| match event {
+        Event::Delivered { sealing: Some(sealing), .. } => {
+            Some((key_digest(&timeline.salt, &sealing.fingerprint), sealing.fingerprint.clone()))
+        }
+        _ => None,
+    };
+    timeline.events.iter().filter_map(|(_, event)| of(event)).collect()
+}
+
+/// A receipt for people; `fingerprints` are those that the timeline knows.
+pub fn describe(receipt: &Receipt, fingerprints: &[(Digest, String)]) -> String {
     let mut lines = vec![
         format!("message    {}", receipt.message),
         format!("status     {} ({})", word(&receipt.status), word(&receipt.kind)),
@@ -126,6 +153,15 @@ pub fn describe(receipt: &Receipt) -> String {
     if let Some(tls) = &receipt.tls {
         lines.push(format!("tls        {} {}", tls.version, tls.cipher));
         lines.push(format!("           {}, certificate {}", tls.verified, tls.certificate_sha256));
+    }
+    if let Some(seal) = &receipt.seal {
+        let known = fingerprints.iter().find(|(digest, _)| *digest == seal.key_sha256);
+        let key =
+            known.map_or_else(|| format!("of digest {}", seal.key_sha256), |(_, fingerprint)| fingerprint.clone());
+        let (format, cipher, integrity, algorithm) =
+            (seal.format, &seal.cipher, seal.integrity.word(), &seal.algorithm);
+        lines.push(format!("sealed     {format} with {cipher} ({integrity}), {algorithm}, key {key}"));
+        lines.extend(seal.signed_by.as_ref().map(|by| format!("           signed by {by}")));
     }
     if let Some(reply) = &receipt.reply {
         lines.push(format!("reply      {} {} {}", reply.code, reply.enhanced.as_deref().unwrap_or(""), reply.text));

@@ -7,6 +7,7 @@ mod clients;
 mod clinic;
 mod demo;
 mod durability;
+mod endtoend;
 mod faults;
 mod gateway;
 mod held;

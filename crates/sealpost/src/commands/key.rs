@@ -1,0 +1,298 @@
+//! `sealpost key …`: recipients' keys.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use flow::keys::{self, NotKept};
+use identity::{Action, Resource};
+use keyring::{Found, Known, Lesson, Material};
+use mail::{Address, KeySource, KeyState, RecipientKeyId};
+use serde_json::{Value, json};
+
+use super::{Opened, print, say};
+use crate::cli::{Cli, KeyVerb, Organisation};
+use crate::wake;
+
+/// Keys read in one step.
+const PAGE: usize = 500;
+
+/// Runs it.
+pub async fn run(cli: &Cli, verb: &KeyVerb) -> Result<ExitCode> {
+    match verb {
+        KeyVerb::Add { file, address, note, organisation } => {
+            let opened = open(cli, organisation, Action::ManageKeys).await?;
+            let item = Item { file: file.clone(), address: address.clone() };
+            import(cli, &opened, vec![item], note.as_deref()).await
+        }
+        KeyVerb::Import { path, note, organisation } => {
+            let opened = open(cli, organisation, Action::ManageKeys).await?;
+            import(cli, &opened, items(path)?, note.as_deref()).await
+        }
+        KeyVerb::List { held, organisation } => list(cli, *held, organisation).await,
+        KeyVerb::Show { id, export, organisation } => show(cli, *id, *export, organisation).await,
+        KeyVerb::Accept { id, organisation } => judge(cli, *id, organisation, Judgement::Accept).await,
+        KeyVerb::Reject { id, organisation } => judge(cli, *id, organisation, Judgement::Reject).await,
+        KeyVerb::Remove { id, organisation } => judge(cli, *id, organisation, Judgement::Remove).await,
+    }
+}
+
+async fn open(cli: &Cli, organisation: &Organisation, action: Action) -> Result<Opened> {
+    let opened = Opened::new(cli, organisation).await?;
+    opened.may(action, &Resource::Organisation(opened.organisation.org))?;
+    Ok(opened)
+}
+
+/// A file to read keys from, and the address that they are for.
+struct Item {
+    file: PathBuf,
+    address: Option<Address>,
+}
+
+/// What is to be imported: the files of a folder, the rows of a CSV file, or
+/// one file with keys.
+fn items(path: &Path) -> Result<Vec<Item>> {
+    if path.is_dir() {
+        let entries = std::fs::read_dir(path).with_context(|| format!("can't read {}", path.display()))?;
+        let mut files: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+        files.retain(|file| file.is_file());
+        files.sort();
+        return Ok(files.into_iter().map(|file| Item { file, address: None }).collect());
+    }
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
+        return rows(path);
+    }
+    Ok(vec![Item { file: path.to_owned(), address: None }])
+}
+
+/// Rows of `address,file`; the file is looked for beside the CSV file.
+fn rows(path: &Path) -> Result<Vec<Item>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut items = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let line = line.trim();
+        if line.is_empty() || (number == 1 && line.to_ascii_lowercase().starts_with("address")) {
+            continue;
+        }
+        let wrong = || format!("{}:{number}: not a row of address,file", path.display());
+        let (address, file) = line.split_once(',').with_context(wrong)?;
+        let address = Address::parse(address.trim().trim_matches('"')).with_context(wrong)?;
+        items.push(Item { file: folder.join(file.trim().trim_matches('"')), address: Some(address) });
+    }
+    Ok(items)
+}
+
+/// How an import went; every key that was found is accounted for.
+#[derive(Default)]
+struct Balance {
+    added: usize,
+    unchanged: usize,
+    refused: usize,
+}
+
+async fn import(cli: &Cli, opened: &Opened, items: Vec<Item>, note: Option<&str>) -> Result<ExitCode> {
+    let mut balance = Balance::default();
+    for item in items {
+        let name = item.file.display().to_string();
+        match read(&item.file) {
+            Ok(materials) => {
+                for material in materials {
+                    add(cli, opened, &item, material, note, &mut balance).await?;
+                }
+            }
+            Err(error) => balance.refuse(cli, &name, None, &format!("{error:#}"))?,
+        }
+    }
+    wake::ring(&opened.loaded.config);
+    let Balance { added, unchanged, refused } = balance;
+    say(&format!("{added} added or changed, {unchanged} known already, {refused} refused"));
+    Ok(if refused == 0 && added + unchanged > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn read(file: &Path) -> Result<Vec<Material>> {
+    let bytes = match file == Path::new("-") {
+        true => {
+            let mut bytes = Vec::new();
+            std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes)?;
+            bytes
+        }
+        false => std::fs::read(file).context("can't be read")?,
+    };
+    Ok(Material::read_all(&bytes)?)
+}
+
+/// Adds one key for the address that was given, or for each that it names.
+async fn add(
+    cli: &Cli,
+    opened: &Opened,
+    item: &Item,
+    material: Material,
+    note: Option<&str>,
+    balance: &mut Balance,
+) -> Result<()> {
+    let journey = &opened.installation.journey;
+    let now = journey.clock.now();
+    let named = material.addresses(now);
+    let addresses = item.address.clone().map_or_else(|| named.clone(), |address| vec![address]);
+    let name = item.file.display().to_string();
+    if addresses.is_empty() {
+        let why = "the key names no address: say whose it is with --address";
+        return balance.refuse(cli, &name, Some(&material), why);
+    }
+    for address in addresses {
+        let found = Found {
+            is_bound_by_hand: !named.contains(&address),
+            address,
+            material: material.clone(),
+            source: KeySource::Staff,
+            detail: note.map_or_else(|| format!("file {name}"), str::to_owned),
+            vouched_by: Vec::new(),
+            at: now,
+        };
+        let by = opened.principal.to_string();
+        match keys::learn(journey, &opened.organisation, found, &by).await {
+            Ok(lesson) => balance.take(cli, &lesson)?,
+            Err(NotKept::NotLearned(why)) => balance.refuse(cli, &name, Some(&material), &why.to_string())?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+impl Balance {
+    fn take(&mut self, cli: &Cli, lesson: &Lesson) -> Result<()> {
+        let (word, known) = match lesson {
+            Lesson::New(known, _) => ("added", known),
+            Lesson::Held(known) => ("held back", known),
+            Lesson::Updated(known) => ("updated", known),
+            Lesson::Accepted(known, _) => ("accepted", known),
+            Lesson::Seen(known) => ("known already", known),
+        };
+        match lesson {
+            Lesson::Seen(_) => self.unchanged += 1,
+            _ => self.added += 1,
+        }
+        match cli.json {
+            true => print(&to_json(known).to_string()),
+            false => print(&format!("{}  {word}", line(known))),
+        }
+    }
+
+    fn refuse(&mut self, cli: &Cli, file: &str, material: Option<&Material>, why: &str) -> Result<()> {
+        self.refused += 1;
+        let fingerprint = material.map(Material::fingerprint);
+        match cli.json {
+            true => print(&json!({ "file": file, "fingerprint": fingerprint, "refused": why }).to_string()),
+            false => {
+                say(&format!("✗ {file} {}: {why}", fingerprint.unwrap_or_default()));
+                Ok(())
+            }
+        }
+    }
+}
+
+async fn list(cli: &Cli, held: bool, organisation: &Organisation) -> Result<ExitCode> {
+    let opened = open(cli, organisation, Action::ReadKeys).await?;
+    let mut after = None;
+    loop {
+        let page = keys::all(&opened.installation.journey, &opened.organisation, after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(ExitCode::SUCCESS) };
+        after = Some(last.known.id);
+        for kept in page.iter().filter(|kept| !held || kept.known.state == KeyState::HeldBack) {
+            print(&match cli.json {
+                true => to_json(&kept.known).to_string(),
+                false => line(&kept.known),
+            })?;
+        }
+    }
+}
+
+async fn show(cli: &Cli, id: RecipientKeyId, export: bool, organisation: &Organisation) -> Result<ExitCode> {
+    let opened = open(cli, organisation, Action::ReadKeys).await?;
+    let kept = keys::find(&opened.installation.journey, &opened.organisation, id).await?;
+    let known = kept.with_context(|| format!("there is no key {id}"))?.known;
+    let now = opened.installation.journey.clock.now();
+    if export {
+        print(known.material.to_text().trim_end())?;
+    } else if cli.json {
+        print(&with_judgement(&known, now).to_string())?;
+    } else {
+        print(&describe(&known, now))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+enum Judgement {
+    Accept,
+    Reject,
+    Remove,
+}
+
+async fn judge(cli: &Cli, id: RecipientKeyId, which: &Organisation, judgement: Judgement) -> Result<ExitCode> {
+    let opened = open(cli, which, Action::ManageKeys).await?;
+    let (journey, organisation) = (&opened.installation.journey, &opened.organisation);
+    let by = opened.principal.to_string();
+    let (known, words) = match judgement {
+        Judgement::Accept => (keys::accept(journey, organisation, id, &by).await?, "may be used"),
+        Judgement::Reject => (keys::reject(journey, organisation, id, &by).await?, "is never used"),
+        Judgement::Remove => (keys::remove(journey, organisation, id, &by).await?, "is forgotten"),
+    };
+    wake::ring(&opened.loaded.config);
+    say(&format!("✓ {id} of {} {words}", known.address));
+    if cli.json {
+        print(&to_json(&known).to_string())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A key on one line.
+pub fn line(known: &Known) -> String {
+    let (id, address, format, state) = (known.id, &known.address, known.format(), known.state);
+    format!("{id}  {address}  {format}  {}  {}  {state}", known.fingerprint(), known.counts_as())
+}
+
+/// A key as JSON.
+pub fn to_json(known: &Known) -> Value {
+    json!({
+        "id": known.id, "address": known.address, "format": known.format(), "fingerprint": known.fingerprint(),
+        "state": known.state, "because": known.because, "source": known.source, "detail": known.detail,
+        "confirmed_by": known.confirmed_by, "first_seen": known.first_seen, "last_seen": known.last_seen,
+    })
+}
+
+/// The same with what can be done with it now.
+pub fn with_judgement(known: &Known, now: jiff::Timestamp) -> Value {
+    let mut value = to_json(known);
+    value["expires_at"] = json!(known.material.expires_at(now));
+    value["usable"] = match known.material.usable(now) {
+        Ok(usable) => json!({ "algorithm": usable.algorithm, "aead": usable.is_aead }),
+        Err(why) => json!({ "refused": why.to_string() }),
+    };
+    value
+}
+
+/// A key for people.
+pub fn describe(known: &Known, now: jiff::Timestamp) -> String {
+    let mut lines = vec![
+        format!("{}  {}", known.id, known.address),
+        format!("  {} {}", known.format(), known.fingerprint()),
+        format!("  {}, from {} ({})", known.state, known.source, known.detail),
+    ];
+    if let Some(because) = &known.because {
+        lines.push(format!("  held back because {because}"));
+    }
+    if let Some(by) = &known.confirmed_by {
+        lines.push(format!("  accepted by {by}"));
+    }
+    lines.push(format!("  first seen {}, last seen {}", known.first_seen, known.last_seen));
+    lines.push(match known.material.usable(now) {
+        Ok(usable) => {
+            let aead = if usable.is_aead { "authenticated encryption" } else { "no authenticated encryption" };
+            let ends = usable.expires_at.map_or_else(String::new, |at| format!(", until {at}"));
+            format!("  can be used: {}, {aead}{ends}", usable.algorithm)
+        }
+        Err(why) => format!("  can't be used: {why}"),
+    });
+    lines.join("\n")
+}
