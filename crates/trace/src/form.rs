@@ -46,7 +46,9 @@ fn after_user(text: &str) -> &str {
 
 /// `([192.0.2.1]:34 "EHLO a" rhost-flags-OK-OK-OK-OK)`.
 fn is_zmailer(clauses: &Clauses<'_>) -> bool {
-    clauses.comments().any(|comment| comment.place == Place::From && comment.text.contains("rhost-flags"))
+    clauses.comments().any(|comment| {
+        comment.place == Place::From && comment.text.starts_with('[') && comment.text.contains("rhost-flags")
+    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! 8-bit and NUL bytes, lines without a colon. Ends at the first empty line.
 //! Never copies more than the `Received` fields.
 
-use memchr::{memchr, memchr_iter};
+use memchr::memchr_iter;
 
 /// What a header block may cost at most.
 #[derive(Clone, Copy, Debug)]
@@ -84,23 +84,33 @@ impl Field<'_> {
 
 impl<'h> Block<'h> {
     /// Takes apart what stands before the first empty line of `message`: a
-    /// whole message or a header block alone.
+    /// whole message or a header block alone. Empty lines before the first
+    /// field are passed over.
     ///
     /// # Errors
     ///
     /// A block beyond the limits.
     pub fn read(message: &'h [u8], limits: &Limits) -> Result<Self, HeaderError> {
-        let mut block =
-            Self { header: message, fields: Vec::with_capacity(64), received: Vec::new(), text: String::new() };
-        let mut at = 0;
-        while let Some(end) = field_end(message, at) {
-            if end > limits.header_bytes_max {
+        let mut block = Self {
+            header: message,
+            fields: Vec::with_capacity(48),
+            received: Vec::new(),
+            text: String::with_capacity(4096),
+        };
+        let begin = first_line(message);
+        let mut at = begin;
+        let mut colon = name_length(message.get(at..).unwrap_or_default());
+        while !is_end(message.get(at..).unwrap_or_default()) {
+            let (end, next) = field_end(message, at);
+            if end - begin > limits.header_bytes_max {
                 return Err(HeaderError::TooLong { max: limits.header_bytes_max });
             }
-            block.take(message.get(at..end).unwrap_or_default(), limits)?;
-            at = end;
+            if let Some(colon) = colon {
+                block.take(message.get(at..end).unwrap_or_default(), colon, limits)?;
+            }
+            (at, colon) = (end, next);
         }
-        block.header = message.get(..at).unwrap_or_default();
+        block.header = message.get(begin..at).unwrap_or_default();
         Ok(block)
     }
 
@@ -124,16 +134,12 @@ impl<'h> Block<'h> {
         self.received.iter().map(|span| (self.text.get(span.start..span.end).unwrap_or_default(), span.is_cut))
     }
 
-    fn take(&mut self, raw: &'h [u8], limits: &Limits) -> Result<(), HeaderError> {
-        let Some(colon) = memchr(b':', raw) else { return Ok(()) };
-        let (name, value) = raw.split_at(colon);
-        let value = value.get(1..).unwrap_or_default();
-        let field = Field { raw, name: name.trim_ascii_end(), value: without_line_end(value) };
-        if field.name.iter().any(|byte| matches!(byte, b' ' | b'\t')) {
-            return Ok(());
-        }
+    fn take(&mut self, raw: &'h [u8], colon: usize, limits: &Limits) -> Result<(), HeaderError> {
+        let (name, value) = raw.split_at(colon.min(raw.len()));
+        let field =
+            Field { raw, name: name.trim_ascii_end(), value: without_line_end(value.get(1..).unwrap_or_default()) };
         self.fields.push(field);
-        if !field.is("Received") {
+        if field.name.len() != 8 || !field.is("Received") {
             return Ok(());
         }
         if self.received.len() >= limits.received_max {
@@ -141,25 +147,57 @@ impl<'h> Block<'h> {
         }
         let start = self.text.len();
         let kept = field.value.get(..limits.field_bytes_max);
-        unfold(kept.unwrap_or(field.value), &mut self.text);
+        unfold(kept.unwrap_or(field.value).trim_ascii(), &mut self.text);
         self.received.push(Unfolded { start, end: self.text.len(), is_cut: kept.is_some() });
         Ok(())
     }
 }
 
-/// Where the field that begins at `at` ends, its folded lines included; None
-/// at the empty line and at the end.
-fn field_end(bytes: &[u8], at: usize) -> Option<usize> {
-    let rest = bytes.get(at..)?;
-    if rest.is_empty() || rest.starts_with(b"\n") || rest.starts_with(b"\r\n") {
-        return None;
-    }
-    for newline in memchr_iter(b'\n', rest) {
-        if !matches!(rest.get(newline + 1), Some(b' ' | b'\t')) {
-            return Some(at + newline + 1);
+/// A name has no more bytes than a line (RFC 5322 §2.1.1).
+const NAME_MAX: usize = 998;
+
+/// Where the first line that is not empty begins.
+fn first_line(bytes: &[u8]) -> usize {
+    bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(0)
+}
+
+/// Whether here is the empty line or the end.
+fn is_end(rest: &[u8]) -> bool {
+    rest.is_empty() || rest.starts_with(b"\n") || rest.starts_with(b"\r\n") || rest.starts_with(b"\r\r\n")
+}
+
+/// Where the field that begins at `at` ends, and where the colon of the next
+/// one is.
+///
+/// A line that begins no field belongs to the one above it: who copies a header
+/// block out of a window loses the blanks that say so.
+fn field_end(bytes: &[u8], at: usize) -> (usize, Option<usize>) {
+    for newline in memchr_iter(b'\n', bytes.get(at..).unwrap_or_default()) {
+        let end = at + newline + 1;
+        let rest = bytes.get(end..).unwrap_or_default();
+        if matches!(rest.first(), Some(b' ' | b'\t')) {
+            continue;
+        }
+        let colon = name_length(rest);
+        if colon.is_some() || is_end(rest) || is_mbox_line(rest) {
+            return (end, colon);
         }
     }
-    Some(bytes.len())
+    (bytes.len(), None)
+}
+
+/// Where the colon stands if a field begins here: a name without blanks, then
+/// perhaps blanks (RFC 5322 §4.5), then the colon.
+fn name_length(rest: &[u8]) -> Option<usize> {
+    let name = rest.iter().take(NAME_MAX).take_while(|byte| byte.is_ascii_graphic() && **byte != b':').count();
+    let after = rest.get(name..)?;
+    let blanks = after.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    (name > 0 && after.get(blanks) == Some(&b':')).then_some(name + blanks)
+}
+
+/// `From a@b Mon …` between messages, and what mail programs make of it.
+fn is_mbox_line(rest: &[u8]) -> bool {
+    rest.starts_with(b"From ") || rest.starts_with(b">From ")
 }
 
 fn without_line_end(value: &[u8]) -> &[u8] {
@@ -172,21 +210,30 @@ fn without_line_end(value: &[u8]) -> &[u8] {
 /// so that nothing that is shown later can move a cursor.
 fn unfold(value: &[u8], into: &mut String) {
     let Ok(text) = std::str::from_utf8(value) else { return unfold(String::from_utf8_lossy(value).as_bytes(), into) };
-    let is_clean = text.is_ascii() && !text.bytes().any(is_odd_control);
-    for (index, line) in text.split('\n').enumerate() {
-        let line = line.strip_suffix('\r').unwrap_or(line);
-        let line = if index == 0 { line } else { line.trim_start_matches([' ', '\t']) };
-        if index > 0 {
-            into.push(' ');
-        }
-        if is_clean {
-            into.push_str(line);
-        } else {
-            into.extend(line.chars().map(|c| if c.is_control() { ' ' } else { c }));
-        }
+    // Without a branch a byte, so that many are looked at together.
+    let is_odd = value.iter().fold(0u8, |odd, byte| odd | u8::from(is_odd(*byte)));
+    let mut start = 0;
+    for newline in memchr_iter(b'\n', value) {
+        push(text.get(start..newline).unwrap_or_default(), is_odd != 0, start > 0, into);
+        start = newline + 1;
+    }
+    push(text.get(start..).unwrap_or_default(), is_odd != 0, start > 0, into);
+}
+
+fn push(line: &str, is_odd: bool, is_folded: bool, into: &mut String) {
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    let line = if is_folded { line.trim_ascii_start() } else { line };
+    if is_folded {
+        into.push(' ');
+    }
+    if is_odd {
+        into.extend(line.chars().map(|c| if c.is_control() { ' ' } else { c }));
+    } else {
+        into.push_str(line);
     }
 }
 
-fn is_odd_control(byte: u8) -> bool {
-    byte < b' ' && !matches!(byte, b'\t' | b'\r' | b'\n') || byte == 0x7f
+/// Controls other than those that fold, and all that is not ASCII.
+fn is_odd(byte: u8) -> bool {
+    byte < b' ' && byte != b'\r' && byte != b'\n' || byte >= 0x7f
 }

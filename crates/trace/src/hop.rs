@@ -96,6 +96,12 @@ impl<'a> Hop<'a> {
         self.from.address.filter(|_| has_name(self.from.name) || has_name(self.from.reverse))
     }
 
+    /// Whether the clocks of this server and the one before disagree. A second
+    /// may be lost where one of them rounds.
+    pub fn is_skewed(&self) -> bool {
+        self.delay_s.is_some_and(|delay_s| delay_s < -1)
+    }
+
     /// How good the encryption is; None where the verdict is not `encrypted`.
     pub fn strength(&self) -> Option<Strength> {
         (self.verdict == Verdict::Encrypted).then(|| self.tls.map_or(Strength::Unjudged, |tls| tls.strength()))
@@ -111,6 +117,10 @@ fn keyword(clauses: &Clauses<'_>) -> Option<Keyword> {
 /// What `with` says of the protocol, without the cipher that some write into
 /// it: `ESMTP/TLS/AES128-SHA`, `AES128-SHA encrypted SMTP`.
 fn protocol(with: &str) -> &str {
+    // `ESMTP`, `ESMTPS` and their like.
+    if with.len() < 8 {
+        return with;
+    }
     let with = with.split_once(" encrypted ").map_or(with, |(_, protocol)| protocol);
     with.split_once("/TLS/").map_or(with, |(protocol, _)| protocol)
 }

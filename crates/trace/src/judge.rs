@@ -78,7 +78,7 @@ impl<'a> Case<'_, 'a> {
 
     fn tls(&self) -> Option<(Verdict, Because<'a>)> {
         if let Some(tls) = self.evidence.tls {
-            let null = tls.cipher.filter(|_| tls.is_null());
+            let null = tls.cipher.filter(|cipher| cipher.contains("NULL") && tls.is_null());
             return Some(match null {
                 Some(cipher) => (Verdict::NotEncrypted, Because::Null(cipher)),
                 None => (Verdict::Encrypted, Because::Written(self.evidence.words)),
@@ -189,11 +189,13 @@ impl<'a> Case<'_, 'a> {
     }
 
     fn same_organisation(&self, from: Known, by: Known) -> Option<Because<'a>> {
-        if from.is_shared || by.is_shared || self.is_customer() {
+        if from.is_shared || by.is_shared {
             return None;
         }
-        let name = self.from.reverse.or(self.from.name.filter(|_| self.is_claim_plausible()))?;
-        name::same_organisation(name, self.by.name?).map(Because::SameOrganisation)
+        let name = self.from.reverse.or(self.from.name)?;
+        let organisation = name::same_organisation(name, self.by.name?)?;
+        let is_believed = self.from.reverse.is_some() || self.is_claim_plausible();
+        (is_believed && !self.is_customer()).then_some(Because::SameOrganisation(organisation))
     }
 
     /// Whoever forges a name takes the reader's domain or its mail server, not

@@ -8,6 +8,8 @@
 
 use std::net::IpAddr;
 
+use memchr::memchr2_iter;
+
 use crate::name;
 use crate::network;
 use crate::received::{Clauses, Comment, Place};
@@ -91,14 +93,14 @@ impl<'a> Found<'a> {
         if self.helo.is_some() {
             return;
         }
-        for (at, _) in text.match_indices(['L', 'l']).filter(|(at, _)| *at >= 2) {
-            let Some((word, rest)) = text.get(at - 2..).and_then(|rest| rest.split_at_checked(5)) else { continue };
-            let starts = at == 2 || text.as_bytes().get(at - 3).is_some_and(|byte| matches!(byte, b' ' | b'"' | b'('));
-            if starts && is_helo(word.as_bytes()) {
-                let end = rest.find([' ', '"', ')']).unwrap_or(rest.len());
-                self.helo = rest.get(..end).and_then(name::host);
-                return;
-            }
+        for at in memchr2_iter(b'H', b'h', text.as_bytes()) {
+            // The H is the first letter of one word and the second of the other.
+            let Some(start) = [Some(at), at.checked_sub(1)].into_iter().flatten().find(|at| is_helo(text, *at)) else {
+                continue;
+            };
+            let name = text.get(start + 5..).unwrap_or_default();
+            self.helo = name.split([' ', '"', ')']).next().and_then(name::host);
+            return;
         }
     }
 
@@ -132,8 +134,13 @@ impl<'a> Found<'a> {
     }
 }
 
-fn is_helo(word: &[u8]) -> bool {
-    matches!(word, b"HELO " | b"EHLO " | b"helo=" | b"ehlo=" | b"Helo " | b"HELO=" | b"EHLO=" | b"helo " | b"ehlo ")
+/// Whether a greeting and what parts it from the name stand here, at the start of a word.
+fn is_helo(text: &str, at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|before| text.as_bytes().get(before));
+    let is_start = before.is_none_or(|byte| matches!(byte, b' ' | b'"' | b'('));
+    let word = text.as_bytes().get(at..at + 5).unwrap_or_default();
+    let Some((word, [end])) = word.split_at_checked(4) else { return false };
+    is_start && matches!(end, b' ' | b'=') && (word.eq_ignore_ascii_case(b"HELO") || word.eq_ignore_ascii_case(b"EHLO"))
 }
 
 /// The last word before an address, without a user in front of it.

@@ -42,9 +42,8 @@ fn is_cipher(word: &str) -> bool {
 
 /// Whether it is worth the while: `TLS`, `SSL`, `-SHA` or `Transport Security`.
 fn has_hint(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.windows(3).any(|three| matches!(three, b"TLS" | b"SSL" | b"SHA" | b"tls" | b"Tls" | b"GCM"))
-        || text == "Google Transport Security"
+    let is_hint = |three: &[u8]| matches!(three, b"TLS" | b"SSL" | b"SHA" | b"tls" | b"Tls" | b"GCM");
+    text.as_bytes().windows(3).any(is_hint) || text == "Google Transport Security"
 }
 
 /// What a client says of itself is no evidence.

@@ -2,15 +2,15 @@
 //! or `with ESMTP` without. Neither version nor id is written, the date has no
 //! weekday, the address stands in brackets inside parentheses.
 
-use super::some;
+use super::{some, until};
 use crate::Tls;
 use crate::received::{Clauses, Place};
 
 /// `ESMTP/TLS/CIPHER`.
 pub(super) fn with(word: &str) -> Option<Tls<'_>> {
-    let mut parts = word.splitn(3, '/');
-    let (_, tls, cipher) = (parts.next(), parts.next()?, parts.next());
-    (tls == "TLS").then(|| Tls { cipher: cipher.and_then(some), ..Tls::default() })
+    let rest = word.strip_prefix("ESMTP/TLS").or_else(|| word.strip_prefix("SMTP/TLS"))?;
+    let cipher = rest.strip_prefix('/').and_then(|rest| some(until(rest, &[' '])));
+    Some(Tls { cipher, ..Tls::default() })
 }
 
 /// Whether a field that says nothing of its server has the form that only

@@ -68,15 +68,16 @@ pub(crate) fn evidence<'a>(clauses: &Clauses<'a>) -> Evidence<'a> {
 
 /// The clauses that can say it without a comment.
 fn clauses_say<'a>(clauses: &Clauses<'a>) -> [(&'a str, Option<Tls<'a>>); 4] {
-    let with = clauses.with.all;
+    // Most fields say `ESMTP` and no more.
+    let with = Some(clauses.with.all).filter(|with| with.len() > 8).unwrap_or_default();
     let also = clauses.also.all;
     // RFC 8314 §4.3: `tls` and the name of the suite.
     let clause = Tls { cipher: Some(clauses.tls.first), ..Tls::default() };
     [
         (clauses.tls.all, (!clauses.tls.is_empty()).then_some(clause)),
-        (with, cisco::with(clauses.with.first).or_else(|| qmail::encrypted(with))),
+        (with, cisco::with(with).or_else(|| qmail::encrypted(with))),
         // Mimecast: `with ESMTP with STARTTLS`, `with ESMTP with both STARTTLS and AUTH`.
-        (also, also.contains("STARTTLS").then(Tls::default)),
+        (also, (!also.is_empty() && also.contains("STARTTLS")).then(Tls::default)),
         (clauses.over.all, smtpsvc::over(clauses.over.all)),
     ]
 }

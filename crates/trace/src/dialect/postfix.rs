@@ -12,21 +12,25 @@
 //! `(Using TLS)`, tmda `(using STARTTLS)`, Mail Marshal
 //! `(using TLS: TLSv1.2, AES256-SHA)`.
 
+use memchr::memmem;
+
 use super::{Said, any, bits, some, until};
 use crate::Tls;
 
 /// `using VERSION with cipher CIPHER …`.
 pub(super) fn using(text: &str) -> Option<Said<'_>> {
     let rest = text.strip_prefix("using ").or_else(|| text.strip_prefix("Using "))?;
-    let Some((version, rest)) = rest.split_once(" with cipher ") else { return briefly(rest) };
+    let version = until(rest, &[' ']);
+    let rest_of = rest.get(version.len()..).unwrap_or_default();
+    let Some(rest) = rest_of.strip_prefix(" with cipher ") else { return briefly(rest) };
     let cipher = until(rest, &[' ', ')', ',']);
     let after = rest.get(cipher.len()..).unwrap_or_default();
     Some(Said::Tls(Tls {
         version: some(version.trim()),
         cipher: some(cipher),
         bits: bits(after),
-        key_exchange: named(after, "key-exchange "),
-        server_signature: named(after, "server-signature "),
+        key_exchange: named(after, b"key-exchange "),
+        server_signature: named(after, b"server-signature "),
         client_certificate: None,
     }))
 }
@@ -40,8 +44,8 @@ fn briefly(rest: &str) -> Option<Said<'_>> {
 }
 
 /// What follows a word, with the parenthesis after it: `X25519`, `ECDHE (P-256)`.
-fn named<'a>(text: &'a str, word: &str) -> Option<&'a str> {
-    let rest = text.split_once(word)?.1;
+fn named<'a>(text: &'a str, word: &[u8]) -> Option<&'a str> {
+    let rest = text.get(memmem::find(text.as_bytes(), word)? + word.len()..)?;
     let name = until(rest, &[' ', ')']);
     let after = rest.get(name.len()..)?;
     let detail = after.strip_prefix(" (").and_then(|inside| inside.find(')')).map_or(0, |close| close + 3);
@@ -113,6 +117,6 @@ mod tests {
         let curve = "by h with ESMTPSA id 1 (using TLSv1.3 with cipher C-AES (256 bits)) (curve secp521r1 with 521 ECDH bits, eq. 15360 bits RSA)";
         let tls = evidence(&Clauses::read(curve)).tls.unwrap_or_default();
         assert_eq!((tls.key_exchange, tls.bits), (Some("secp521r1"), Some(256)));
-        assert_eq!(named("x", "y"), None);
+        assert_eq!(named("x", b"y"), None);
     }
 }
