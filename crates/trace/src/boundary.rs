@@ -4,20 +4,21 @@
 //! where the field above it is believed, says that the message came from one of
 //! the reader's own machines, and names that other end by more than its word.
 
-use crate::facts::{Facts, Known};
+use crate::facts::Facts;
 use crate::name;
-use crate::{Because, Hop, Leg, Trust};
+use crate::{Hop, Trust};
 
 /// Marks the hops that the reader's own servers wrote.
 pub(crate) fn draw(hops: &mut [Hop<'_>], trust: &Trust) {
-    let mut reader = Reader { facts: &trust.facts, is_stated: trust.is_stated, organisation: None, provider: None };
-    let mut is_inside = true;
+    let mut reader = Reader { facts: &trust.facts, is_stated: trust.is_stated, own: None };
     for hop in hops {
-        if !is_inside || !reader.is_own(hop) {
+        if !reader.is_own(hop) {
             return;
         }
         hop.trusted = true;
-        is_inside = comes_from_inside(hop);
+        if !hop.is_from_inside {
+            return;
+        }
     }
 }
 
@@ -25,41 +26,23 @@ pub(crate) fn draw(hops: &mut [Hop<'_>], trust: &Trust) {
 struct Reader<'f, 'a> {
     facts: &'f Facts,
     is_stated: bool,
-    organisation: Option<&'a str>,
-    provider: Option<u16>,
+    /// A name of the reader's, and its organisation.
+    own: Option<(&'a str, &'a str)>,
 }
 
 impl<'a> Reader<'_, 'a> {
+    /// Names of one label belong to whoever stands above them.
     fn is_own(&mut self, hop: &Hop<'a>) -> bool {
+        let name = hop.by.name.and_then(|name| Some((name, name::organisation(name)?)));
         if self.is_stated {
-            return hop.is_own || hop.by.name.is_none_or(|name| name::organisation(name).is_none());
+            let is_address = hop.by.address.is_some_and(|address| self.facts.is_own(address));
+            return is_address || name.is_none_or(|(name, _)| self.facts.known(name).is_own);
         }
-        let Some(organisation) = hop.by.name.and_then(name::organisation) else { return true };
-        let known = hop.by.name.map(|name| self.facts.known(name)).unwrap_or_default();
-        let Some(own) = self.organisation else {
-            (self.organisation, self.provider) = (Some(organisation), provider(self.facts, known));
+        let (Some((own_name, own)), Some((name, organisation))) = (self.own, name) else {
+            self.own = self.own.or(name);
             return true;
         };
-        let is_provider = self.provider.is_some() && provider(self.facts, known) == self.provider;
-        is_provider || own.eq_ignore_ascii_case(organisation)
-    }
-}
-
-fn provider(facts: &Facts, known: Known) -> Option<u16> {
-    facts.provider_of(known, None)
-}
-
-/// Whether a hop's peer is one of the same network, by an address or name that
-/// its writer looked up: a name that was only claimed proves nothing.
-fn comes_from_inside(hop: &Hop<'_>) -> bool {
-    if hop.leg != Leg::Within {
-        return false;
-    }
-    match hop.near {
-        Some(Because::SameOrganisation(_) | Because::Provider(_)) => {
-            hop.from.reverse.is_some() || hop.from.address.is_none()
-        }
-        Some(Because::Own) => true,
-        _ => true,
+        let provider = |name| self.facts.provider_of(self.facts.known(name), None);
+        own.eq_ignore_ascii_case(organisation) || provider(own_name).is_some_and(|own| provider(name) == Some(own))
     }
 }

@@ -48,23 +48,30 @@ pub struct Hop<'a> {
     pub trusted: bool,
     /// Whether the field was longer than the limit, and is judged by its start.
     pub is_cut: bool,
-    /// Whether the facts name its writer as the reader's own.
-    pub(crate) is_own: bool,
-    /// Why both ends are of one machine or network, where they are.
-    pub(crate) near: Option<Because<'a>>,
+    /// Whether the peer is proven to be of the same machine or network.
+    pub(crate) is_from_inside: bool,
 }
 
 impl<'a> Hop<'a> {
-    /// Reads a field; `above` is the hop that took the message from this one's server.
-    pub(crate) fn read(text: &'a str, is_cut: bool, facts: &'a Facts, above: Option<&Self>) -> Self {
+    /// Reads a field. `above` is the hop that took the message from this one's
+    /// server, `below` the field that the peer should have written.
+    pub(crate) fn read(
+        text: &'a str,
+        is_cut: bool,
+        facts: &'a Facts,
+        above: Option<&Self>,
+        below: Option<&'a str>,
+    ) -> Self {
         let clauses = Clauses::read(text);
-        let (from, by) = (peer::from(&clauses), peer::by(&clauses));
+        let software = facts.software(&clauses);
+        let looks_up = software.is_some_and(|software| software.reverse);
+        let (from, by) = (peer::from(&clauses, looks_up), peer::by(&clauses));
         let by_address_above = above.and_then(|above| above.address_of(by.name?));
         let keyword = keyword(&clauses);
         let evidence = dialect::evidence(&clauses);
-        let software = facts.software(&clauses);
-        let case = Case { clauses: &clauses, from, by, keyword, evidence, software, facts, is_cut, by_address_above };
-        let Ruling { verdict, because, leg, near, is_own } = case.judge();
+        let case =
+            Case { clauses: &clauses, from, by, keyword, evidence, software, facts, is_cut, by_address_above, below };
+        let Ruling { verdict, because, leg, is_from_inside } = case.judge();
         Self {
             text,
             from,
@@ -85,8 +92,7 @@ impl<'a> Hop<'a> {
             because,
             trusted: false,
             is_cut,
-            is_own,
-            near,
+            is_from_inside,
         }
     }
 

@@ -25,6 +25,7 @@ pub mod keyword;
 mod message;
 mod moment;
 mod name;
+mod near;
 mod network;
 mod peer;
 mod received;

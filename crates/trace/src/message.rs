@@ -68,8 +68,10 @@ impl fmt::Display for SenderEnd {
 pub fn trace<'a>(block: &'a Block<'_>, trust: &'a Trust) -> Trace<'a> {
     let received = block.received();
     let mut hops = Vec::with_capacity(received.len());
-    for (text, is_cut) in received {
-        let hop = Hop::read(text, is_cut, &trust.facts, hops.last());
+    let mut received = received.peekable();
+    while let Some((text, is_cut)) = received.next() {
+        let below = received.peek().map(|(below, _)| *below);
+        let hop = Hop::read(text, is_cut, &trust.facts, hops.last(), below);
         hops.push(hop);
     }
     delays(&mut hops);

@@ -73,6 +73,15 @@ pub(crate) fn same_organisation<'a>(one: &'a str, other: &str) -> Option<&'a str
     mine.eq_ignore_ascii_case(theirs).then_some(mine)
 }
 
+/// Names that every organisation has, and that a forger tries first: `mail`,
+/// `smtp2`, `mx01`.
+pub(crate) fn is_guessed(name: &str) -> bool {
+    const GUESSED: [&str; 10] =
+        ["mail", "smtp", "mx", "www", "webmail", "exchange", "server", "mailer", "email", "owa"];
+    let first = name.split('.').next().unwrap_or_default().trim_end_matches(|last: char| last.is_ascii_digit());
+    GUESSED.iter().any(|guessed| first.eq_ignore_ascii_case(guessed))
+}
+
 /// Whether a name is made from an address, as providers name their customers'
 /// lines: such a machine is a customer's and not the provider's.
 pub(crate) fn is_made_from(name: &str, address: IpAddr) -> bool {
@@ -136,6 +145,16 @@ mod tests {
         }
         assert!(!is_loopback("localhost.example.com"));
         assert!(!is_loopback("lo"));
+    }
+
+    #[test]
+    fn names_that_a_forger_tries_first() {
+        for name in ["mail.b.example", "MX01.b.example", "smtp2.b.example"] {
+            assert!(is_guessed(name), "{name}");
+        }
+        for name in ["relay2.b.example", "mail-out7.b.example", "b.example"] {
+            assert!(!is_guessed(name), "{name}");
+        }
     }
 
     #[test]

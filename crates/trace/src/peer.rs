@@ -23,12 +23,15 @@ pub struct Peer<'a> {
     pub name: Option<&'a str>,
     /// The name that the server found for the peer's address.
     pub reverse: Option<&'a str>,
+    /// Whether the server doubts that name: `may be forged`.
+    pub is_doubted: bool,
     /// The address.
     pub address: Option<IpAddr>,
 }
 
-/// Who handed the message over.
-pub(crate) fn from<'a>(clauses: &Clauses<'a>) -> Peer<'a> {
+/// Who handed the message over. `looks_up`: the writer puts the name first that
+/// it found, not the one it was told.
+pub(crate) fn from<'a>(clauses: &Clauses<'a>, looks_up: bool) -> Peer<'a> {
     if !clauses.has_from {
         return local_user(clauses);
     }
@@ -43,10 +46,10 @@ pub(crate) fn from<'a>(clauses: &Clauses<'a>) -> Peer<'a> {
     let known = word.filter(|word| !is_literal && !name::is_nobody(word));
     let (name, reverse) = match found.helo {
         Some(helo) => (Some(helo), found.reverse.or(known)),
-        None => (word.filter(|word| !name::is_nobody(word)), found.reverse),
+        None => (word.filter(|word| !name::is_nobody(word)), found.reverse.or(known.filter(|_| looks_up))),
     };
     let written = (!first.is_empty()).then_some(first);
-    Peer { written, name, reverse, address: found.address.or(literal) }
+    Peer { written, name, reverse, is_doubted: found.is_doubted, address: found.address.or(literal) }
 }
 
 /// Who took it.
@@ -59,7 +62,7 @@ pub(crate) fn by<'a>(clauses: &Clauses<'a>) -> Peer<'a> {
     }
     let name = name::host(clauses.by.first);
     let address = found.address.or_else(|| name.and_then(network::address));
-    Peer { written: name, name, reverse: found.reverse, address }
+    Peer { written: name, name, reverse: found.reverse, is_doubted: false, address }
 }
 
 /// `(from user@host) by …`: Sendmail's word for a message that a program on the
@@ -73,6 +76,7 @@ fn local_user<'a>(clauses: &Clauses<'a>) -> Peer<'a> {
 struct Found<'a> {
     helo: Option<&'a str>,
     reverse: Option<&'a str>,
+    is_doubted: bool,
     address: Option<IpAddr>,
 }
 
@@ -83,6 +87,7 @@ impl<'a> Found<'a> {
             return;
         }
         self.read_helo(text);
+        self.is_doubted |= text.ends_with("(may be forged)");
         if self.address.is_none() {
             self.read_address(text);
         }
@@ -175,7 +180,7 @@ mod tests {
     use super::*;
 
     fn check(field: &str, name: &str, reverse: &str, address: &str) {
-        let peer = from(&Clauses::read(field));
+        let peer = from(&Clauses::read(field), false);
         let found = peer.address.map(|address| address.to_string()).unwrap_or_default();
         assert_eq!(
             (peer.name.unwrap_or_default(), peer.reverse.unwrap_or_default(), &*found),
@@ -227,7 +232,7 @@ mod tests {
     #[test]
     fn users_of_the_machine() {
         check("from localhost (u@localhost) by h", "localhost", "localhost", "");
-        let peer = from(&Clauses::read("(from mail@localhost) by h (8.14.4/8.13.8/Submit) id 1"));
+        let peer = from(&Clauses::read("(from mail@localhost) by h (8.14.4/8.13.8/Submit) id 1"), false);
         assert_eq!(peer.written, Some("mail@localhost"));
     }
 

@@ -145,7 +145,11 @@ fn hops_inside_one_machine_or_network() {
         "internal",
         "b.example",
     );
-    check("from a.b.example (unknown [192.0.2.1]) by mx.b.example (Postfix) with ESMTP id 1", "internal", "b.example");
+    check(
+        "from relay2.b.example (unknown [192.0.2.1]) by mx.b.example (Postfix) with ESMTP id 1",
+        "internal",
+        "b.example",
+    );
     check("from X ([65.54.190.199]) by y.bay0.hotmail.com with Microsoft SMTPSVC(6.0.3790)", "internal", "Microsoft");
     check(
         "from x.y.yandex.net (x.y.yandex.net [2a02:6b8::1]) by f.mail.yandex.net (Yandex) with ESMTP id 1",
@@ -166,7 +170,12 @@ fn hops_inside_one_machine_or_network() {
 
 #[test]
 fn names_that_prove_no_kinship() {
-    // A forger greets as the mail server that he forges to.
+    // A forger greets as the mail server that he forges to, or as one whose name he guesses.
+    check(
+        "from mail.b.example (unknown [192.0.2.1]) by mx.b.example (Postfix) with ESMTP id 1",
+        "not_encrypted",
+        "Postfix",
+    );
     check(
         "from mx.b.example (unknown [192.0.2.1]) by mx.b.example (Postfix) with ESMTP id 1",
         "not_encrypted",
@@ -200,6 +209,33 @@ fn the_field_above_tells_a_servers_address() {
         format!("from z.samsung.com (unknown [182.195.38.183]) by x.localdomain (Postfix) with ESMTP id 1{DATE}");
     assert_eq!(judge(&[&above, &field], &Trust::default()).0, "internal");
     assert_eq!(judge(&[&field], &Trust::default()).0, "not_encrypted");
+}
+
+#[test]
+fn the_field_below_supports_a_name() {
+    let field = format!("from mail.b.example (unknown [192.0.2.1]) by mx.b.example (Postfix) with ESMTP id 1{DATE}");
+    let below = format!("from x.test (x.test [192.0.2.9]) by mail.b.example (Postfix) with ESMTPS id 1{DATE}");
+    let header = format!("Received: {field}\nReceived: {below}\n");
+    let (block, trust) = (Block::read(header.as_bytes(), &Limits::default()).unwrap(), Trust::default());
+    let traced = trace::trace(&block, &trust);
+    assert_eq!(traced.hops[0].verdict.to_string(), "internal");
+    assert!(!traced.hops[1].trusted, "a name that was claimed moves no line");
+}
+
+#[test]
+fn a_name_that_the_server_looked_up_moves_the_line() {
+    let trusted = |first: &str| {
+        let second = format!("from x.test (x.test [192.0.2.9]) by relay2.b.example (Postfix) with ESMTPS id 1{DATE}");
+        let header = format!("Received: {first}{DATE}\nReceived: {second}\n");
+        let (block, trust) = (Block::read(header.as_bytes(), &Limits::default()).unwrap(), Trust::default());
+        trace::trace(&block, &trust).hops[1].trusted
+    };
+    assert!(trusted("from a (relay2.b.example [192.0.2.1]) by mx.b.example (Postfix) with ESMTPS id 1"));
+    assert!(trusted("from relay2.b.example ([192.0.2.1]) by mx.b.example with esmtps (Exim 4.92) id 1"));
+    assert!(!trusted(
+        "from a (relay2.b.example [192.0.2.1] (may be forged)) by mx.b.example (8.14.4/8.14.4) with ESMTPS id 1"
+    ));
+    assert!(!trusted("from relay2.b.example ([192.0.2.1]) by mx.b.example with ESMTPS id 1"));
 }
 
 #[test]

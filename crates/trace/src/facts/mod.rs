@@ -51,6 +51,9 @@ pub(crate) struct Software {
     pub since: Option<Moment>,
     #[serde(default)]
     pub ehlo: bool,
+    /// The first name is the one that it looked up, not the one it was told.
+    #[serde(default)]
+    pub reverse: bool,
     source: String,
 }
 
@@ -105,7 +108,7 @@ struct Shared {
 pub(crate) struct Known {
     host: Option<u16>,
     submission: Option<u16>,
-    provider: Option<u16>,
+    pub provider: Option<u16>,
     /// Machines under it are of many owners.
     pub is_shared: bool,
     /// The reader's own.
@@ -232,11 +235,12 @@ impl Facts {
 
     /// The provider of a name, or else of an address.
     pub(crate) fn provider_of(&self, known: Known, address: Option<IpAddr>) -> Option<u16> {
-        let by_address = || {
-            let address = address?;
-            self.networks.iter().find(|(network, _)| network.contains(&address)).map(|(_, index)| *index)
-        };
-        known.provider.or_else(by_address)
+        known.provider.or_else(|| self.provider_at(address?))
+    }
+
+    /// The provider whose network an address is in.
+    pub(crate) fn provider_at(&self, address: IpAddr) -> Option<u16> {
+        self.networks.iter().find(|(network, _)| network.contains(&address)).map(|(_, index)| *index)
     }
 
     pub(crate) fn provider_name(&self, index: u16) -> &str {
