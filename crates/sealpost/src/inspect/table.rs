@@ -226,7 +226,7 @@ fn subject(item: &Item) -> String {
 /// The name by which the handing end is known best: what the server found for
 /// its address comes before what it called itself.
 fn sender(hop: &Hop<'_>) -> String {
-    let Peer { name, reverse, address, written } = hop.from;
+    let Peer { name, reverse, address, written, is_doubted: _ } = hop.from;
     let address = address.map(|address| address.to_string());
     reverse.or(name).map(str::to_owned).or(address).or(written.map(str::to_owned)).unwrap_or_else(nobody)
 }
