@@ -1,7 +1,7 @@
 //! A recipient's certificate made ready to be sealed to: what is computed once,
 //! however many messages go there.
 
-use aws_lc_rs::agreement::{self, PrivateKey};
+use aws_lc_rs::agreement::{self, ParsedPublicKey, PrivateKey, UnparsedPublicKey};
 use aws_lc_rs::rsa::{
     OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OAEP_SHA384_MGF1SHA384, OAEP_SHA512_MGF1SHA512, OaepAlgorithm,
     OaepPublicEncryptingKey, Pkcs1PublicEncryptingKey, PublicEncryptingKey,
@@ -16,7 +16,7 @@ use crate::algorithm::agreement::{Derivation, shared_info};
 use crate::algorithm::transport::{oaep_identifier, pkcs1_identifier};
 use crate::algorithm::wrap::{Wrap, wrap_aes_256};
 use crate::algorithm::{ContentCipher, KeyAlgorithm, KeyTransport, PublicKey, bare, public_key, with_null};
-use crate::asn1::{Oid, write};
+use crate::asn1::write;
 use crate::certificate::{Capabilities, Certificate, KeyUsage};
 
 /// Why nothing can be sealed to a certificate.
@@ -51,7 +51,7 @@ pub struct Recipient {
 enum Prepared {
     Pkcs1(Pkcs1PublicEncryptingKey),
     Oaep(OaepPublicEncryptingKey, OaepHash),
-    Agreement { transport: KeyTransport, public: Vec<u8> },
+    Agreement { transport: KeyTransport, public: ParsedPublicKey },
 }
 
 impl Certificate {
@@ -154,26 +154,25 @@ impl Recipient {
     fn key_agreement(
         &self,
         transport: KeyTransport,
-        public: &[u8],
+        public: &ParsedPublicKey,
         key: &[u8],
         entropy: &dyn Entropy,
     ) -> Result<Vec<u8>, SealError> {
-        let (curve, derivation, scheme) = match transport {
-            KeyTransport::EcdhP256 => (&agreement::ECDH_P256, Derivation::X963_SHA256, public_key::EC_PUBLIC_KEY),
-            KeyTransport::EcdhP384 => (&agreement::ECDH_P384, Derivation::X963_SHA256, public_key::EC_PUBLIC_KEY),
-            _ => (&agreement::X25519, Derivation::HKDF_SHA256, public_key::X25519),
+        let (derivation, scheme) = match transport {
+            KeyTransport::X25519 => (Derivation::HKDF_SHA256, bare(&public_key::X25519)),
+            // The curve is the recipient's (RFC 5753 §7.1.2).
+            _ => (Derivation::X963_SHA256, with_null(&public_key::EC_PUBLIC_KEY)),
         };
-        let ours = ephemeral(curve, entropy)?;
+        let ours = ephemeral(public.alg(), entropy)?;
         let point = ours.compute_public_key().map_err(|_| SealError::Crypto)?;
         let wrap = bare(&Wrap::Aes256.oid());
         let info = shared_info(&wrap, None, Wrap::Aes256.key_bytes());
-        let peer = agreement::UnparsedPublicKey::new(curve, public);
-        let wrapped = agreement::agree(&ours, peer, SealError::Crypto, |secret| {
+        let wrapped = agreement::agree(&ours, public.clone(), SealError::Crypto, |secret| {
             let derivation = Derivation::from_oid(&derivation).ok_or(SealError::Crypto)?;
             let with = derivation.derive(secret, &info, Wrap::Aes256.key_bytes()).ok_or(SealError::Crypto)?;
             wrap_aes_256(&with, key).ok_or(SealError::Crypto)
         })?;
-        let originator = write::context(1, &[&originator_algorithm(&scheme), &write::bits(point.as_ref())]);
+        let originator = write::context(1, &[&scheme, &write::bits(point.as_ref())]);
         let algorithm = write::sequence(&[&write::oid(&derivation), &wrap]);
         let recipient = write::sequence(&[&self.identifier, &write::octets(&wrapped)]);
         Ok(write::context(
@@ -181,11 +180,6 @@ impl Recipient {
             &[&write::small(3), &write::context(0, &[&originator]), &algorithm, &write::sequence(&[&recipient])],
         ))
     }
-}
-
-/// The curve is the recipient's (RFC 5753 §7.1.2): NULL for it, nothing for X25519 (RFC 8410 §3).
-fn originator_algorithm(scheme: &Oid) -> Vec<u8> {
-    if *scheme == public_key::X25519 { bare(scheme) } else { with_null(scheme) }
 }
 
 /// A private key for one message. A number that is no scalar of the curve is as good as never drawn.
@@ -212,7 +206,11 @@ fn oaep(hash: OaepHash) -> &'static OaepAlgorithm {
 
 impl Prepared {
     fn new(key: &PublicKey, capabilities: &[Capabilities]) -> Result<Self, Unusable> {
-        let agreement = |transport| Ok(Self::Agreement { transport, public: key.key().to_vec() });
+        let agreement = |transport, curve| {
+            // A point that is not on its curve shows here, and not when a message waits.
+            let public = ParsedPublicKey::try_from(UnparsedPublicKey::new(curve, key.key()));
+            public.map(|public| Self::Agreement { transport, public }).map_err(|_| Unusable::Unsupported)
+        };
         let announced = capabilities.iter().flat_map(Capabilities::oaep).copied().max_by_key(|hash| strength(*hash));
         match (key.algorithm(), announced) {
             (algorithm, _) if !algorithm.is_strong() && algorithm != KeyAlgorithm::Unknown => Err(Unusable::Weak),
@@ -225,9 +223,9 @@ impl Prepared {
                 let public = OaepPublicEncryptingKey::new(parse(key)?).map_err(|_| Unusable::Unsupported)?;
                 Ok(Self::Oaep(public, announced.unwrap_or(OaepHash::Sha1)))
             }
-            (KeyAlgorithm::P256, _) => agreement(KeyTransport::EcdhP256),
-            (KeyAlgorithm::P384, _) => agreement(KeyTransport::EcdhP384),
-            (KeyAlgorithm::X25519, _) => agreement(KeyTransport::X25519),
+            (KeyAlgorithm::P256, _) => agreement(KeyTransport::EcdhP256, &agreement::ECDH_P256),
+            (KeyAlgorithm::P384, _) => agreement(KeyTransport::EcdhP384, &agreement::ECDH_P384),
+            (KeyAlgorithm::X25519, _) => agreement(KeyTransport::X25519, &agreement::X25519),
             (KeyAlgorithm::RsaPss { .. } | KeyAlgorithm::Ed25519, _) => Err(Unusable::KeyUsage),
             (KeyAlgorithm::P521 | KeyAlgorithm::Unknown, _) => Err(Unusable::Unsupported),
         }

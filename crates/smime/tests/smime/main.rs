@@ -1,6 +1,8 @@
 //! S/MIME against its peers: OpenSSL, Python's `cryptography`, and the public suites.
 
+mod files;
 mod openssl;
 mod peers;
+mod python;
 mod suites;
 mod trust;
