@@ -62,4 +62,5 @@ pub use opened::NotOpened;
 pub use organisation::{Organisation, Organisations, Profile};
 pub use portal_desk::LinkDesk;
 pub use settings::Settings;
+pub use store::{MessageRow, MessageState};
 pub use timeline::{Timeline, TimelineError, timeline};

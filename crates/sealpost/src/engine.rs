@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::Router;
+use flow::application::Applications;
 use flow::listener::tls::{CertificateFiles, server_config};
 use flow::listener::{self, Door, Exchange, NamedNetworks, Reception};
 use flow::portal::{Clinic, Portal};
@@ -256,7 +257,9 @@ impl Engine {
     async fn open_portal(&mut self, config: &Config, seams: &Seams) -> Result<()> {
         let desk = Arc::new(LinkDesk::new(self.journey.clone()));
         let portal = Arc::new(Portal::new(desk, seams.clock.clone(), seams.entropy.clone()));
-        let router = web::portal::router(site(config)?, portal, seams.clock.clone());
+        let door = Applications::new(self.journey.clone());
+        let api = web::api::router(door, request_bytes_max(config));
+        let router = web::portal::router(site(config)?, portal, seams.clock.clone()).merge(api);
         let tls = match config.portal_tls() {
             Some((chain, key)) => {
                 Some(server_config(files(chain, key), &["h2", "http/1.1"]).context("portal: no TLS")?)
@@ -391,6 +394,11 @@ fn site(config: &Config) -> Result<Site> {
         accent: config.portal.accent.as_deref().map(str::parse).transpose().context("portal.accent")?,
         proxies: config.portal.proxies.clone(),
     })
+}
+
+/// A message in JSON: attachments in base 64, and some room for the rest.
+fn request_bytes_max(config: &Config) -> usize {
+    usize::try_from(config.submission.limits.message_size.0).unwrap_or(usize::MAX).saturating_mul(3) / 2
 }
 
 fn listener_settings(config: &Config) -> listener::Settings {

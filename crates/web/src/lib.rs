@@ -4,10 +4,11 @@
 //! This crate converts at the edge: it never touches SQL, keys or the queue,
 //! and its pages say nothing that [`flow::portal`] did not decide.
 
+pub mod api;
 pub mod health;
 pub mod portal;
 pub mod sanitise;
 pub mod server;
 
 pub use portal::{Accent, AccentError, Site};
-pub use server::{PeerAddress, ServeError, ServeLimits, serve};
+pub use server::{PeerAddress, PeerTls, ServeError, ServeLimits, serve};

@@ -15,6 +15,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use flow::listener::TlsFacts;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -30,6 +31,10 @@ use tower::ServiceExt;
 /// The other end of the connection that a request came by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PeerAddress(pub SocketAddr);
+
+/// What is known of the TLS of that connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerTls(pub TlsFacts);
 
 /// What one listener bears.
 #[derive(Debug, Clone)]
@@ -151,19 +156,20 @@ impl Door {
         watcher: Watcher,
     ) {
         let _nodelay = stream.set_nodelay(true);
-        let Some(tls) = &self.tls else { return self.speak(stream, false, peer, watcher).await };
+        let Some(tls) = &self.tls else { return self.speak(stream, false, (peer, None), watcher).await };
         let Ok(Ok(stream)) = timeout(self.limits.handshake, tls.accept(stream)).await else { return };
         let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        self.speak(stream, is_h2, peer, watcher).await;
+        let facts = TlsFacts::of(stream.get_ref().1);
+        self.speak(stream, is_h2, (peer, facts), watcher).await;
     }
 
-    async fn speak<S>(&self, stream: S, is_h2: bool, peer: SocketAddr, watcher: Watcher)
+    async fn speak<S>(&self, stream: S, is_h2: bool, from: (SocketAddr, Option<TlsFacts>), watcher: Watcher)
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let io = TokioIo::new(stream);
         let door = self.clone();
-        let service = service_fn(move |request| door.clone().answer(request, peer));
+        let service = service_fn(move |request| door.clone().answer(request, from.clone()));
         if is_h2 {
             let mut server = http2::Builder::new(TokioExecutor::new());
             server
@@ -188,10 +194,13 @@ impl Door {
     async fn answer(
         self,
         request: hyper::Request<Incoming>,
-        peer: SocketAddr,
+        (peer, tls): (SocketAddr, Option<TlsFacts>),
     ) -> Result<Response, std::convert::Infallible> {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(PeerAddress(peer));
+        if let Some(tls) = tls {
+            request.extensions_mut().insert(PeerTls(tls));
+        }
         match timeout(self.limits.request, self.router.oneshot(request)).await {
             Ok(response) => response,
             Err(_) => Ok(StatusCode::SERVICE_UNAVAILABLE.into_response()),

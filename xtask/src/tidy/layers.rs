@@ -39,7 +39,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "trace",
         ],
     ),
-    ("web", &["mail", "flow", "trace"]),
+    ("web", &["mail", "identity", "flow", "trace"]),
     (
         "sealpost",
         &[

@@ -99,7 +99,7 @@ pub struct TlsFacts {
 
 impl TlsFacts {
     /// The facts of a handshake that is done.
-    pub(super) fn of(connection: &rustls::ServerConnection) -> Option<Self> {
+    pub fn of(connection: &rustls::ServerConnection) -> Option<Self> {
         let version = match connection.protocol_version()? {
             rustls::ProtocolVersion::TLSv1_2 => "TLSv1.2",
             rustls::ProtocolVersion::TLSv1_3 => "TLSv1.3",

@@ -1,0 +1,342 @@
+//! `/v1/messages`: hand in, look up, judge.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Extension, Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use flow::application::{Origin, Request};
+use flow::holds::{self, Judge};
+use flow::{MessageRow, MessageState, timeline};
+use identity::{Action, ApiKey, Resource, authorize};
+use mail::MessageId;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::Api;
+use super::key::Bearer;
+use super::problem::Problem;
+use super::wire::{EventsOut, Judged, JudgementIn, MessageIn, MessageOut, MessageTaken, MessagesOut};
+use crate::server::{PeerAddress, PeerTls};
+
+/// Rows looked at for one page: a filter that matches little is answered in parts.
+const SEEN_MAX: usize = 2_000;
+const PAGE: usize = 200;
+
+/// Hand in a message. 202 means that it is durable.
+#[utoipa::path(
+    post, path = "/v1/messages", tag = "messages",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Repeats of the request within 24 hours find the same message")),
+    request_body = MessageIn,
+    responses(
+        (status = 202, description = "Taken", body = MessageTaken),
+        (status = 400, description = "No JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No key that holds", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The key may not", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The same request is under way", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Not taken", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "No room", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+pub(super) async fn submit(
+    State(api): State<Arc<Api>>,
+    Bearer(key): Bearer,
+    Extension(PeerAddress(peer)): Extension<PeerAddress>,
+    tls: Option<Extension<PeerTls>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    authorize(&key.principal(), Action::Submit, &Resource::Organisation(key.org))?;
+    let idempotency = idempotency_key(&headers)?;
+    let letter = parsed::<MessageIn>(&body)?.letter()?;
+    let origin = Origin { peer: peer.ip().to_canonical(), tls: tls.map(|Extension(PeerTls(facts))| facts) };
+    let request = idempotency.as_deref().map(|key| Request { key, body: &body });
+    let done = api.door.submit(&key, letter, origin, request).await?;
+    let id = done.message.to_string();
+    let timeline = format!("/v1/messages/{id}/events");
+    let taken = MessageTaken { id, status: "queued", timeline, replayed: done.replayed };
+    let mut response = (StatusCode::ACCEPTED, Json(taken)).into_response();
+    if done.replayed {
+        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+/// The messages, newest first.
+#[utoipa::path(
+    get, path = "/v1/messages", tag = "messages", params(Filter),
+    responses(
+        (status = 200, description = "A page", body = MessagesOut),
+        (status = 401, description = "No key that holds", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The key may not", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A parameter can't be used", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    Bearer(key): Bearer,
+    query: Result<Query<Filter>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<MessagesOut>, Problem> {
+    authorize(&key.principal(), Action::ReadQueue, &Resource::Organisation(key.org))?;
+    let Query(filter) = query.map_err(|why| Problem::field("", why.body_text()))?;
+    let mut before = match &filter.cursor {
+        None => None,
+        Some(text) => Some(text.parse::<MessageId>().map_err(|_| Problem::field("/cursor", "no cursor"))?),
+    };
+    let state = filter.state.as_deref().map(state_of).transpose()?;
+    let limit = filter.limit.unwrap_or(50).clamp(1, PAGE);
+    let (mut items, mut seen, mut next) = (Vec::new(), 0, None);
+    'pages: while seen < SEEN_MAX {
+        let rows = api.door.journey().store.messages(key.org, before, PAGE).await;
+        let rows = rows.map_err(|why| Problem::unavailable(&why))?;
+        let is_last = rows.len() < PAGE;
+        for row in rows {
+            if items.len() == limit {
+                next = before;
+                break 'pages;
+            }
+            seen += 1;
+            before = Some(row.message);
+            if filter.admits(&row, state) {
+                items.push(out(row));
+            }
+        }
+        next = before.filter(|_| !is_last);
+        if is_last {
+            break;
+        }
+    }
+    Ok(Json(MessagesOut { items, next: next.map(|message| message.to_string()) }))
+}
+
+/// What is listed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Filter {
+    /// Only messages in this state: accepted, decided, held, refused, erased.
+    state: Option<String>,
+    /// Only messages of this stream.
+    stream: Option<String>,
+    /// Only messages of this campaign.
+    campaign: Option<String>,
+    /// Only messages with this tag.
+    tag: Option<String>,
+    /// At most so many: 1 to 200.
+    limit: Option<usize>,
+    /// Where the page before ended: its `next`.
+    cursor: Option<String>,
+}
+
+impl Filter {
+    fn admits(&self, row: &MessageRow, state: Option<MessageState>) -> bool {
+        let dimensions = &row.dimensions;
+        state.is_none_or(|state| row.state == state)
+            && self.stream.as_ref().is_none_or(|stream| dimensions.stream == *stream)
+            && self.campaign.as_ref().is_none_or(|campaign| dimensions.campaign.as_ref() == Some(campaign))
+            && self.tag.as_ref().is_none_or(|tag| dimensions.tags.contains(tag))
+    }
+}
+
+/// One message.
+#[utoipa::path(
+    get, path = "/v1/messages/{id}", tag = "messages", params(("id" = String, Path, description = "msg_…")),
+    responses(
+        (status = 200, description = "The message", body = MessageOut),
+        (status = 401, description = "No key that holds", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The key may not", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+pub(super) async fn one(
+    State(api): State<Arc<Api>>,
+    Bearer(key): Bearer,
+    Path(id): Path<String>,
+) -> Result<Json<MessageOut>, Problem> {
+    let id = message_of(&key, &id, Action::ReadTimeline)?;
+    let row = api.door.journey().store.message(key.org, id).await.map_err(|why| Problem::unavailable(&why))?;
+    row.map(out).map(Json).ok_or_else(Problem::missing)
+}
+
+/// What happened to a message.
+#[utoipa::path(
+    get, path = "/v1/messages/{id}/events", tag = "messages", params(("id" = String, Path, description = "msg_…")),
+    responses(
+        (status = 200, description = "The events", body = EventsOut),
+        (status = 401, description = "No key that holds", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The key may not", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "Erased", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+pub(super) async fn events(
+    State(api): State<Arc<Api>>,
+    Bearer(key): Bearer,
+    Path(id): Path<String>,
+) -> Result<Json<EventsOut>, Problem> {
+    let id = message_of(&key, &id, Action::ReadTimeline)?;
+    let timeline = timeline(api.door.journey(), key.org, id).await?;
+    let mut events = Vec::with_capacity(timeline.events.len());
+    for (at, event) in &timeline.events {
+        let mut one = serde_json::to_value(event).map_err(|why| Problem::unavailable(&why))?;
+        if let Some(fields) = one.as_object_mut() {
+            fields.insert("at".to_owned(), at.to_string().into());
+        }
+        events.push(one);
+    }
+    Ok(Json(EventsOut { id: id.to_string(), state: word(timeline.state).to_owned(), events }))
+}
+
+/// Let a held message go, under all else that policy asks of it.
+#[utoipa::path(
+    post, path = "/v1/messages/{id}/release", tag = "messages", params(("id" = String, Path, description = "msg_…")),
+    request_body = JudgementIn,
+    responses(
+        (status = 200, description = "It goes on", body = Judged),
+        (status = 400, description = "No JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No key that holds", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The key may not", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "It does not wait", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "Erased", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "No reason", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+pub(super) async fn release(
+    State(api): State<Arc<Api>>,
+    Bearer(key): Bearer,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Json<Judged>, Problem> {
+    let id = message_of(&key, &id, Action::JudgeHeld)?;
+    let reason = reason(&body)?;
+    let by = key.principal().to_string();
+    holds::release(api.door.journey(), key.org, id, Judge::Staff(&by), Some(&reason)).await?;
+    Ok(Json(Judged { id: id.to_string(), status: "released" }))
+}
+
+/// Never send a held message; its sender is told the reason.
+#[utoipa::path(
+    post, path = "/v1/messages/{id}/reject", tag = "messages", params(("id" = String, Path, description = "msg_…")),
+    request_body = JudgementIn,
+    responses(
+        (status = 200, description = "It will not be sent", body = Judged),
+        (status = 400, description = "No JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No key that holds", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The key may not", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "It does not wait", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "Erased", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "No reason", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+pub(super) async fn reject(
+    State(api): State<Arc<Api>>,
+    Bearer(key): Bearer,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Json<Judged>, Problem> {
+    let id = message_of(&key, &id, Action::JudgeHeld)?;
+    let reason = reason(&body)?;
+    holds::reject(api.door.journey(), key.org, id, &key.principal().to_string(), &reason).await?;
+    Ok(Json(Judged { id: id.to_string(), status: "rejected" }))
+}
+
+/// The message that is meant, if the key may do this to it. What is no id is nothing's.
+fn message_of(key: &ApiKey, id: &str, action: Action) -> Result<MessageId, Problem> {
+    let id = id.parse().map_err(|_| Problem::missing())?;
+    authorize(&key.principal(), action, &Resource::Message(key.org, id))?;
+    Ok(id)
+}
+
+/// Characters of an idempotency key.
+const KEY_CHARS_MAX: usize = 255;
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(field) = headers.get("idempotency-key") else { return Ok(None) };
+    let text = field.to_str().unwrap_or_default().trim();
+    match (1..=KEY_CHARS_MAX).contains(&text.len()) {
+        true => Ok(Some(text.to_owned())),
+        false => {
+            Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_idempotency_key", "The Idempotency-Key can't be used")
+                .detail(format!("1 to {KEY_CHARS_MAX} visible ASCII characters")))
+        }
+    }
+}
+
+fn parsed<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|why| {
+        let status = if why.is_data() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::BAD_REQUEST };
+        let place = format!("line {}, column {}", why.line(), why.column());
+        // The text of the error may quote the body: only the place is told.
+        Problem::new(status, "invalid_json", "The body can't be read").detail(format!("{}; {place}", category(&why)))
+    })
+}
+
+fn category(why: &serde_json::Error) -> &'static str {
+    match why.classify() {
+        serde_json::error::Category::Data => "a field is missing, unknown or of another type",
+        serde_json::error::Category::Eof => "it ends too soon",
+        serde_json::error::Category::Syntax | serde_json::error::Category::Io => "it is no JSON",
+    }
+}
+
+fn reason(body: &[u8]) -> Result<String, Problem> {
+    let JudgementIn { reason } = parsed(body)?;
+    match reason.trim() {
+        "" => Err(Problem::field("/reason", "a reason is needed")),
+        text if text.len() > 1_000 || text.chars().any(char::is_control) => {
+            Err(Problem::field("/reason", "one line of at most 1,000 bytes"))
+        }
+        text => Ok(text.to_owned()),
+    }
+}
+
+fn out(row: MessageRow) -> MessageOut {
+    MessageOut {
+        id: row.message.to_string(),
+        state: word(row.state).to_owned(),
+        received_at: row.received_at,
+        stream: row.dimensions.stream,
+        campaign: row.dimensions.campaign,
+        tags: row.dimensions.tags,
+        body_bytes: row.dimensions.body_bytes,
+    }
+}
+
+const fn word(state: MessageState) -> &'static str {
+    match state {
+        MessageState::Accepted => "accepted",
+        MessageState::Decided => "decided",
+        MessageState::Held => "held",
+        MessageState::Refused => "refused",
+        MessageState::Erased => "erased",
+    }
+}
+
+fn state_of(text: &str) -> Result<MessageState, Problem> {
+    let all = [
+        MessageState::Accepted,
+        MessageState::Decided,
+        MessageState::Held,
+        MessageState::Refused,
+        MessageState::Erased,
+    ];
+    let found = all.into_iter().find(|state| word(*state) == text);
+    found.ok_or_else(|| Problem::field("/state", "accepted, decided, held, refused or erased"))
+}

@@ -1,0 +1,88 @@
+//! The REST API: `/v1`, Bearer keys with scopes, problems of RFC 9457, and a
+//! description of itself (OpenAPI 3.1) made from these very handlers.
+//!
+//! It converts at the edge and decides nothing: a message goes in by
+//! [`flow::application`], as by any other door.
+
+mod key;
+mod messages;
+mod problem;
+mod wire;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, HeaderValue};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use flow::application::Applications;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use problem::Problem;
+
+/// What the handlers share.
+struct Api {
+    door: Applications,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Sealpost",
+        description = "Hand in messages, follow them, judge what policy holds.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    modifiers(&Bearer)
+)]
+struct Description;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API key: key_….sp_…"));
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme.build()));
+    }
+}
+
+/// The routes under `/v1`, and `/openapi.json`. A request may have so many bytes.
+pub fn router(door: Applications, body_bytes_max: usize) -> Router {
+    let api = Arc::new(Api { door });
+    let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(messages::submit, messages::list))
+        .routes(routes!(messages::one))
+        .routes(routes!(messages::events))
+        .routes(routes!(messages::release))
+        .routes(routes!(messages::reject))
+        .with_state(api)
+        .split_for_parts();
+    let description = description.to_json().unwrap_or_default();
+    let described = get(|| async move { ([("content-type", "application/json")], description) });
+    router
+        .route("/openapi.json", described)
+        .method_not_allowed_fallback(not_so)
+        .layer(DefaultBodyLimit::max(body_bytes_max))
+        .layer(from_fn(plain))
+}
+
+async fn not_so() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This can't be done here")
+}
+
+/// Nothing is kept by caches, and what the framework refuses by itself is a problem too.
+async fn plain(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        response = Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is too large").into_response();
+    }
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    response
+}

@@ -1,0 +1,289 @@
+//! The API's own types: what stands in requests and answers, converted here
+//! and nowhere else.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flow::application::{Attachment, Correspondent, Letter};
+use jiff::Timestamp;
+use mail::Address;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::problem::Problem;
+
+/// A mailbox: an address, or an address with a name.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum MailboxIn {
+    /// `p@example.com`
+    Address(String),
+    /// An address with a name.
+    Named(NamedMailbox),
+}
+
+/// An address with a name.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NamedMailbox {
+    /// The address.
+    pub address: String,
+    /// The name that people see.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+/// A file.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AttachmentIn {
+    /// Its name.
+    pub name: String,
+    /// Its media type.
+    #[serde(default)]
+    pub content_type: Option<String>,
+    /// Its bytes in base 64 (RFC 4648 §4).
+    pub content: String,
+    /// With this it is shown in the HTML as `cid:…`.
+    #[serde(default)]
+    pub content_id: Option<String>,
+}
+
+/// A message to be sent.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MessageIn {
+    /// The author; the key must be allowed to send as this address.
+    pub from: MailboxIn,
+    /// Where answers go.
+    #[serde(default)]
+    pub reply_to: Vec<MailboxIn>,
+    /// Recipients.
+    #[serde(default)]
+    pub to: Vec<MailboxIn>,
+    /// Recipients of a copy.
+    #[serde(default)]
+    pub cc: Vec<MailboxIn>,
+    /// Recipients whom nobody else sees.
+    #[serde(default)]
+    pub bcc: Vec<MailboxIn>,
+    /// The subject. Health information in it is replaced as policy says.
+    #[serde(default)]
+    pub subject: String,
+    /// The body as plain text.
+    #[serde(default)]
+    pub text: Option<String>,
+    /// The body as HTML.
+    #[serde(default)]
+    pub html: Option<String>,
+    /// Files.
+    #[serde(default)]
+    pub attachments: Vec<AttachmentIn>,
+    /// More fields of the message.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// The stream, for reports.
+    #[serde(default)]
+    pub stream: Option<String>,
+    /// The campaign, for reports.
+    #[serde(default)]
+    pub campaign: Option<String>,
+    /// Tags, for reports.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Fields of your own, for reports.
+    #[serde(default)]
+    pub fields: BTreeMap<String, String>,
+    /// The least protection: `verified`, `end_to_end`, `portal` …; policy may ask for more.
+    #[serde(default)]
+    pub protect: Option<String>,
+    /// The language of the portal's notice: `en`, `es`.
+    #[serde(default)]
+    pub language: Option<String>,
+    /// A passphrase that the recipient knows, for the portal. It is never stored.
+    #[serde(default)]
+    pub passphrase: Option<String>,
+    /// What reminds the recipient of the passphrase.
+    #[serde(default)]
+    pub passphrase_hint: Option<String>,
+}
+
+/// A message that was taken.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct MessageTaken {
+    /// Its id: `msg_…`.
+    pub id: String,
+    /// `queued`.
+    pub status: &'static str,
+    /// Where its events are.
+    pub timeline: String,
+    /// Whether an earlier request with the same `Idempotency-Key` handed it in.
+    pub replayed: bool,
+}
+
+/// A message as it stands.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct MessageOut {
+    /// Its id.
+    pub id: String,
+    /// `accepted`, `decided`, `held`, `refused`, `erased`.
+    pub state: String,
+    /// When it was taken.
+    #[schema(value_type = String, format = DateTime)]
+    pub received_at: Timestamp,
+    /// The stream.
+    pub stream: String,
+    /// The campaign.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub campaign: Option<String>,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// Its size.
+    pub body_bytes: u64,
+}
+
+/// A page of messages, newest first.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct MessagesOut {
+    /// The messages.
+    pub items: Vec<MessageOut>,
+    /// Give this as `cursor` for the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// The events of a message, oldest first.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct EventsOut {
+    /// The message.
+    pub id: String,
+    /// Where it stands.
+    pub state: String,
+    /// What happened: each has `event` and `at`, and what is known of it.
+    #[schema(value_type = Vec<Object>)]
+    pub events: Vec<serde_json::Value>,
+}
+
+/// Why a held message is judged so.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JudgementIn {
+    /// Why, for the ledger; for a rejection also for the sender.
+    pub reason: String,
+}
+
+/// A held message that was judged.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Judged {
+    /// The message.
+    pub id: String,
+    /// `released` or `rejected`.
+    pub status: &'static str,
+}
+
+/// Characters of a value that goes into a field of its own.
+const WORD_CHARS_MAX: usize = 200;
+
+impl MessageIn {
+    /// The letter that it is; passphrases go as fields that are never stored.
+    pub fn letter(self) -> Result<Letter, Problem> {
+        let instructions = self.instructions()?;
+        Ok(Letter {
+            from: correspondent("/from", self.from)?,
+            reply_to: correspondents("/reply_to", self.reply_to)?,
+            to: correspondents("/to", self.to)?,
+            cc: correspondents("/cc", self.cc)?,
+            bcc: correspondents("/bcc", self.bcc)?,
+            subject: line("/subject", self.subject)?,
+            text: self.text,
+            html: self.html,
+            attachments: self.attachments.into_iter().enumerate().map(attachment).collect::<Result<_, _>>()?,
+            headers: self.headers,
+            instructions,
+        })
+    }
+
+    fn instructions(&self) -> Result<Vec<(&'static str, String)>, Problem> {
+        let mut found = Vec::new();
+        let single = [
+            ("X-Sealpost-Stream", "/stream", &self.stream),
+            ("X-Sealpost-Campaign", "/campaign", &self.campaign),
+            ("X-Sealpost-Protect", "/protect", &self.protect),
+            ("X-Sealpost-Language", "/language", &self.language),
+            ("X-Sealpost-Passphrase", "/passphrase", &self.passphrase),
+            ("X-Sealpost-Passphrase-Hint", "/passphrase_hint", &self.passphrase_hint),
+        ];
+        for (field, pointer, value) in single {
+            if let Some(value) = value {
+                found.push((field, word(pointer, value)?));
+            }
+        }
+        if self.protect.as_deref().is_some_and(|word| mail::Need::from_word(word).is_none()) {
+            return Err(Problem::field("/protect", "no level of protection has that name"));
+        }
+        for tag in &self.tags {
+            found.push(("X-Sealpost-Tag", word("/tags", tag)?));
+        }
+        for (name, value) in &self.fields {
+            found.push(("X-Sealpost-Field", word("/fields", &format!("{name}={value}"))?));
+        }
+        Ok(found)
+    }
+}
+
+fn word(pointer: &str, text: &str) -> Result<String, Problem> {
+    let text = line(pointer, text.to_owned())?;
+    match text.chars().count() <= WORD_CHARS_MAX {
+        true => Ok(text),
+        false => Err(Problem::field(pointer, format!("at most {WORD_CHARS_MAX} characters"))),
+    }
+}
+
+/// A control character in a value would begin a field of its own.
+fn line(pointer: &str, text: String) -> Result<String, Problem> {
+    match text.chars().any(char::is_control) {
+        true => Err(Problem::field(pointer, "a control character can't stand here")),
+        false => Ok(text),
+    }
+}
+
+fn correspondents(pointer: &str, all: Vec<MailboxIn>) -> Result<Vec<Correspondent>, Problem> {
+    all.into_iter().enumerate().map(|(at, one)| correspondent(&format!("{pointer}/{at}"), one)).collect()
+}
+
+fn correspondent(pointer: &str, one: MailboxIn) -> Result<Correspondent, Problem> {
+    let (address, name) = match one {
+        MailboxIn::Address(address) => (address, None),
+        MailboxIn::Named(NamedMailbox { address, name }) => (address, name),
+    };
+    let address = Address::parse(&address).map_err(|why| Problem::field(pointer, why.to_string()))?;
+    let name = name.map(|name| line(pointer, name)).transpose()?.filter(|name| !name.trim().is_empty());
+    Ok(Correspondent { name, address })
+}
+
+fn attachment((at, one): (usize, AttachmentIn)) -> Result<Attachment, Problem> {
+    let pointer = |field: &str| format!("/attachments/{at}/{field}");
+    let content = STANDARD.decode(one.content.as_bytes());
+    let content_type = one.content_type.unwrap_or_else(|| "application/octet-stream".to_owned());
+    if !is_media_type(&content_type) {
+        return Err(Problem::field(pointer("content_type"), "a media type is type/subtype"));
+    }
+    let content_id = one.content_id.map(|id| line(&pointer("content_id"), id)).transpose()?;
+    if content_id.as_deref().is_some_and(|id| id.is_empty() || id.contains(['<', '>', ' '])) {
+        return Err(Problem::field(pointer("content_id"), "an id without angle brackets or spaces"));
+    }
+    Ok(Attachment {
+        name: line(&pointer("name"), one.name)?,
+        content_type,
+        content_id,
+        content: content.map_err(|_| Problem::field(pointer("content"), "no base 64"))?,
+    })
+}
+
+fn is_media_type(text: &str) -> bool {
+    let is_token = |part: &str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
+    };
+    text.split_once('/').is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
+}
