@@ -5,6 +5,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use mail::entity::Entity;
 
 use super::inline;
@@ -53,6 +55,30 @@ pub(super) fn cover<'a>(entity: &Entity<'a>, inline: bool) -> Option<Cover<'a>> 
         "text/plain" if inline && !entity.is_attachment() => inline::find(&entity.decoded()).map(Cover::Inline),
         _ => None,
     }
+}
+
+/// A protected content without a mail around it, as programs write it into
+/// files: CMS in DER or PEM, OpenPGP in binary or armor. None for a message.
+pub(super) fn bare(bytes: &[u8]) -> Option<Cover<'_>> {
+    const ARMOR: &[u8] = b"-----BEGIN PGP MESSAGE-----";
+    let text = bytes.trim_ascii_start();
+    match text.first()? {
+        0x30 if smime::Kind::of(bytes).is_ok() => Some(Cover::Cms(Cow::Borrowed(bytes))),
+        // The first bit of each packet (RFC 9580 §4.2); no field begins so.
+        0x80.. => Some(Cover::Encrypted(Cow::Borrowed(bytes))),
+        b'-' if text.starts_with(ARMOR) => Some(Cover::Encrypted(Cow::Borrowed(text))),
+        b'-' => pem(text).map(|der| Cover::Cms(Cow::Owned(der))),
+        _ => None,
+    }
+}
+
+/// RFC 7468 §8 and §9.
+fn pem(text: &[u8]) -> Option<Vec<u8>> {
+    let rest =
+        ["CMS", "PKCS7"].iter().find_map(|name| text.strip_prefix(format!("-----BEGIN {name}-----").as_bytes()))?;
+    let content = rest.split(|byte| *byte == b'-').next()?;
+    let digits: Vec<u8> = content.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    STANDARD.decode(digits).ok()
 }
 
 /// RFC 3156 §4: exactly two parts, the first of which is a version.

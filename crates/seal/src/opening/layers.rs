@@ -9,7 +9,7 @@ use mail::entity::Entity;
 use mail::mailbox;
 use zeroize::Zeroizing;
 
-use super::cover::{Cover, cover};
+use super::cover::{Cover, bare, cover};
 use super::report::{Covers, Format, ProtectedFields, Report};
 use super::step::{Inside, Step, step};
 use super::verdict::{Bench, Verdict};
@@ -72,6 +72,9 @@ impl Opening<'_> {
 
     /// Finds what is protected: the whole message, or the one part of it that is.
     fn enter(&mut self) -> Result<(), Refused> {
+        if bare(self.at_hand()).is_some() {
+            return Ok(());
+        }
         let entity = Entity::read(self.at_hand());
         if let Some(found) = cover(&entity, true) {
             if matches!(found, Cover::Inline(_)) {
@@ -101,7 +104,8 @@ impl Opening<'_> {
     fn peel(&mut self) -> Result<bool, Refused> {
         let entity = Entity::read(self.at_hand());
         let is_inside = !self.layers.is_empty();
-        let Some(found) = cover(&entity, !is_inside).filter(|_| self.is_entity) else {
+        let found = if is_inside { cover(&entity, false) } else { bare(entity.raw).or_else(|| cover(&entity, true)) };
+        let Some(found) = found.filter(|_| self.is_entity) else {
             return self.descend();
         };
         if self.layers.len() >= self.limits.layers_max {

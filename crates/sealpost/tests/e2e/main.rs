@@ -19,6 +19,7 @@ mod operate;
 mod organisations;
 mod portal;
 mod rest;
+mod sealing;
 mod sink;
 mod visit;
 mod ward;
