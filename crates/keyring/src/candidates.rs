@@ -166,3 +166,7 @@ impl Candidate {
         rank(self) > rank(other)
     }
 }
+
+#[cfg(test)]
+#[path = "candidates_tests.rs"]
+mod tests;

@@ -164,13 +164,24 @@ fn held_because(others: &[&Known], found: &Found, policy: &KeyPolicy) -> Option<
         return None;
     }
     let met = |rule: &ChangeRule| match rule {
-        ChangeRule::Signed | ChangeRule::SameIssuer => false,
+        // Told apart before: the key before vouches whatever the source.
+        ChangeRule::Signed => false,
+        ChangeRule::SameIssuer => before.iter().any(|key| is_of_same_issuer(&key.material, &found.material)),
         ChangeRule::Ended => !before.is_empty() && before.iter().all(|key| key.material.usable(found.at).is_err()),
     };
     if found.source == best && policy.changes.iter().any(met) {
         return None;
     }
     Some("another key was known for the address before".to_owned())
+}
+
+/// Whether both are certificates of one issuer. Whether it is to be believed is
+/// asked whenever a certificate is used.
+fn is_of_same_issuer(one: &Material, other: &Material) -> bool {
+    match (one, other) {
+        (Material::Smime(one), Material::Smime(other)) => one.certificate.issuer().matches(other.certificate.issuer()),
+        _ => false,
+    }
 }
 
 /// The key before that vouches for the one that was found, where policy takes
@@ -184,3 +195,7 @@ fn voucher<'a>(others: &[&'a Known], found: &Found, policy: &KeyPolicy) -> Optio
         |key: &&&Known| key.format() == found.material.format() && found.vouched_by.contains(&key.fingerprint());
     others.iter().find(vouches).copied()
 }
+
+#[cfg(test)]
+#[path = "learn_tests.rs"]
+mod tests;

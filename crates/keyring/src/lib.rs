@@ -10,6 +10,8 @@
 //! changes holds it back.
 
 mod candidates;
+#[cfg(test)]
+mod fixture;
 mod known;
 mod learn;
 mod material;

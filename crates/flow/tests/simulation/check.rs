@@ -33,6 +33,13 @@ pub fn words_to_sender(clinic: &Clinic, message: &Acknowledged) -> Vec<String> {
     words.map(|taken| taken.content).filter(|content| content.contains(&id)).collect()
 }
 
+/// What happened to a message.
+pub async fn events(clinic: &Clinic, message: &Acknowledged) -> Vec<serde_json::Value> {
+    let journey = clinic.journey(clinic.store());
+    let timeline = timeline(&journey, ORG, message.message).await.unwrap();
+    timeline.events.iter().map(|(_, event)| serde_json::to_value(event).unwrap()).collect()
+}
+
 /// Each recipient's copy came to one end, and arrived twice only where the
 /// host's promise could be lost.
 fn ended(clinic: &Clinic, message: &Acknowledged, timeline: &Timeline, lives: usize) {
@@ -74,7 +81,7 @@ fn taken(clinic: &Clinic) -> Vec<Taken> {
     clinic.world.hosts.values().flat_map(|host| host.taken()).collect()
 }
 
-fn nothing_in_clear(clinic: &Clinic) {
+pub fn nothing_in_clear(clinic: &Clinic) {
     for host in clinic.world.hosts.values() {
         assert!(!host.in_clear().contains(MARKER), "content crossed in clear");
     }

@@ -117,6 +117,8 @@ impl Clinic {
         // Inline, the work is done at the first poll.
         futures_now(store.ensure_org(row)).unwrap();
         let journey = self.journey(store);
+        futures_now(flow::keys::refresh(&journey)).unwrap();
+        self.know(&journey, &keyed(), KEYED);
         let mut config = TransportConfig::new(domain("secure.clinic.example"));
         config.allow_private = true;
         let transport = Transport::new(
@@ -131,11 +133,52 @@ impl Clinic {
     }
 }
 
+impl Clinic {
+    /// Staff gives a recipient's key.
+    pub fn know(&self, journey: &Journey, certificate: &openpgp::Certificate, address: &str) {
+        let found = keyring::Found {
+            address: Address::parse(address).unwrap(),
+            material: keyring::Material::OpenPgp(certificate.clone()),
+            source: mail::KeySource::Staff,
+            detail: "the simulation".into(),
+            is_bound_by_hand: false,
+            vouched_by: Vec::new(),
+            at: self.clock.now(),
+        };
+        let organisation = journey.organisations.find(ORG).unwrap();
+        futures_now(flow::keys::learn(journey, organisation, found, "simulation")).unwrap();
+    }
+
+    /// A key that lives for that long.
+    pub fn key(&self, address: &str, lives: Duration) -> openpgp::Certificate {
+        let now = self.clock.now();
+        let (user_id, ends) = (format!("P <{address}>"), now.checked_add(lives).unwrap());
+        let kind = openpgp::KeyKind::V4;
+        let made = openpgp::SecretIdentity::generate(&user_id, kind, Some(ends), now, self.entropy.as_ref());
+        made.unwrap().certificate().clone()
+    }
+}
+
+/// Who holds a key: a host without TLS takes what is sealed to it.
+pub const KEYED: &str = "keyed@plain.example";
+
+/// The key, made once for all runs.
+fn keyed() -> openpgp::Certificate {
+    static KEY: std::sync::LazyLock<openpgp::Certificate> = std::sync::LazyLock::new(|| {
+        let entropy = SeededEntropy(Mutex::new(Dice::new(7)));
+        let day = jiff::Timestamp::from_second(1_700_000_000).unwrap();
+        let kind = openpgp::KeyKind::V4;
+        let made = openpgp::SecretIdentity::generate(&format!("K <{KEYED}>"), kind, None, day, &entropy);
+        made.unwrap().certificate().clone()
+    });
+    KEY.clone()
+}
+
 /// A process that lives until it is dropped in the middle of what it does.
 pub struct Running {
     desk: SubmissionDesk,
     transport: Arc<Transport>,
-    journey: Arc<Journey>,
+    pub journey: Arc<Journey>,
 }
 
 impl Running {
@@ -147,11 +190,16 @@ impl Running {
 
     /// The same to these recipients.
     pub async fn submit_to(&self, recipients: Vec<String>, dice: &mut Dice) -> Option<Acknowledged> {
+        let is_secure = dice.one_in(4);
+        self.submit_about(if is_secure { "[secure] Hello" } else { "Hello" }, recipients, dice).await
+    }
+
+    /// The same with this subject.
+    pub async fn submit_about(&self, subject: &str, recipients: Vec<String>, dice: &mut Dice) -> Option<Acknowledged> {
         let token = format!("token-{:016x}", dice.next());
-        let subject = if dice.one_in(4) { "[secure] Hello" } else { "Hello" };
         let padding = "x".repeat(usize::try_from(dice.below(6_000)).unwrap());
         let content = format!(
-            "From: nurse@clinic.example\r\nSubject: {subject}\r\nX-Sealpost-Passphrase: blue heron\r\n\r\n{MARKER} {token}\r\n{padding}\r\n"
+            "From: nurse@clinic.example\r\nMessage-ID: <{token}@clinic.example>\r\nSubject: {subject}\r\nX-Sealpost-Passphrase: blue heron\r\n\r\n{MARKER} {token}\r\n{padding}\r\n"
         );
         let mut intake = self.desk.begin(submission(&recipients)).await.ok()?;
         for part in content.as_bytes().chunks(1 + usize::try_from(dice.below(900)).unwrap()) {
@@ -210,10 +258,16 @@ fn recipients(dice: &mut Dice) -> Vec<String> {
     const DOMAINS: [&str; 3] = ["good.example", "self.example", "plain.example"];
     let count = 1 + dice.below(4);
     let one = |at: u64, dice: &mut Dice| {
+        if dice.one_in(5) {
+            return KEYED.to_owned();
+        }
         let name = if dice.one_in(10) { "nobody" } else { "patient" };
         format!("{name}{at}@{}", DOMAINS[usize::try_from(dice.below(3)).unwrap()])
     };
-    (0..count).map(|at| one(at, dice)).collect()
+    let mut all: Vec<String> = (0..count).map(|at| one(at, dice)).collect();
+    all.sort();
+    all.dedup();
+    all
 }
 
 fn submission(recipients: &[String]) -> Submission {

@@ -70,6 +70,41 @@ fn the_sender_is_told_once_that_a_copy_is_late() {
     });
 }
 
+/// A copy waits in the queue for longer than the key lives that it was to be
+/// sealed to; the other recipient of the parcel is not touched by it.
+#[test]
+fn a_key_that_ends_in_the_queue_sends_its_copy_to_the_next_method() {
+    ends_in_the_queue("[secure] Hello", "portal");
+    ends_in_the_queue("Hello", "tls");
+}
+
+fn ends_in_the_queue(subject: &str, next: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let (clinic, mut dice) = (Clinic::new(2), Dice::new(2));
+        clinic.world.heal();
+        let running = clinic.start();
+        let (short, long) = ("late1@good.example", "late2@good.example");
+        for (address, hours) in [(short, 1), (long, 1_000)] {
+            let key = clinic.key(address, Duration::from_secs(hours * 3_600));
+            clinic.know(&running.journey, &key, address);
+        }
+        let to = vec![short.to_owned(), long.to_owned()];
+        let sent = loop {
+            if let Some(sent) = running.submit_about(subject, to.clone(), &mut dice).await {
+                break sent;
+            }
+        };
+        running.run_for(Duration::from_secs(6 * 24 * 3_600)).await;
+        let events = check::events(&clinic, &sent).await;
+        let rerouted: Vec<_> = events.iter().filter(|event| event["event"] == "rerouted").collect();
+        assert_eq!(rerouted.len(), 1, "{rerouted:#?}");
+        assert_eq!((&rerouted[0]["recipient"], &rerouted[0]["to"]), (&short.into(), &next.into()));
+        assert!(rerouted[0]["because"].as_str().unwrap().contains("expired"), "{rerouted:#?}");
+        check::nothing_in_clear(&clinic);
+    });
+}
+
 #[test]
 fn whatever_fails_nothing_acknowledged_is_lost_or_unsealed() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());

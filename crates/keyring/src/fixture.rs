@@ -1,0 +1,92 @@
+//! Keys for tests, made here.
+
+use jiff::Timestamp;
+use mail::{Address, Entropy, KeySource, RecipientKeyId};
+use openpgp::{KeyKind, SecretIdentity};
+
+use crate::{Found, Material};
+
+/// A generator that every test starts anew.
+pub(crate) struct Counting(std::sync::atomic::AtomicU64);
+
+impl Counting {
+    pub fn from(seed: u64) -> Self {
+        Self(std::sync::atomic::AtomicU64::new(seed))
+    }
+}
+
+impl Entropy for Counting {
+    /// SplitMix64: good enough to make different keys.
+    fn fill(&self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            let mut z = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, std::sync::atomic::Ordering::Relaxed);
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            chunk.iter_mut().zip((z ^ (z >> 31)).to_le_bytes()).for_each(|(to, from)| *to = from);
+        }
+    }
+}
+
+pub(crate) fn at(days: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + days * 86_400).unwrap()
+}
+
+pub(crate) fn address(text: &str) -> Address {
+    text.parse().unwrap()
+}
+
+pub(crate) fn id(number: u8) -> RecipientKeyId {
+    RecipientKeyId::from_bytes([number; 16])
+}
+
+/// A key for an address that lives so many days.
+pub(crate) fn openpgp(seed: u64, named: &str, days: i64) -> Material {
+    let entropy = Counting::from(seed);
+    let made = SecretIdentity::generate(&format!("P <{named}>"), KeyKind::V4, Some(at(days)), at(0), &entropy);
+    Material::OpenPgp(made.unwrap().certificate().clone())
+}
+
+/// A key that was found for an address.
+pub(crate) fn found(material: &Material, named: &str, source: KeySource, days: i64) -> Found {
+    Found {
+        address: address(named),
+        material: material.clone(),
+        source,
+        detail: "a test".to_owned(),
+        is_bound_by_hand: false,
+        vouched_by: Vec::new(),
+        at: at(days),
+    }
+}
+
+/// An authority for certificates.
+pub(crate) struct Authority(rcgen::CertifiedIssuer<'static, rcgen::KeyPair>);
+
+impl Authority {
+    pub fn new(name: &str) -> Self {
+        let mut params = rcgen::CertificateParams::default();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign, rcgen::KeyUsagePurpose::CrlSign];
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2060, 1, 1);
+        Self(rcgen::CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap()).unwrap())
+    }
+
+    pub fn anchor(&self) -> smime::Certificate {
+        smime::Certificate::from_der(self.0.der()).unwrap()
+    }
+
+    /// A certificate for an address; its key is on P-256, for agreement.
+    pub fn issue(&self, named: &str) -> Material {
+        let mut params = rcgen::CertificateParams::default();
+        let name = rcgen::SanType::Rfc822Name(named.to_owned().try_into().unwrap());
+        params.subject_alt_names = vec![name];
+        params.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature, rcgen::KeyUsagePurpose::KeyAgreement];
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::EmailProtection];
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2050, 1, 1);
+        let certificate = params.signed_by(&rcgen::KeyPair::generate().unwrap(), &self.0).unwrap();
+        Material::read_all(certificate.der()).unwrap().remove(0)
+    }
+}
