@@ -16,6 +16,7 @@ mod smtpsvc;
 
 use crate::Tls;
 use crate::received::{Clauses, Place};
+use crate::text::until;
 
 /// What one comment or clause says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,11 +117,6 @@ fn comment_says(text: &str, place: Place) -> Option<Said<'_>> {
         _ if place == Place::From => any::read(text),
         _ => qmail::comment(text).or_else(|| any::read(text)),
     }
-}
-
-/// Up to the first of these bytes.
-fn until<'a>(text: &'a str, ends: &[char]) -> &'a str {
-    text.split(ends).next().unwrap_or_default()
 }
 
 /// None for an empty text.

@@ -7,13 +7,14 @@
 
 use super::{Said, bits, some};
 use crate::Tls;
+use crate::text;
 
 /// Pairs of a key and a value. The value of one key is enough.
 pub(super) fn pairs(text: &str) -> Option<Said<'_>> {
     let mut tls = Tls::default();
     let mut found = false;
     let mut denied = false;
-    for (key, value) in text.split([' ', ',', '\t']).filter_map(|pair| pair.split_once('=')) {
+    for (key, value) in text.split([' ', ',', '\t']).filter_map(|pair| text::cut(pair, b'=')) {
         // A quoted-printable `=` that nobody decoded.
         let value = value.strip_prefix("3D").unwrap_or(value);
         let is_none = value.eq_ignore_ascii_case("none") || value.eq_ignore_ascii_case("(none)");
