@@ -102,6 +102,9 @@ impl<'h> Block<'h> {
         let mut colon = name_length(message.get(at..).unwrap_or_default());
         for newline in memchr_iter(b'\n', message.get(begin..).unwrap_or_default()) {
             let end = begin + newline + 1;
+            if end - begin > limits.header_bytes_max {
+                return Err(HeaderError::TooLong { max: limits.header_bytes_max });
+            }
             let Some(next) = next_line(message.get(end..).unwrap_or_default()) else { continue };
             block.take(message.get(at..end).unwrap_or_default(), end - begin, colon, limits)?;
             at = end;
@@ -170,7 +173,11 @@ fn first_line(bytes: &[u8]) -> usize {
 
 /// Whether here is the empty line or the end.
 fn is_end(rest: &[u8]) -> bool {
-    rest.is_empty() || rest.starts_with(b"\n") || rest.starts_with(b"\r\n") || rest.starts_with(b"\r\r\n")
+    match rest.first() {
+        None | Some(b'\n') => true,
+        Some(b'\r') => rest.starts_with(b"\r\n") || rest.starts_with(b"\r\r\n"),
+        Some(_) => false,
+    }
 }
 
 /// What a line that goes on with no field begins.
@@ -189,8 +196,11 @@ fn next_line(rest: &[u8]) -> Option<Next> {
     if matches!(rest.first(), Some(b' ' | b'\t')) {
         return None;
     }
-    let next = Next { colon: name_length(rest), is_end: is_end(rest) };
-    (next.colon.is_some() || next.is_end || is_mbox_line(rest)).then_some(next)
+    match name_length(rest) {
+        Some(colon) => Some(Next { colon: Some(colon), is_end: false }),
+        None if is_end(rest) => Some(Next { colon: None, is_end: true }),
+        None => is_mbox_line(rest).then_some(Next { colon: None, is_end: false }),
+    }
 }
 
 /// Where the colon stands if a field begins here: a name without blanks, then

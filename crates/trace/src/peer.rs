@@ -56,7 +56,7 @@ pub(crate) fn from<'a>(clauses: &Clauses<'a>, looks_up: bool) -> Peer<'a> {
 /// Who took it.
 pub(crate) fn by<'a>(clauses: &Clauses<'a>) -> Peer<'a> {
     let mut found = Found::default();
-    for comment in clauses.comments().filter(|comment| comment.place == Place::By) {
+    for comment in clauses.comments().filter(|comment| comment.place == Place::By && may_hold_address(comment.text)) {
         if found.address.is_none() {
             found.read_address(comment.text);
         }
@@ -64,6 +64,12 @@ pub(crate) fn by<'a>(clauses: &Clauses<'a>) -> Peer<'a> {
     let name = name::host(clauses.by.first);
     let address = found.address.or_else(|| name.and_then(network::address));
     Peer { written: name, name, reverse: found.reverse, is_doubted: false, address }
+}
+
+/// Most comments here name the software.
+fn may_hold_address(text: &str) -> bool {
+    let is_start = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'I');
+    text.as_bytes().first().is_some_and(is_start) || text::has(text, b'[')
 }
 
 /// `(from user@host) by …`: Sendmail's word for a message that a program on the

@@ -114,6 +114,8 @@ fn comment_says(text: &str, place: Place) -> Option<Said<'_>> {
         b'o' => chasquid::over(text),
         // `[192.0.2.1]`, `192.0.2.1`: the peer.
         b'[' | b'0'..=b'9' => None,
+        // `UTC`, `PPS`: no version begins so, and no cipher is that short.
+        _ if text.len() < 7 => None,
         _ if place == Place::From => any::read(text),
         _ => qmail::comment(text).or_else(|| any::read(text)),
     }
