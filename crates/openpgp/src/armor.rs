@@ -10,6 +10,9 @@ use crate::{KeyError, checksum};
 
 const LINE: usize = 64;
 
+/// How many bytes are encoded at once: whole lines.
+const PART: usize = LINE / 4 * 3 * 256;
+
 /// Padding is optional to read, as other software is.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
@@ -67,20 +70,13 @@ pub fn armor(kind: ArmorKind, bytes: &[u8]) -> String {
 /// `bytes` in armor for a reader.
 pub fn armored(kind: ArmorKind, bytes: &[u8], reader: Reader) -> String {
     let label = kind.label();
-    let digits = STANDARD.encode(bytes);
-    let mut text = String::with_capacity(digits.len().saturating_add(digits.len() / 32).saturating_add(128));
+    let length = bytes.len().saturating_add(bytes.len() / 2).saturating_add(128);
+    let mut text = String::with_capacity(length);
     text.push_str("-----BEGIN ");
     text.push_str(label);
     text.push_str("-----\r\n\r\n");
-    let mut rest = digits.as_str();
-    while let Some((line, after)) = rest.split_at_checked(LINE) {
-        text.push_str(line);
-        text.push_str("\r\n");
-        rest = after;
-    }
-    if !rest.is_empty() {
-        text.push_str(rest);
-        text.push_str("\r\n");
+    for part in bytes.chunks(PART) {
+        push_lines(&STANDARD.encode(part), &mut text);
     }
     if reader == Reader::Any {
         let [_, checksum @ ..] = checksum::crc24(bytes).to_be_bytes();
@@ -92,6 +88,16 @@ pub fn armored(kind: ArmorKind, bytes: &[u8], reader: Reader) -> String {
     text.push_str(label);
     text.push_str("-----\r\n");
     text
+}
+
+fn push_lines(digits: &str, text: &mut String) {
+    let mut rest = digits;
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at_checked(LINE).unwrap_or((rest, ""));
+        text.push_str(line);
+        text.push_str("\r\n");
+        rest = after;
+    }
 }
 
 /// The first block of `kind` in `text`.
@@ -109,7 +115,7 @@ pub fn is_binary(bytes: &[u8]) -> bool {
 /// Every block in `text`; what stands around them is passed over. A block that
 /// doesn't end, or is no base 64, is malformed.
 pub fn blocks(text: &[u8]) -> Result<Vec<Block>, KeyError> {
-    let mut lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+    let mut lines = Lines(text);
     let mut blocks = Vec::new();
     while let Some(line) = lines.next() {
         if let Some(kind) = ArmorKind::ALL.into_iter().find(|kind| is_begin(line, *kind)) {
@@ -117,6 +123,23 @@ pub fn blocks(text: &[u8]) -> Result<Vec<Block>, KeyError> {
         }
     }
     Ok(blocks)
+}
+
+/// Lines without their ends and without spaces before those.
+struct Lines<'a>(&'a [u8]);
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let end = memchr::memchr(b'\n', self.0).unwrap_or(self.0.len());
+        let (line, rest) = self.0.split_at_checked(end)?;
+        self.0 = rest.split_first().map_or(rest, |(_, rest)| rest);
+        Some(line.trim_ascii_end())
+    }
 }
 
 fn is_begin(line: &[u8], kind: ArmorKind) -> bool {
@@ -130,11 +153,11 @@ fn is_end(line: &[u8], kind: ArmorKind) -> bool {
     rest.is_some_and(|rest| rest.starts_with(b"-----"))
 }
 
-fn read_block<'a>(kind: ArmorKind, lines: &mut impl Iterator<Item = &'a [u8]>) -> Result<Block, KeyError> {
-    let mut digits: Vec<u8> = Vec::new();
+fn read_block(kind: ArmorKind, lines: &mut Lines<'_>) -> Result<Block, KeyError> {
+    let mut digits: Vec<u8> = Vec::with_capacity(lines.0.len());
     let mut is_head = true;
     for line in lines {
-        if is_end(line, kind) {
+        if line.starts_with(b"-") && is_end(line, kind) {
             let bytes = LENIENT.decode(&digits).map_err(|_| KeyError::Malformed)?;
             return Ok(Block { kind, bytes });
         }
@@ -146,7 +169,12 @@ fn read_block<'a>(kind: ArmorKind, lines: &mut impl Iterator<Item = &'a [u8]>) -
             }
         }
         let is_checksum = line.first() == Some(&b'=') && line.len() == 5;
-        if !is_checksum {
+        if is_checksum {
+            continue;
+        }
+        if memchr::memchr2(b' ', b'\t', line).is_none() {
+            digits.extend_from_slice(line);
+        } else {
             digits.extend(line.iter().filter(|byte| !byte.is_ascii_whitespace()));
         }
     }

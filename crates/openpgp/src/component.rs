@@ -9,7 +9,7 @@ use pgp::packet::{PublicKey, PublicSubkey};
 use pgp::ser::Serialize;
 use pgp::types::{KeyDetails, KeyId, KeyVersion, PublicParams, SignatureBytes, Timestamp, VerifyingKey};
 
-use crate::Fingerprint;
+use crate::{Fingerprint, public};
 
 /// A key packet of a certificate.
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +71,11 @@ impl KeyDetails for Component<'_> {
 
 impl VerifyingKey for Component<'_> {
     fn verify(&self, hash: HashAlgorithm, digest: &[u8], signature: &SignatureBytes) -> Result<()> {
-        of_packet!(self, key => key.verify(hash, digest, signature))
+        match public::verify(self.public_params(), hash, digest, signature) {
+            Some(true) => Ok(()),
+            Some(false) => Err(std::io::Error::other("the signature does not fit").into()),
+            None => of_packet!(self, key => key.verify(hash, digest, signature)),
+        }
     }
 }
 

@@ -3,10 +3,11 @@
 
 use jiff::Timestamp;
 use pgp::composed::{SignedPublicKey, SignedPublicSubKey};
-use pgp::packet::{PublicKey, Signature, SignatureType, SignatureVersion, SubpacketData, SubpacketType};
+use pgp::packet::{Signature, SignatureType, SignatureVersion, SubpacketData, SubpacketType};
 use pgp::types::{KeyDetails, SignedUser, Tag};
 
 use crate::algorithm::{self, Over};
+use crate::component::Component;
 use crate::{Revocation, time};
 
 /// The most signatures of one kind on one component that are tried, the newest
@@ -43,12 +44,12 @@ pub struct Bound {
 
 impl Facts {
     pub fn of(key: &SignedPublicKey) -> Self {
-        let primary = &key.primary_key;
+        let primary = Component::Primary(&key.primary_key);
         let direct = newest(&key.details.direct_signatures, SignatureType::Key, Over::Binding);
-        let direct: Vec<_> = direct.filter(|one| one.signature.verify_key(primary).is_ok()).collect();
+        let direct: Vec<_> = direct.filter(|one| one.signature.verify_key(&primary).is_ok()).collect();
         let mut revocations: Vec<_> =
             newest_revocations(&key.details.revocation_signatures, SignatureType::KeyRevocation)
-                .filter(|(signature, _)| signature.verify_key(primary).is_ok())
+                .filter(|(signature, _)| signature.verify_key(&primary).is_ok())
                 .map(|(_, revocation)| revocation)
                 .collect();
         revocations.extend(by_named_revokers(&key.details.revocation_signatures, &direct));
@@ -61,8 +62,8 @@ impl Facts {
     }
 }
 
-fn of_user(primary: &PublicKey, user: &SignedUser) -> Bound {
-    let fits = |signature: &Signature| signature.verify_certification(primary, Tag::UserId, &user.id).is_ok();
+fn of_user(primary: Component<'_>, user: &SignedUser) -> Bound {
+    let fits = |signature: &Signature| signature.verify_certification(&primary, Tag::UserId, &user.id).is_ok();
     let kinds = [
         SignatureType::CertGeneric,
         SignatureType::CertPersona,
@@ -82,11 +83,11 @@ fn of_user(primary: &PublicKey, user: &SignedUser) -> Bound {
     Bound { statements, revocations }
 }
 
-fn of_subkey(primary: &PublicKey, subkey: &SignedPublicSubKey) -> Bound {
+fn of_subkey(primary: Component<'_>, subkey: &SignedPublicSubKey) -> Bound {
     if subkey.key.version() != primary.version() {
         return Bound::default();
     }
-    let fits = |signature: &Signature| signature.verify_subkey_binding(primary, &subkey.key).is_ok();
+    let fits = |signature: &Signature| signature.verify_subkey_binding(&primary, &subkey.key).is_ok();
     let statements = newest(&subkey.signatures, SignatureType::SubkeyBinding, Over::Binding)
         .filter(|one| fits(&one.signature))
         .map(|mut one| {
@@ -103,12 +104,12 @@ fn of_subkey(primary: &PublicKey, subkey: &SignedPublicSubKey) -> Bound {
 
 /// Without this, anybody could bind another's signing subkey to his own
 /// certificate and claim what it signed.
-fn is_returned(binding: &Signature, primary: &PublicKey, subkey: &SignedPublicSubKey) -> bool {
+fn is_returned(binding: &Signature, primary: Component<'_>, subkey: &SignedPublicSubKey) -> bool {
     let Some(back) = binding.embedded_signature() else {
         return false;
     };
     sound(back, SignatureType::KeyBinding, Over::Binding).is_some()
-        && back.verify_primary_key_binding(&subkey.key, primary).is_ok()
+        && back.verify_primary_key_binding(&Component::Subkey(&subkey.key), &primary).is_ok()
 }
 
 /// The sound ones of a kind, the newest first, not yet verified.

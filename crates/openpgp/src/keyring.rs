@@ -7,6 +7,7 @@ use pgp::composed::{SignedKeyDetails, SignedPublicKey, SignedPublicSubKey};
 use pgp::packet::{PacketHeader, PublicKey, PublicSubkey, SecretKey, SecretSubkey, Signature, SignatureType, UserId};
 use pgp::types::{KeyDetails, SignedUser, Tag};
 
+use crate::component::Component;
 use crate::framing::{Packet, Packets, tag};
 use crate::judge::View;
 use crate::{ArmorKind, Certificate, Fingerprint, KeyError, armor};
@@ -218,8 +219,9 @@ pub fn add_revocation(key: &mut SignedPublicKey, bytes: &[u8]) -> Result<(), Key
     if revocations.is_empty() {
         return Err(KeyError::None);
     }
+    let primary = Component::Primary(&key.primary_key);
     let fitting: Vec<Signature> =
-        revocations.into_iter().filter(|signature| signature.verify_key(&key.primary_key).is_ok()).collect();
+        revocations.into_iter().filter(|signature| signature.verify_key(&primary).is_ok()).collect();
     if fitting.is_empty() {
         return Err(KeyError::Different);
     }

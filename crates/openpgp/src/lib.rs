@@ -23,7 +23,11 @@ mod fingerprint;
 mod framing;
 mod judge;
 mod keyring;
+mod ocb;
 mod open;
+#[cfg(test)]
+mod open_tests;
+mod public;
 mod rng;
 mod seam;
 mod secret;

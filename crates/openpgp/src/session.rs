@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use crate::Protection;
 use crate::component::Component;
 use crate::container::{Sealing, SessionKey};
+use crate::public::{self, left_padded};
 use crate::rng::Rng;
 
 /// The lengths of session keys that a version 3 packet may hold, the usual first.
@@ -33,7 +34,7 @@ pub fn seal(
     entropy: &dyn Entropy,
 ) -> PgpResult<Vec<u8>> {
     let key = RawSessionKey::from(key);
-    let to = To(component);
+    let to = To { component, entropy };
     let packet = match protection {
         Protection::Mdc => PublicKeyEncryptedSessionKey::from_session_key_v3(Rng(entropy), &key, cipher, &to),
         Protection::Aead => PublicKeyEncryptedSessionKey::from_session_key_v6(Rng(entropy), &key, &to),
@@ -44,15 +45,28 @@ pub fn seal(
 }
 
 /// A component as rPGP encrypts to it.
-#[derive(Debug)]
-struct To<'a>(Component<'a>);
+struct To<'a> {
+    component: Component<'a>,
+    entropy: &'a dyn Entropy,
+}
+
+impl std::fmt::Debug for To<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("To").field(&self.component.name()).finish()
+    }
+}
 
 impl EncryptionKey for To<'_> {
     fn encrypt<R>(&self, rng: R, plain: &[u8], kind: EskType) -> PgpResult<PkeskBytes>
     where
         R: rand_core::CryptoRng + rand_core::RngCore,
     {
-        match self.0 {
+        let fingerprint = self.fingerprint();
+        let sealed = public::encrypt(self.public_params(), fingerprint.as_bytes(), plain, kind, self.entropy);
+        if let Some(values) = sealed {
+            return Ok(values);
+        }
+        match self.component {
             Component::Primary(key) => key.encrypt(rng, plain, kind),
             Component::Subkey(key) => key.encrypt(rng, plain, kind),
         }
@@ -61,23 +75,23 @@ impl EncryptionKey for To<'_> {
 
 impl KeyDetails for To<'_> {
     fn version(&self) -> KeyVersion {
-        self.0.version()
+        self.component.version()
     }
 
     fn legacy_key_id(&self) -> KeyId {
-        self.0.legacy_key_id()
+        self.component.legacy_key_id()
     }
 
     fn fingerprint(&self) -> pgp::types::Fingerprint {
-        self.0.fingerprint()
+        self.component.fingerprint()
     }
 
     fn algorithm(&self) -> pgp::crypto::public_key::PublicKeyAlgorithm {
-        self.0.algorithm()
+        self.component.algorithm()
     }
 
     fn created_at(&self) -> Timestamp {
-        self.0.created_at()
+        self.component.created_at()
     }
 
     fn legacy_v3_expiration_days(&self) -> Option<u16> {
@@ -85,7 +99,7 @@ impl KeyDetails for To<'_> {
     }
 
     fn public_params(&self) -> &PublicParams {
-        self.0.public_params()
+        self.component.public_params()
     }
 }
 
@@ -129,7 +143,7 @@ pub fn open(
 /// Every attempt at a length costs the same and an unfit one looks like a
 /// damaged one, so that time tells only that nothing fitted.
 fn open_rsa(component: Component<'_>, holder: &dyn Decrypter, sealed: &[u8], sealing: Sealing) -> Option<SessionKey> {
-    let sealed = padded(sealed, crate::algorithm::rsa_bytes(component.public_params()))?;
+    let sealed = left_padded(sealed, crate::algorithm::rsa_bytes(component.public_params()))?;
     if let Sealing::V2(cipher) = sealing {
         let expected = cipher.key_size().checked_add(2)?;
         let plain = holder.decrypt_rsa(RsaPadding::Pkcs1, &sealed, expected).ok()?;
@@ -139,12 +153,6 @@ fn open_rsa(component: Component<'_>, holder: &dyn Decrypter, sealed: &[u8], sea
         let plain = holder.decrypt_rsa(RsaPadding::Pkcs1, &sealed, length.checked_add(3)?).ok()?;
         from_checked(&plain, sealing)
     })
-}
-
-/// Numbers on the wire lose their leading zeros; RSA wants them.
-fn padded(number: &[u8], length: usize) -> Option<Vec<u8>> {
-    let zeros = length.checked_sub(number.len())?;
-    Some([vec![0; zeros].as_slice(), number].concat())
 }
 
 /// RFC 9580 §11.5.

@@ -15,14 +15,13 @@ use aws_lc_rs::signature::{
 };
 use mail::private_key::{Decrypter, HashName, KeyUse, RsaPadding, SignatureScheme, Signer};
 use pgp::crypto::{ecdh, ecdsa, eddsa_legacy};
-use pgp::ser::Serialize;
 use pgp::types::{EcdhPublicParams, EcdsaPublicParams, EddsaLegacyPublicParams, PlainSecretParams, PublicParams};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::modulo::modulo;
-use crate::KeyError;
-use crate::algorithm;
+use crate::public::rsa_numbers;
 use crate::session::Holder;
+use crate::{KeyError, algorithm};
 
 /// What a private key can do here.
 #[derive(Clone, Default)]
@@ -140,20 +139,6 @@ fn decremented(number: &[u8]) -> Zeroizing<Vec<u8>> {
         *last &= 0xFE;
     }
     number
-}
-
-/// The modulus and the exponent, as they stand in a key packet (RFC 9580 §5.5.5.1).
-fn rsa_numbers(public: &PublicParams) -> Option<(Vec<u8>, Vec<u8>)> {
-    let mut bytes = Vec::new();
-    public.to_writer(&mut bytes).ok()?;
-    let (n, rest) = number(&bytes)?;
-    let (e, _) = number(rest)?;
-    Some((n.to_vec(), e.to_vec()))
-}
-
-fn number(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (bits, rest) = bytes.split_first_chunk::<2>()?;
-    rest.split_at_checked(usize::from(u16::from_be_bytes(*bits)).div_ceil(8))
 }
 
 impl Signer for Rsa {
