@@ -38,8 +38,7 @@ impl fmt::Display for Verdict {
 }
 
 /// Between whom a message was handed over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leg {
     /// Within one machine or organisation.
     Within,

@@ -21,6 +21,7 @@ pub(super) const fn wire_kind(kind: RecordKind) -> RecordType {
         RecordKind::Caa => RecordType::CAA,
         RecordKind::Tlsa => RecordType::TLSA,
         RecordKind::Cname => RecordType::CNAME,
+        RecordKind::Ptr => RecordType::PTR,
     }
 }
 
@@ -73,6 +74,7 @@ fn value(data: &RData) -> Option<Record> {
             data: tlsa.cert_data.clone(),
         })),
         RData::CNAME(target) => Some(Record::Alias(DnsName::from_wire(&target.0))),
+        RData::PTR(target) => Some(Record::Pointer(DnsName::from_wire(&target.0))),
         _ => None,
     }
 }

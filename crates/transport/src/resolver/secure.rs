@@ -24,6 +24,12 @@ impl DnsName {
         Some(Self::from_wire(&Name::from_ascii(text).ok()?))
     }
 
+    /// Reads a name whose labels may be of any printable characters: the macros
+    /// of SPF make such names, and somebody may have put one into a zone.
+    pub fn parse_any(text: &str) -> Option<Self> {
+        Self::parse(text).or_else(|| any_labels(text).map(|_| Self(text.trim_end_matches('.').to_ascii_lowercase())))
+    }
+
     /// A name below another: `_25._tcp` of `mx.example`.
     pub fn under(&self, labels: &str) -> Option<Self> {
         if self.is_root() { Self::parse(labels) } else { Self::parse(&format!("{labels}.{self}")) }
@@ -51,10 +57,19 @@ impl DnsName {
 
     /// Whole: no search list of the machine is ever applied.
     pub(super) fn to_wire(&self) -> Option<Name> {
-        let mut name = Name::from_ascii(&self.0).ok()?;
+        let mut name = Name::from_ascii(&self.0).ok().or_else(|| any_labels(&self.0))?;
         name.set_fqdn(true);
         Some(name)
     }
+}
+
+/// A name of labels as they stand there; none where one is empty or too long,
+/// or could be read as an escape.
+fn any_labels(text: &str) -> Option<Name> {
+    let text = text.strip_suffix('.').unwrap_or(text);
+    let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'\\');
+    let labels = text.split('.').map(|label| label.as_bytes().to_ascii_lowercase());
+    Name::from_labels(labels).ok().filter(|_| is_plain && text.split('.').all(|label| !label.is_empty()))
 }
 
 impl From<&Domain> for DnsName {
@@ -86,6 +101,8 @@ pub enum RecordKind {
     Tlsa,
     /// What it is an alias of.
     Cname,
+    /// Which name an address claims (RFC 1035 §3.5).
+    Ptr,
 }
 
 /// One record.
@@ -108,6 +125,8 @@ pub enum Record {
     Association(Tlsa),
     /// The name that this one is an alias of.
     Alias(DnsName),
+    /// The name that an address claims.
+    Pointer(DnsName),
 }
 
 /// A CAA record (RFC 8659 §4).
@@ -242,5 +261,16 @@ mod tests {
         assert_eq!(host.under("_25._tcp").unwrap().as_str(), "_25._tcp.mx.example");
         assert_eq!(host.domain().unwrap().as_str(), "mx.example");
         assert!(host.under("_25._tcp").unwrap().domain().is_none());
+    }
+
+    #[test]
+    fn labels_of_any_characters_reach_the_wire_as_they_are() {
+        let odd = DnsName::parse_any("Foo:bar/b az.%x.example").unwrap();
+        assert_eq!(odd.as_str(), "foo:bar/b az.%x.example");
+        let labels: Vec<Vec<u8>> = odd.to_wire().unwrap().iter().map(<[u8]>::to_vec).collect();
+        assert_eq!(labels, [&b"foo:bar/b az"[..], b"%x", b"example"]);
+        for none in ["a..b", &"a".repeat(64), &"a.".repeat(200)] {
+            assert!(DnsName::parse_any(none).is_none(), "{none}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::header::Field;
 
 /// More signatures than this are not looked at (RFC 6376 §6.1 lets a verifier
 /// bound them).
-const SIGNATURES_MAX: usize = 20;
+pub(super) const SIGNATURES_MAX: usize = 20;
 
 /// What can be said of one signature, or of an ARC chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
