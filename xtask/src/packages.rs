@@ -18,6 +18,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("postgresql", "/usr/lib/postgresql/*/bin/initdb"),
     ("python3-cryptography", "/usr/lib/python3/dist-packages/cryptography"),
     ("python3-jwt", "/usr/lib/python3/dist-packages/jwt"),
+    ("python3-yaml", "/usr/lib/python3/dist-packages/yaml"),
     ("strace", "/usr/bin/strace"),
     ("swaks", "/usr/bin/swaks"),
     ("uidmap", "/usr/bin/newuidmap"),

@@ -18,6 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("vault", &["mail"]),
     ("transport", &["mail", "seal", "smtp"]),
     ("discovery", &["mail", "smtp", "transport"]),
+    ("provenance", &["mail", "trace", "transport"]),
     ("ledger", &["mail", "store"]),
     ("identity", &["mail"]),
     (
@@ -34,6 +35,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "vault",
             "transport",
             "discovery",
+            "provenance",
             "ledger",
             "identity",
             "trace",
@@ -54,6 +56,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "vault",
             "transport",
             "discovery",
+            "provenance",
             "ledger",
             "identity",
             "flow",

@@ -1,0 +1,6 @@
+//! Verdicts against a DNS in memory: the public suites, and cases of our own.
+
+mod dmarc;
+mod signatures;
+mod spf;
+mod zone;
