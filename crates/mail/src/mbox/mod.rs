@@ -12,9 +12,11 @@ use memchr::memmem::Finder;
 pub use unquote::Unquoter;
 
 /// What was found in the stream, in order: each message is a header block or
-/// the word that it was too large, then its body in pieces, then its end.
+/// the word that it is too large, then its body in pieces, then its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
+    /// The stream is an mbox: told once, before its first message.
+    Mbox,
     /// The header block without the empty line after it, line ends as they are.
     Header(&'a [u8]),
     /// The header block is larger than the limit; it is passed over.
@@ -74,11 +76,6 @@ impl Cutter {
         }
     }
 
-    /// Whether it turned out to be an mbox.
-    pub const fn is_mbox(&self) -> bool {
-        self.is_mbox
-    }
-
     /// Reads `bytes`, which begin where the last call stopped, and says how
     /// many of them are done with. The rest is to be given again with more
     /// behind it; with `is_last` nothing is left over.
@@ -90,7 +87,7 @@ impl Cutter {
                 return at;
             }
             let step = match self.state {
-                State::Start => self.start(rest, is_last),
+                State::Start => self.start(rest, is_last, visit),
                 State::FromLine => self.skip_line(rest, is_last),
                 State::Header { line_start } => self.header(rest, line_start, is_last, visit),
                 State::Body { fresh } => self.body(rest, fresh, is_last, visit),
@@ -103,7 +100,7 @@ impl Cutter {
     }
 
     /// An mbox begins with a `From ` line; `From :` is a field of RFC 822.
-    fn start(&mut self, bytes: &[u8], is_last: bool) -> Step {
+    fn start(&mut self, bytes: &[u8], is_last: bool, visit: &mut dyn FnMut(Piece<'_>)) -> Step {
         const BOM: &[u8] = b"\xef\xbb\xbf";
         let after_mark = bytes.strip_prefix(BOM).unwrap_or(bytes);
         let begin = after_mark.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(after_mark.len());
@@ -118,6 +115,9 @@ impl Cutter {
         }
         self.is_mbox = text.strip_prefix(b"From ").is_some_and(|rest| !rest.trim_ascii_start().starts_with(b":"));
         self.state = if self.is_mbox { State::FromLine } else { State::Header { line_start: true } };
+        if self.is_mbox {
+            visit(Piece::Mbox);
+        }
         Step::Took(skipped)
     }
 
@@ -303,6 +303,7 @@ mod tests {
             end = (end + size).min(text.len());
             let is_last = end == text.len();
             start += cutter.cut(&text[start..end], is_last, &mut |piece| match piece {
+                Piece::Mbox => assert!(found.is_empty()),
                 Piece::Header(header) => open = Some(Some(String::from_utf8_lossy(header).into_owned())),
                 Piece::Oversized => open = Some(None),
                 Piece::Body(bytes) => body.extend_from_slice(bytes),

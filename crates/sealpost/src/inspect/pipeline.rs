@@ -79,7 +79,8 @@ pub fn run(
             scope.spawn(move || work_off(jobs, &results, work));
         }
         drop(results);
-        write_in_order(&done, &give, watch, out)
+        // They end with the writer: whoever waits for them ends too.
+        write_in_order(done, give, watch, out)
     })
 }
 
@@ -141,8 +142,8 @@ fn work_off(jobs: &Mutex<Receiver<Job>>, results: &Sender<(u64, Done)>, work: &W
 }
 
 fn write_in_order(
-    results: &Receiver<(u64, Done)>,
-    permits: &SyncSender<()>,
+    results: Receiver<(u64, Done)>,
+    permits: SyncSender<()>,
     watch: &dyn Watch,
     out: &mut dyn Write,
 ) -> io::Result<Tally> {

@@ -149,11 +149,10 @@ impl<'t> Collector<'t> {
             let read = match stream.read(buffer.get_mut(held..).unwrap_or_default()) {
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return self.fail(file, cutting.number(&cutter), &error.to_string()),
+                Err(error) => return self.fail(file, cutting.number(), &error.to_string()),
             };
             (self.progress)(read as u64);
             let end = held + read;
-            let is_mbox = cutter.is_mbox();
             let mut told = Ok(());
             let taken = cutter.cut(buffer.get(..end).unwrap_or_default(), read == 0, &mut |piece| {
                 if told.is_ok() {
@@ -164,7 +163,6 @@ impl<'t> Collector<'t> {
             if read == 0 {
                 return if cutting.found == 0 { self.fail(file, None, "it is empty") } else { Ok(()) };
             }
-            cutting.is_mbox = is_mbox || cutter.is_mbox();
             if !cutting.is_mbox && cutting.has_seen_enough() {
                 return cutting.end(self);
             }
@@ -204,8 +202,8 @@ impl Cutting {
         }
     }
 
-    fn number(&self, cutter: &Cutter) -> Option<u64> {
-        cutter.is_mbox().then_some(self.found.max(1))
+    fn number(&self) -> Option<u64> {
+        self.is_mbox.then_some(self.found)
     }
 
     /// Whether nothing more of the message makes any difference.
@@ -216,6 +214,7 @@ impl Cutting {
 
     fn take(&mut self, piece: Piece<'_>, collector: &mut Collector<'_>) -> Result<(), Enough> {
         match piece {
+            Piece::Mbox => self.is_mbox = true,
             Piece::Header(header) => self.begin(header, collector),
             Piece::Oversized => {
                 self.found += 1;
@@ -258,7 +257,7 @@ impl Cutting {
     }
 
     fn end(&mut self, collector: &mut Collector<'_>) -> Result<(), Enough> {
-        let place = Place { file: self.file.clone(), number: self.is_mbox.then_some(self.found) };
+        let place = Place { file: self.file.clone(), number: self.number() };
         let (checks, digest) = (&mut self.checks, &mut self.digest);
         self.unquoter.finish(&mut |bytes| tell(bytes, checks, digest));
         let has_body = self.body_seen > 0;

@@ -14,6 +14,7 @@ mod gateway;
 mod held;
 mod holds;
 mod input;
+mod inspect;
 mod methods;
 mod operate;
 mod organisations;
