@@ -82,7 +82,7 @@ struct Found<'a> {
 
 impl<'a> Found<'a> {
     fn read(&mut self, comment: Comment<'a>) {
-        let text = comment.text.trim_start();
+        let text = comment.text.trim_ascii_start();
         if is_of_the_session(text) {
             return;
         }
@@ -172,7 +172,9 @@ fn is_of_the_session(text: &str) -> bool {
         "mailfrom:",
         "User authenticated",
     ];
-    HEADS.iter().any(|head| text.starts_with(head))
+    let is_first =
+        |first: &u8| matches!(first, b'u' | b'v' | b'U' | b'N' | b'C' | b'A' | b'a' | b'e' | b'n' | b'T' | b'm');
+    text.as_bytes().first().is_some_and(is_first) && HEADS.iter().any(|head| text.starts_with(head))
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ pub(crate) fn evidence<'a>(clauses: &Clauses<'a>) -> Evidence<'a> {
     let mut evidence = Evidence::default();
     let (mut certificate, mut exchange) = (None, None);
     for comment in clauses.comments() {
-        match comment_says(comment.text.trim(), comment.place) {
+        match comment_says(comment.text.trim_ascii(), comment.place) {
             Some(Said::Tls(tls)) => evidence.add(tls, comment.text),
             Some(Said::Plain) => evidence.plain = Some(comment.text),
             Some(Said::Certificate(text)) => certificate = Some(text),

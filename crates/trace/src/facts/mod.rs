@@ -307,6 +307,17 @@ mod tests {
         assert!(facts.software.len() > 40 && facts.hosts.len() > 20 && facts.providers.len() > 10);
     }
 
+    /// No verdict calls anything so, not even by a product's name.
+    #[test]
+    fn no_server_is_called_secure() {
+        let facts = Facts::shipped();
+        let names =
+            facts.software.iter().map(|software| &software.name).chain(facts.hosts.iter().map(|host| &host.name));
+        for name in names.chain(&facts.providers) {
+            assert!(!name.to_lowercase().contains("secure"), "{name}");
+        }
+    }
+
     #[test]
     fn software_is_told_by_comments_words_and_forms() {
         let facts = Facts::shipped();
@@ -323,7 +334,7 @@ mod tests {
         check("from a by h with Microsoft SMTP Server id 15", "Exchange");
         check("from a by h with Microsoft SMTPSVC(7.5.76)", "IIS SMTP 7.5");
         check("from a by h with Microsoft SMTPSVC(6.0.3790)", "IIS SMTP");
-        check("from a (HELO b) ([192.0.2.1]) by h with ESMTP; 01 Jul 2024 23:46:43 +0000", "Cisco Secure Email");
+        check("from a (HELO b) ([192.0.2.1]) by h with ESMTP; 01 Jul 2024 23:46:43 +0000", "Cisco's mail gateway");
         check("from a by h with ESMTP id 1", "");
     }
 
