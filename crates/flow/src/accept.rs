@@ -23,6 +23,7 @@ use crate::gateway::Passage;
 use crate::inbound;
 use crate::journey::Journey;
 use crate::judge;
+use crate::keys;
 use crate::listener::{Answer, Intake, Submission};
 use crate::manifest::{Crossed, Manifest};
 use crate::memory::Kept;
@@ -309,7 +310,12 @@ impl Arrived {
         }
         let verdict = judge::judge(&self.organisation, &self.manifest, &judged, &read);
         let prepared = Prepared::new(case, verdict, header_block(&judged)).await;
-        match plan(case, &prepared.map_err(|why| reply::not_stored(&why))?, changes) {
+        let prepared = prepared.map_err(|why| reply::not_stored(&why))?;
+        // Its client should not wait for a directory.
+        if !keys::wanted(case, &prepared).await.map_err(|why| reply::not_stored(&why))?.is_empty() {
+            return Ok(MessageState::Accepted);
+        }
+        match plan(case, &prepared, changes) {
             Planned::Goes(state) => Ok(state),
             Planned::RefusedForAll(rules) => Err(reply::refused_by_policy(&rules)),
         }

@@ -1,5 +1,5 @@
 //! Resume: what was accepted and not yet decided is decided, whether it was
-//! too large to be judged at once or a crash came between.
+//! too large to be judged at once, a key is looked for, or a crash came between.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use crate::dsn::{self, Told};
 use crate::holds;
 use crate::journey::Journey;
 use crate::judge;
+use crate::keys::{self, Finder};
 use crate::opened::{NotOpened, Opened};
 use crate::plan::{Planned, plan};
 use crate::prepared::Prepared;
@@ -41,10 +42,11 @@ pub enum NotDecided {
     Store(#[from] StoreError),
 }
 
-/// Decides what was accepted undecided, until `stop` holds true.
-pub async fn run(journey: Arc<Journey>, mut stop: watch::Receiver<bool>) {
+/// Decides what was accepted undecided, until `stop` holds true. Where keys
+/// are looked for first, `finder` does it.
+pub async fn run(journey: Arc<Journey>, finder: Option<Arc<Finder>>, mut stop: watch::Receiver<bool>) {
     loop {
-        decide_all(&journey).await;
+        decide_all(&journey, finder.as_ref()).await;
         holds::expire_all(&journey).await;
         tokio::select! {
             _ = stop.wait_for(|stopped| *stopped) => return,
@@ -54,40 +56,61 @@ pub async fn run(journey: Arc<Journey>, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// Decides everything that waits to be decided now.
-pub async fn decide_all(journey: &Journey) {
+/// Decides everything that can be decided now.
+async fn decide_all(journey: &Journey, finder: Option<&Arc<Finder>>) {
     let organisations: Vec<OrgId> = journey.organisations.iter().map(|organisation| organisation.org).collect();
     for org in organisations {
-        while decide_batch(journey, org).await {}
+        let mut after = None;
+        while let Some(last) = decide_batch(journey, finder, org, after).await {
+            after = Some(last);
+        }
     }
 }
 
-/// Decides some; gives whether there may be more that can be decided.
-async fn decide_batch(journey: &Journey, org: OrgId) -> bool {
-    let waiting = match journey.store.undecided(org, None, BATCH).await {
+/// Decides some after `after`; gives the last one, if there may be more. Those
+/// that wait for a key hold up no other.
+async fn decide_batch(
+    journey: &Journey,
+    finder: Option<&Arc<Finder>>,
+    org: OrgId,
+    after: Option<MessageId>,
+) -> Option<MessageId> {
+    let waiting = match journey.store.undecided(org, after, BATCH).await {
         Ok(waiting) => waiting,
         Err(error) => {
             tracing::error!(%org, %error, "what waits to be decided can't be listed");
-            return false;
+            return None;
         }
     };
-    let mut decided = 0;
     for message in &waiting {
-        match decide(journey, org, *message).await {
-            Ok(()) | Err(NotDecided::Store(StoreError::Conflict)) => decided += 1,
+        match decide(journey, finder, org, *message).await {
+            Ok(()) | Err(NotDecided::Store(StoreError::Conflict)) => {}
             Err(error) => tracing::error!(%message, %error, "a message could not be decided"),
         }
     }
     journey.queued.notify_one();
-    waiting.len() == BATCH && decided > 0
+    waiting.last().copied().filter(|_| waiting.len() == BATCH)
 }
 
-async fn decide(journey: &Journey, org: OrgId, message: MessageId) -> Result<(), NotDecided> {
+async fn decide(
+    journey: &Journey,
+    finder: Option<&Arc<Finder>>,
+    org: OrgId,
+    message: MessageId,
+) -> Result<(), NotDecided> {
     authorize(&Principal::System { org }, Action::Process, &Resource::Message(org, message))?;
     let opened = Opened::find(journey, org, message).await?;
     let case = opened.case(journey, journey.clock.now());
     let prepared = judge_stored(&case, &opened.row).await?;
     let mut changes = Changes::default();
+    if let Some(finder) = finder {
+        let wanted = keys::wanted(&case, &prepared).await?;
+        if !wanted.is_empty() {
+            finder.begin(&opened.organisation, wanted);
+            return Ok(());
+        }
+        keys::sought(&case, &prepared).await?.into_iter().for_each(|event| changes.event(event));
+    }
     let state = match plan(&case, &prepared, &mut changes) {
         Planned::Goes(state) => state,
         Planned::RefusedForAll(rules) => {

@@ -29,6 +29,12 @@ pub struct Settings {
     pub hold_life: Duration,
     /// After this the sender is told once that a copy is late.
     pub tell_late_after: Duration,
+    /// Whether keys are looked for in web key directories.
+    pub wkd: bool,
+    /// How long that may take before the message goes on without.
+    pub wkd_wait: Duration,
+    /// How long an answer holds before it is asked again.
+    pub wkd_again: Duration,
     /// How long a leased parcel is this node's.
     pub lease: Duration,
 }
@@ -50,6 +56,9 @@ impl Settings {
             reroute_after: Duration::from_secs(4 * HOUR),
             hold_life: Duration::from_secs(14 * 24 * HOUR),
             tell_late_after: Duration::from_secs(4 * HOUR),
+            wkd: false,
+            wkd_wait: Duration::from_secs(10),
+            wkd_again: Duration::from_secs(24 * HOUR),
             lease: Duration::from_secs(HOUR),
         }
     }

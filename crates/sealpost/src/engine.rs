@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::Router;
+use discovery::fetch::{FetchConfig, Fetcher};
 use flow::application::Applications;
+use flow::keys::Finder;
 use flow::listener::tls::{CertificateFiles, server_config};
 use flow::listener::{self, Door, Exchange, NamedNetworks, Reception};
 use flow::portal::{Clinic, Portal};
@@ -133,7 +135,8 @@ impl Engine {
         engine.open_gateway(config, seams).await?;
         engine.open_portal(config, seams).await?;
         engine.open_health(config).await?;
-        engine.run_inner(transport);
+        let finder = finder(config, seams, engine.journey.clone())?;
+        engine.run_inner(transport, finder);
         match Bell::hang(config) {
             Ok(bell) => engine.inner.add(bell.listen(engine.journey.clone(), engine.inner.stop.subscribe())),
             Err(error) => tracing::warn!(error = format!("{error:#}"), "commands can't wake this server"),
@@ -314,10 +317,10 @@ impl Engine {
         Ok(at)
     }
 
-    fn run_inner(&mut self, transport: Arc<Transport>) {
+    fn run_inner(&mut self, transport: Arc<Transport>, finder: Arc<Finder>) {
         let courier = Courier::new(self.journey.clone(), transport);
         self.inner.add(courier.run(self.inner.stop.subscribe()));
-        self.inner.add(flow::resume::run(self.journey.clone(), self.inner.stop.subscribe()));
+        self.inner.add(flow::resume::run(self.journey.clone(), Some(finder), self.inner.stop.subscribe()));
         self.inner.add(flow::keys::run(self.journey.clone(), self.inner.stop.subscribe()));
         self.inner.add(self.ledger.clone().run(self.inner.stop.subscribe()));
     }
@@ -431,14 +434,26 @@ fn transport(config: &Config, seams: &Seams) -> Result<Transport> {
     wanted.limits.connections_max = delivery.concurrency_per_domain as usize;
     wanted.routes = config.route.iter().map(route).collect::<Result<_>>()?;
     wanted.routes.extend(gateway::routes(config)?);
-    let servers: Vec<SocketAddr> = delivery.name_servers.iter().map(|server| server.0).collect();
+    let network = Arc::new(TokioNetwork);
+    let resolver = resolver(config)?;
+    Ok(Transport::new(wanted, anchors(config)?, network, resolver, seams.clock.clone(), seams.entropy.clone()))
+}
+
+fn resolver(config: &Config) -> Result<Arc<dyn Resolver>> {
+    let servers: Vec<SocketAddr> = config.delivery.name_servers.iter().map(|server| server.0).collect();
     let resolver = match servers.is_empty() {
         true => HickoryResolver::system(),
         false => HickoryResolver::asking(&servers),
     };
-    let resolver: Arc<dyn Resolver> = Arc::new(resolver.context("no DNS resolver could be made")?);
+    Ok(Arc::new(resolver.context("no DNS resolver could be made")?))
+}
+
+/// What looks for keys in the directories of recipients' domains.
+pub fn finder(config: &Config, seams: &Seams, journey: Arc<Journey>) -> Result<Arc<Finder>> {
+    let wanted = FetchConfig { port: config.keys.wkd_port, allow_private: config.delivery.allow_private };
     let network = Arc::new(TokioNetwork);
-    Ok(Transport::new(wanted, anchors(config)?, network, resolver, seams.clock.clone(), seams.entropy.clone()))
+    let fetcher = Fetcher::new(wanted, &anchors(config)?, network, resolver(config)?, seams.clock.clone())?;
+    Ok(Finder::new(journey, fetcher))
 }
 
 fn anchors(config: &Config) -> Result<Anchors> {

@@ -11,6 +11,7 @@ use ledger::SigningKey;
 use mail::{Clock, Domain, Entropy, OrgId};
 use policy::Policy;
 use seal::{DkimKey, TagKey};
+use smime::trust::{Crl, Trust, Unknown};
 use store::{OrgRow, PostgresOptions, SqliteOptions, Store};
 use vault::{Label, OrgVault, RootKey};
 use zeroize::Zeroizing;
@@ -165,7 +166,7 @@ async fn open_organisation(
         policy: policy.clone(),
         policy_hash: policy.hash(),
         dkim,
-        trust: Arc::default(),
+        trust: Arc::new(trust(config, policy)?),
         vault,
         profile,
     })
@@ -219,6 +220,26 @@ impl Keys<'_> {
     }
 }
 
+/// Whom S/MIME certificates are believed from.
+fn trust(config: &Config, policy: &Policy) -> Result<Trust> {
+    let read = |path: &Path| std::fs::read(path).with_context(|| format!("can't read {}", path.display()));
+    let anchors = match &config.smime.anchors {
+        None => Vec::new(),
+        Some(path) => smime::Certificate::read_all(&read(path)?)
+            .with_context(|| format!("smime.anchors: {} holds no certificate", path.display()))?,
+    };
+    let mut crls = Vec::new();
+    for path in &config.smime.crls {
+        let list = Crl::from_der(&read(path)?);
+        crls.push(list.with_context(|| format!("smime.crls: {} is no revocation list", path.display()))?);
+    }
+    let unknown = match policy.keys.unknown_revocation {
+        policy::keys::Unknown::Accept => Unknown::Accept,
+        policy::keys::Unknown::Refuse => Unknown::Refuse,
+    };
+    Ok(Trust::new(anchors).with_crls(crls).unknown_revocation(unknown))
+}
+
 fn settings(config: &Config) -> Settings {
     let defaults = Settings::new(config.server.hostname.as_str());
     Settings {
@@ -233,6 +254,9 @@ fn settings(config: &Config) -> Settings {
         expire_after: config.delivery.expiry.0,
         reroute_after: config.delivery.reroute_after.0,
         hold_life: config.holds.expiry.0,
+        wkd: config.keys.wkd,
+        wkd_wait: config.keys.wkd_wait.0,
+        wkd_again: config.keys.wkd_again.0,
         ..defaults
     }
 }

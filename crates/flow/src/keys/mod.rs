@@ -6,6 +6,7 @@
 //! | `book` | keys as they are kept: sealed rows of the store |
 //! | `lesson` | a key that was found becomes known; the ledger tells of it |
 //! | `manage` | what a person does to a known key |
+//! | `finder` | a key is looked for in the directory of its domain |
 //! | `outlook` | which method a message would get |
 //! | `at_hand` | what a message's recipients hold, for its plan |
 //! | `sealing` | a parcel's copy is sealed when it is sent |
@@ -15,6 +16,7 @@
 
 mod at_hand;
 mod book;
+mod finder;
 mod index;
 mod lesson;
 mod manage;
@@ -22,11 +24,13 @@ mod outlook;
 mod sealing;
 
 pub use book::{Kept, KeyTrouble, all, find, of};
+pub use finder::{Finder, Sought};
 pub use lesson::{NotKept, learn};
 pub use manage::{NotManaged, accept, reject, remove};
 pub use outlook::{Outlook, outlook, shown};
 
 pub(crate) use at_hand::AtHand;
+pub(crate) use finder::{sought, wanted};
 pub(crate) use index::KeyIndex;
 pub(crate) use sealing::{Next, NotSealed, SealedParcel, Unusable, seal, told};
 

@@ -239,7 +239,7 @@ impl Running {
         let (_stop, stopped) = watch::channel(false);
         let courier = Courier::new(self.journey.clone(), self.transport.clone());
         let work = async {
-            tokio::join!(courier.run(stopped.clone()), flow::resume::run(self.journey.clone(), stopped));
+            tokio::join!(courier.run(stopped.clone()), flow::resume::run(self.journey.clone(), None, stopped));
         };
         let store = Arc::downgrade(&self.journey.store);
         tokio::select! {

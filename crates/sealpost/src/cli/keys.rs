@@ -67,6 +67,13 @@ pub enum KeyVerb {
         #[command(flatten)]
         organisation: Organisation,
     },
+    /// Look in the web key directory of the address's domain now
+    Find {
+        /// The recipient
+        address: Address,
+        #[command(flatten)]
+        organisation: Organisation,
+    },
     /// Forget a key
     Remove {
         /// The key: rky_…

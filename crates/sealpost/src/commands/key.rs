@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use flow::keys::{self, NotKept};
+use flow::keys::{self, NotKept, Sought};
 use identity::{Action, Resource};
 use keyring::{Found, Known, Lesson, Material};
 use mail::{Address, KeySource, KeyState, RecipientKeyId};
@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 
 use super::{Opened, print, say};
 use crate::cli::{Cli, KeyVerb, Organisation};
-use crate::wake;
+use crate::installation::Seams;
+use crate::{engine, wake};
 
 /// Keys read in one step.
 const PAGE: usize = 500;
@@ -31,6 +32,7 @@ pub async fn run(cli: &Cli, verb: &KeyVerb) -> Result<ExitCode> {
         }
         KeyVerb::List { held, organisation } => list(cli, *held, organisation).await,
         KeyVerb::Show { id, export, organisation } => show(cli, *id, *export, organisation).await,
+        KeyVerb::Find { address, organisation } => find(cli, address, organisation).await,
         KeyVerb::Accept { id, organisation } => judge(cli, *id, organisation, Judgement::Accept).await,
         KeyVerb::Reject { id, organisation } => judge(cli, *id, organisation, Judgement::Reject).await,
         KeyVerb::Remove { id, organisation } => judge(cli, *id, organisation, Judgement::Remove).await,
@@ -221,6 +223,21 @@ async fn show(cli: &Cli, id: RecipientKeyId, export: bool, organisation: &Organi
         print(&describe(&known, now))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn find(cli: &Cli, address: &Address, organisation: &Organisation) -> Result<ExitCode> {
+    let opened = open(cli, organisation, Action::ManageKeys).await?;
+    let finder = engine::finder(&opened.loaded.config, &Seams::default(), opened.installation.journey.clone())?;
+    let sought = finder.look_up(&opened.organisation, address).await?;
+    wake::ring(&opened.loaded.config);
+    say(sought.words());
+    for kept in keys::of(&opened.installation.journey, &opened.organisation, address).await? {
+        print(&match cli.json {
+            true => to_json(&kept.known).to_string(),
+            false => line(&kept.known),
+        })?;
+    }
+    Ok(if sought == Sought::Found { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 enum Judgement {

@@ -238,6 +238,7 @@ pub fn unreadable_files(loaded: &Loaded) -> Vec<Problem> {
         &config.portal.certificate,
         &config.portal.key,
         &config.delivery.anchors,
+        &config.smime.anchors,
         &config.gateway.certificate,
         &config.gateway.key,
         &config.gateway.anchors,

@@ -15,8 +15,9 @@ pub const PREFIX: &str = "SEALPOST_";
 pub const SECRETS: [&str; 1] = ["store.url"];
 
 /// Keys that name a file, which a credential of systemd can be.
-pub const FILES: [&str; 9] = [
+pub const FILES: [&str; 10] = [
     "delivery.anchors",
+    "smime.anchors",
     "gateway.anchors",
     "gateway.certificate",
     "gateway.key",

@@ -13,11 +13,13 @@
 mod check;
 mod check_gateway;
 pub mod gateway;
+mod keys;
 mod layers;
 mod origin;
 mod reader;
 mod sections;
 mod show;
+mod store;
 mod tree;
 mod units;
 
@@ -26,7 +28,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use origin::Origin;
-pub use sections::{Config, Log, LogFormat, Organisation, Route, StoreUrl};
+pub use sections::{Config, Log, LogFormat, Organisation, Route};
+pub use store::StoreUrl;
 
 /// What one problem is about: whose place it is in, and what to do.
 #[derive(Debug, thiserror::Error)]

@@ -6,8 +6,10 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testkit::ca::Identity;
 use testkit::gnupg::GnuPg;
-use testkit::process;
+use testkit::process::{self, Peer};
+use testkit::{loopback, wait};
 
 use crate::clinic::{Clinic, Kind, MARKER, Mail, find};
 
@@ -263,4 +265,101 @@ fn policy_explains_which_method_each_would_get() {
     let shown: Value = serde_json::from_str(&clinic.machine.ok(["recipient", "show", &keyed, "--json"])).unwrap();
     assert_eq!(shown["methods"][0]["method"], "openpgp");
     assert_eq!(shown["keys"][0]["usable"]["algorithm"], "X25519");
+}
+
+/// A web key directory on loopback: the files of a folder over TLS.
+struct Directory {
+    _peer: Peer,
+    folder: TempDir,
+}
+
+impl Directory {
+    fn start(port: u16, certificate: &Identity) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let program = "import http.server, ssl, sys, functools\n\
+            port, folder, chain, key = int(sys.argv[1]), *sys.argv[2:5]\n\
+            handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)\n\
+            server = http.server.ThreadingHTTPServer(('127.0.0.1', port), handler)\n\
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)\n\
+            context.load_cert_chain(chain, key)\n\
+            server.socket = context.wrap_socket(server.socket, server_side=True)\n\
+            server.serve_forever()\n";
+        let mut command = Command::new("/usr/bin/python3");
+        command.args(["-I", "-c", program, &port.to_string()]).arg(folder.path());
+        command.arg(&certificate.certificate).arg(&certificate.key);
+        let peer = Peer::start(&mut command, &folder.path().join("log"));
+        wait::until("the directory listens", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
+        Self { _peer: peer, folder }
+    }
+
+    /// Publishes a key for an address, by the advanced name.
+    fn publish(&self, gpg: &GnuPg, address: &str) {
+        let names = openpgp::wkd::names(&address.parse().unwrap());
+        let path = names.advanced.split('/').skip(3).collect::<Vec<_>>().join("/");
+        let file = self.folder.path().join(path.split('?').next().unwrap());
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, gpg.must(&["--export", address], b"")).unwrap();
+    }
+}
+
+#[test]
+fn a_key_is_found_in_the_directory_of_the_domain_and_a_changed_one_is_held_back() {
+    let (gpg, later, port) = (GnuPg::new(), GnuPg::new(), loopback::port());
+    let clinic = Clinic::new(&format!("[keys]\nwkd_port = {port}\nwkd_again = '1ms'\n"));
+    let patient = clinic.patient(Kind::Clear);
+    let (name, domain) = patient.split_once('@').unwrap();
+    clinic.dns.add(&format!("openpgpkey.{domain} A 127.0.0.1\n"));
+    let identity = clinic.hosts.ca.issue(&[&format!("openpgpkey.{domain}")]);
+    let directory = Directory::start(port, &identity);
+    let first = gpg.generate(&format!("P <{patient}>"), "ed25519", "cv25519");
+    directory.publish(&gpg, &patient);
+    let server = clinic.serve();
+    let id = send(&clinic, &server, &[&patient], "end_to_end");
+    let delivered = clinic.wait_for(&id, "delivered", &patient);
+    assert_eq!(delivered["sealing"]["fingerprint"], first.as_str());
+    let events = clinic.events(&id);
+    let sought = find(&events, "key_sought", &patient);
+    let sealed = find(&events, "sealed", &patient).unwrap();
+    assert_eq!(sealed["key"]["source"], "wkd");
+    assert!(sought.is_none_or(|sought| sought["found"].as_str().unwrap().contains("was found")));
+    let opened = gpg.must(&["--decrypt"], armored(&clinic.letter(Kind::Clear, &patient).text()).as_bytes());
+    is_inside(&String::from_utf8_lossy(&opened));
+
+    // Somebody at the domain publishes another key for the address.
+    let second = later.generate(&format!("{name} <{patient}>"), "ed25519", "cv25519");
+    directory.publish(&later, &patient);
+    let found = clinic.machine.ok(["key", "find", &patient]);
+    let line = |fingerprint: &str| found.lines().find(|line| line.contains(fingerprint)).unwrap().to_owned();
+    assert!(line(&first).ends_with("active") && line(&second).ends_with("held_back"), "{found}");
+    let id = send(&clinic, &server, &[&patient], "end_to_end");
+    let delivered = clinic.wait_for(&id, "delivered", &patient);
+    assert_eq!(delivered["sealing"]["fingerprint"], first.as_str(), "the key before goes on");
+
+    let held = clinic.machine.ok(["key", "list", "--held"]);
+    clinic.machine.ok(["key", "accept", held.split_whitespace().next().unwrap()]);
+    let id = send(&clinic, &server, &[&patient], "end_to_end");
+    let delivered = clinic.wait_for(&id, "delivered", &patient);
+    assert_eq!(delivered["sealing"]["fingerprint"], second.as_str());
+    clinic.machine.ok(["audit", "verify"]);
+}
+
+#[test]
+fn a_domain_without_a_directory_costs_a_message_no_more_than_a_lookup() {
+    let clinic = Clinic::new("");
+    let patient = clinic.patient(Kind::Good);
+    let server = clinic.serve();
+    let id = send(&clinic, &server, &[&patient], "end_to_end");
+    clinic.wait_for(&id, "notified", &patient);
+    let events = clinic.events(&id);
+    let sought = find(&events, "key_sought", &patient).unwrap();
+    assert!(sought["found"].as_str().unwrap().contains("no key"), "{sought}");
+    // What is known is not asked again.
+    let id = send(&clinic, &server, &[&patient], "end_to_end");
+    clinic.wait_for(&id, "notified", &patient);
+    assert!(find(&clinic.events(&id), "key_sought", &patient).is_none());
+    // Transit would do: nobody waits for a directory.
+    let other = clinic.patient(Kind::Good);
+    let id = send(&clinic, &server, &[&other], "verified");
+    clinic.wait_for(&id, "delivered", &other);
+    assert!(find(&clinic.events(&id), "key_sought", &other).is_none());
 }

@@ -1,0 +1,38 @@
+//! `[keys]` and `[smime]`: how recipients' keys are found and believed. Which
+//! of them count is policy's: `[policy.keys]`.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::units::Span;
+
+/// `[keys]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Keys {
+    /// Whether keys are looked for in the web key directories of recipients' domains.
+    pub wkd: bool,
+    /// How long that may take before the message goes on without.
+    pub wkd_wait: Span,
+    /// How long an answer holds before the directory is asked again.
+    pub wkd_again: Span,
+    /// The port of web key directories.
+    pub wkd_port: u16,
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self { wkd: true, wkd_wait: Span::seconds(10), wkd_again: Span::days(1), wkd_port: 443 }
+    }
+}
+
+/// `[smime]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Smime {
+    /// Whose certificates for people are believed, PEM; none: only those that a person gave.
+    pub anchors: Option<PathBuf>,
+    /// Revocation lists, DER.
+    pub crls: Vec<PathBuf>,
+}
