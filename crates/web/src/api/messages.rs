@@ -122,6 +122,7 @@ pub(super) async fn list(
 #[serde(deny_unknown_fields)]
 pub(super) struct Filter {
     /// Only messages in this state: accepted, decided, held, refused, erased.
+    #[param(pattern = "^(accepted|decided|held|refused|erased)$")]
     state: Option<String>,
     /// Only messages of this stream.
     stream: Option<String>,
@@ -130,8 +131,10 @@ pub(super) struct Filter {
     /// Only messages with this tag.
     tag: Option<String>,
     /// At most so many: 1 to 200.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<usize>,
     /// Where the page before ended: its `next`.
+    #[param(pattern = "^msg_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
     cursor: Option<String>,
 }
 
