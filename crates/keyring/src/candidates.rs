@@ -1,6 +1,8 @@
 //! Which of a recipient's keys may seal a copy: at most one of each format, and
 //! why the others may not.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use mail::{Address, KeyFormat, KeySource, KeyState, Need, RecipientKeyId};
 use policy::KeyPolicy;
@@ -94,7 +96,7 @@ fn counts(
     if !policy.is_same_mailbox(&key.address, recipient) {
         return Err(NotCounted::OtherMailbox(key.address.clone()));
     }
-    if key.state != KeyState::Active {
+    if key.state != KeyState::Active && !is_held_long_enough(key, policy, now) {
         return Err(NotCounted::State(key.state, key.because.clone()));
     }
     let sources = if need.transit().is_some() { &policy.transit } else { &policy.end_to_end };
@@ -111,6 +113,12 @@ fn counts(
         believe(smime, key.counts_as(), trust, now)?;
     }
     Ok(usable)
+}
+
+/// A key that nobody rejected for as long as policy says.
+fn is_held_long_enough(key: &Known, policy: &KeyPolicy, now: Timestamp) -> bool {
+    let is_over = |held: Duration| key.first_seen.checked_add(held).is_ok_and(|until| until <= now);
+    key.state == KeyState::HeldBack && policy.accept_after.is_some_and(is_over)
 }
 
 /// Whether an S/MIME certificate is to be believed. Who gave it by hand, or

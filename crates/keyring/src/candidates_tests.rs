@@ -50,6 +50,19 @@ fn a_key_counts_only_while_it_can_be_used() {
 }
 
 #[test]
+fn a_held_key_counts_after_as_long_as_policy_says() {
+    let key = openpgp(1, PAT, 400);
+    let held = |state| Known { state, ..known(1, &key, KeySource::Wkd, 1) };
+    let days = |days: u64| Some(Duration::from_secs(days * 86_400));
+    let of = |state, accept_after| {
+        let policy = KeyPolicy { accept_after, ..KeyPolicy::default() };
+        check(&[held(state)], Need::EndToEnd, &policy, &Trust::default()).0
+    };
+    assert_eq!((of(KeyState::HeldBack, days(8)), of(KeyState::HeldBack, days(9))), (Some(1), None));
+    assert_eq!((of(KeyState::HeldBack, None), of(KeyState::Rejected, days(8))), (None, None));
+}
+
+#[test]
 fn sources_count_by_need() {
     let policy = KeyPolicy {
         end_to_end: [KeySource::Staff].into(),
