@@ -4,6 +4,7 @@ use crate::dialect::cisco;
 use crate::facts::Form;
 use crate::network;
 use crate::received::{Clauses, Place};
+use crate::text;
 
 /// Whether a field has that form.
 pub(crate) fn is(form: Form, clauses: &Clauses<'_>) -> bool {
@@ -18,9 +19,12 @@ pub(crate) fn is(form: Form, clauses: &Clauses<'_>) -> bool {
 /// `8.14.4/8.13.8`, `8.12.3 da nor stuldap/8.12.3`, `950413.SGI.8.6.12/8.6.9`,
 /// `8.10.2+Sun/8.10.2`, `8.8.6 (PHNE_17135)/8.8.6`: versions of program and configuration.
 pub(crate) fn is_sendmail(comment: &str) -> bool {
-    let Some((program, _)) = comment.split_once('/') else { return false };
-    let starts = program.starts_with(|first: char| first.is_ascii_digit()) && program.contains('.');
-    starts && program.len() < 40 && !program.contains([':', '@', '='])
+    if !comment.as_bytes().first().is_some_and(u8::is_ascii_digit) {
+        return false;
+    }
+    let Some((program, _)) = text::cut(comment, b'/') else { return false };
+    let is_plain = program.bytes().all(|byte| !matches!(byte, b':' | b'@' | b'='));
+    is_plain && program.len() < 40 && text::has(program, b'.')
 }
 
 /// Whether a program on the machine handed it in: `8.14.4/8.13.8/Submit`.
@@ -41,7 +45,7 @@ fn is_qmail(clauses: &Clauses<'_>) -> bool {
 }
 
 fn after_user(text: &str) -> &str {
-    text.rsplit_once('@').map_or(text, |(_, host)| host)
+    text::since(text, |byte| byte == b'@')
 }
 
 /// `([192.0.2.1]:34 "EHLO a" rhost-flags-OK-OK-OK-OK)`.

@@ -91,26 +91,31 @@ impl<'h> Block<'h> {
     ///
     /// A block beyond the limits.
     pub fn read(message: &'h [u8], limits: &Limits) -> Result<Self, HeaderError> {
+        let begin = first_line(message);
         let mut block = Self {
-            header: message,
+            header: &[],
             fields: Vec::with_capacity(48),
             received: Vec::new(),
             text: String::with_capacity(4096),
         };
-        let begin = first_line(message);
         let mut at = begin;
         let mut colon = name_length(message.get(at..).unwrap_or_default());
-        while !is_end(message.get(at..).unwrap_or_default()) {
-            let (end, next) = field_end(message, at);
+        for newline in memchr_iter(b'\n', message.get(begin..).unwrap_or_default()) {
+            let end = begin + newline + 1;
             if end - begin > limits.header_bytes_max {
                 return Err(HeaderError::TooLong { max: limits.header_bytes_max });
             }
-            if let Some(colon) = colon {
-                block.take(message.get(at..end).unwrap_or_default(), colon, limits)?;
+            let Some(next) = next_line(message.get(end..).unwrap_or_default()) else { continue };
+            block.take(message.get(at..end).unwrap_or_default(), end - begin, colon, limits)?;
+            at = end;
+            colon = next.colon;
+            if next.is_end {
+                break;
             }
-            (at, colon) = (end, next);
         }
-        block.header = message.get(begin..at).unwrap_or_default();
+        let end = if is_end(message.get(at..).unwrap_or_default()) { at } else { message.len() };
+        block.take(message.get(at..end).unwrap_or_default(), end - begin, colon, limits)?;
+        block.header = message.get(begin..end).unwrap_or_default();
         Ok(block)
     }
 
@@ -134,7 +139,12 @@ impl<'h> Block<'h> {
         self.received.iter().map(|span| (self.text.get(span.start..span.end).unwrap_or_default(), span.is_cut))
     }
 
-    fn take(&mut self, raw: &'h [u8], colon: usize, limits: &Limits) -> Result<(), HeaderError> {
+    /// Takes a field over; `length` is that of the block with it.
+    fn take(&mut self, raw: &'h [u8], length: usize, colon: Option<usize>, limits: &Limits) -> Result<(), HeaderError> {
+        if length > limits.header_bytes_max {
+            return Err(HeaderError::TooLong { max: limits.header_bytes_max });
+        }
+        let Some(colon) = colon.filter(|_| !raw.is_empty()) else { return Ok(()) };
         let (name, value) = raw.split_at(colon.min(raw.len()));
         let field =
             Field { raw, name: name.trim_ascii_end(), value: without_line_end(value.get(1..).unwrap_or_default()) };
@@ -163,36 +173,43 @@ fn first_line(bytes: &[u8]) -> usize {
 
 /// Whether here is the empty line or the end.
 fn is_end(rest: &[u8]) -> bool {
-    rest.is_empty() || rest.starts_with(b"\n") || rest.starts_with(b"\r\n") || rest.starts_with(b"\r\r\n")
+    match rest.first() {
+        None | Some(b'\n') => true,
+        Some(b'\r') => rest.starts_with(b"\r\n") || rest.starts_with(b"\r\r\n"),
+        Some(_) => false,
+    }
 }
 
-/// Where the field that begins at `at` ends, and where the colon of the next
-/// one is.
+/// What a line that goes on with no field begins.
+struct Next {
+    /// Where its colon is, if it is a field.
+    colon: Option<usize>,
+    is_end: bool,
+}
+
+/// What the line begins that `rest` begins with; None where it goes on with the
+/// field above.
 ///
 /// A line that begins no field belongs to the one above it: who copies a header
 /// block out of a window loses the blanks that say so.
-fn field_end(bytes: &[u8], at: usize) -> (usize, Option<usize>) {
-    for newline in memchr_iter(b'\n', bytes.get(at..).unwrap_or_default()) {
-        let end = at + newline + 1;
-        let rest = bytes.get(end..).unwrap_or_default();
-        if matches!(rest.first(), Some(b' ' | b'\t')) {
-            continue;
-        }
-        let colon = name_length(rest);
-        if colon.is_some() || is_end(rest) || is_mbox_line(rest) {
-            return (end, colon);
-        }
+fn next_line(rest: &[u8]) -> Option<Next> {
+    if matches!(rest.first(), Some(b' ' | b'\t')) {
+        return None;
     }
-    (bytes.len(), None)
+    match name_length(rest) {
+        Some(colon) => Some(Next { colon: Some(colon), is_end: false }),
+        None if is_end(rest) => Some(Next { colon: None, is_end: true }),
+        None => is_mbox_line(rest).then_some(Next { colon: None, is_end: false }),
+    }
 }
 
 /// Where the colon stands if a field begins here: a name without blanks, then
 /// perhaps blanks (RFC 5322 §4.5), then the colon.
 fn name_length(rest: &[u8]) -> Option<usize> {
-    let name = rest.iter().take(NAME_MAX).take_while(|byte| byte.is_ascii_graphic() && **byte != b':').count();
-    let after = rest.get(name..)?;
-    let blanks = after.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-    (name > 0 && after.get(blanks) == Some(&b':')).then_some(name + blanks)
+    let near = rest.get(..NAME_MAX).unwrap_or(rest);
+    let name = near.iter().position(|byte| *byte == b':' || !byte.is_ascii_graphic())?;
+    let blanks = near.get(name..)?.iter().position(|byte| !matches!(byte, b' ' | b'\t'))?;
+    (name > 0 && near.get(name + blanks) == Some(&b':')).then_some(name + blanks)
 }
 
 /// `From a@b Mon …` between messages, and what mail programs make of it.
@@ -210,30 +227,32 @@ fn without_line_end(value: &[u8]) -> &[u8] {
 /// so that nothing that is shown later can move a cursor.
 fn unfold(value: &[u8], into: &mut String) {
     let Ok(text) = std::str::from_utf8(value) else { return unfold(String::from_utf8_lossy(value).as_bytes(), into) };
-    // Without a branch a byte, so that many are looked at together.
-    let is_odd = value.iter().fold(0u8, |odd, byte| odd | u8::from(is_odd(*byte)));
+    let begin = into.len();
     let mut start = 0;
     for newline in memchr_iter(b'\n', value) {
-        push(text.get(start..newline).unwrap_or_default(), is_odd != 0, start > 0, into);
+        push(text.get(start..newline).unwrap_or_default(), start > 0, into);
         start = newline + 1;
     }
-    push(text.get(start..).unwrap_or_default(), is_odd != 0, start > 0, into);
+    push(text.get(start..).unwrap_or_default(), start > 0, into);
+    // Without a branch a byte, so that many are looked at together.
+    let unfolded = into.as_bytes().get(begin..).unwrap_or_default();
+    if unfolded.iter().fold(false, |odd, byte| odd | is_odd(*byte)) {
+        let odd = into.split_off(begin);
+        into.extend(odd.chars().map(|c| if c.is_control() { ' ' } else { c }));
+    }
 }
 
-fn push(line: &str, is_odd: bool, is_folded: bool, into: &mut String) {
+fn push(line: &str, is_folded: bool, into: &mut String) {
     let line = line.strip_suffix('\r').unwrap_or(line);
-    let line = if is_folded { line.trim_ascii_start() } else { line };
     if is_folded {
         into.push(' ');
-    }
-    if is_odd {
-        into.extend(line.chars().map(|c| if c.is_control() { ' ' } else { c }));
+        into.push_str(line.trim_ascii_start());
     } else {
         into.push_str(line);
     }
 }
 
-/// Controls other than those that fold, and all that is not ASCII.
+/// Controls, and all that is not ASCII.
 fn is_odd(byte: u8) -> bool {
-    byte < b' ' && byte != b'\r' && byte != b'\n' || byte >= 0x7f
+    byte.wrapping_sub(b' ') > b'~' - b' '
 }

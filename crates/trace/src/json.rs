@@ -1,9 +1,11 @@
 //! The stable JSON of a trace: one object a message. docs/inspect.md describes
 //! each key.
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 
-use crate::{Hop, Strength, Tls, Trace, Verdict};
+use crate::{Hop, Keyword, Leg, Strength, Tls, Trace, Verdict};
 
 /// A message.
 #[derive(Debug, Serialize)]
@@ -29,6 +31,18 @@ pub struct HopObject<'a> {
     verdict: Verdict,
     trusted: bool,
     because: String,
+    leg: Leg,
+    protocol: Option<&'static str>,
+    software: Option<&'a str>,
+    from_name: Option<&'a str>,
+    from_reverse: Option<&'a str>,
+    from_address: Option<IpAddr>,
+    by_address: Option<IpAddr>,
+    via: Option<&'a str>,
+    id: Option<&'a str>,
+    r#for: Option<&'a str>,
+    skewed: bool,
+    cut: bool,
 }
 
 /// What is written of TLS.
@@ -40,6 +54,11 @@ pub struct TlsObject<'a> {
     version_name: Option<&'static str>,
     cipher_name: Option<String>,
     weak: Option<Vec<&'static str>>,
+    strength: &'static str,
+    anonymous: bool,
+    key_exchange: Option<&'a str>,
+    server_signature: Option<&'a str>,
+    client_certificate: Option<&'a str>,
 }
 
 /// The object of a trace.
@@ -60,13 +79,26 @@ fn hop_object<'a>(index: usize, hop: &Hop<'a>) -> HopObject<'a> {
         verdict: hop.verdict,
         trusted: hop.trusted,
         because: hop.because.to_string(),
+        leg: hop.leg,
+        protocol: hop.keyword.map(Keyword::meaning),
+        software: hop.software,
+        from_name: hop.from.name,
+        from_reverse: hop.from.reverse,
+        from_address: hop.from.address,
+        by_address: hop.by.address,
+        via: hop.via,
+        id: hop.id,
+        r#for: hop.recipient,
+        skewed: hop.is_skewed(),
+        cut: hop.is_cut,
     }
 }
 
 fn tls_object<'a>(tls: &Tls<'a>) -> TlsObject<'a> {
-    let weak = match tls.strength() {
-        Strength::Weak(weakness) => Some(weakness.reasons().collect()),
-        Strength::Good | Strength::Unjudged => None,
+    let (strength, weak) = match tls.strength() {
+        Strength::Weak(weakness) => ("weak", Some(weakness.reasons().collect())),
+        Strength::Good => ("good", None),
+        Strength::Unjudged => ("unjudged", None),
     };
     TlsObject {
         version: tls.version,
@@ -75,5 +107,10 @@ fn tls_object<'a>(tls: &Tls<'a>) -> TlsObject<'a> {
         version_name: tls.version_name(),
         cipher_name: tls.cipher_name(),
         weak,
+        strength,
+        anonymous: tls.is_anonymous(),
+        key_exchange: tls.key_exchange,
+        server_signature: tls.server_signature,
+        client_certificate: tls.client_certificate,
     }
 }

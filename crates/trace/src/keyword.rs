@@ -1,6 +1,8 @@
 //! What follows `with`: the transmission types of IANA (RFC 3848, 6531, 8314)
 //! and the words that servers write in their place.
 
+use crate::text;
+
 /// How a message was handed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
@@ -40,7 +42,7 @@ impl Keyword {
     /// Reads one word, whatever its case: `ESMTPS`, `utf8esmtpsa`, `SMTPs`,
     /// `ESMTP/TLS/…`.
     pub fn read(word: &str) -> Option<Self> {
-        let word = word.split_once('/').map_or(word, |(word, _)| word);
+        let word = text::until(word, |byte| byte == b'/');
         let mut buffer = [0u8; LENGTH_MAX];
         let lower = buffer.get_mut(..word.len())?;
         lower.copy_from_slice(word.as_bytes());

@@ -30,6 +30,7 @@ mod network;
 mod peer;
 mod received;
 pub mod report;
+mod text;
 pub mod tls;
 pub mod trust;
 pub mod verdict;

@@ -8,9 +8,12 @@ use std::net::IpAddr;
 
 /// A name without the dot at its end and without what can't be part of one.
 pub(crate) fn host(text: &str) -> Option<&str> {
-    let text = text.trim_end_matches(['.', ',', ':']);
-    (!text.is_empty() && text.bytes().all(|byte| byte > b' ' && !matches!(byte, b'<' | b'>' | b'"' | b'@')))
-        .then_some(text)
+    let mut text = text;
+    while let Some(shorter) = text.strip_suffix(['.', ',', ':']) {
+        text = shorter;
+    }
+    let is_odd = |byte: u8| byte <= b' ' || matches!(byte, b'<' | b'>' | b'"' | b'@');
+    (!text.is_empty() && !text.bytes().fold(false, |odd, byte| odd | is_odd(byte))).then_some(text)
 }
 
 /// Names that say that there is none.

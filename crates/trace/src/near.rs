@@ -131,21 +131,25 @@ impl<'a> Case<'_, 'a> {
     /// Both ends of one organisation, of one provider, or the reader's own.
     fn same_network(&self) -> Option<Near<'a>> {
         let name = self.from.reverse.or(self.from.name);
-        let (from, by) = (self.known(name), self.known(self.by.name));
-        let is_looked_up = self.known_reverse().is_some();
+        let by = self.known(self.by.name);
+        let theirs = self.facts.provider_of(by, self.by.address.or(self.by_address_above));
+        let organisation = name.zip(self.by.name).and_then(|(name, by)| name::same_organisation(name, by));
+        if !by.is_own && theirs.is_none() && organisation.is_none() {
+            return None;
+        }
+        let (from, is_looked_up) = (self.known(name), self.known_reverse().is_some());
         if by.is_own && self.is_own(from, is_looked_up) {
             return Some(proven(Because::Own));
         }
-        let near = self.same_provider(from, by, is_looked_up).or_else(|| {
-            let organisation = name::same_organisation(name?, self.by.name?)?;
-            let is_one_owner = !from.is_shared && !by.is_shared;
-            is_one_owner.then_some(Near { because: Because::SameOrganisation(organisation), is_proven: is_looked_up })
+        let near = self.same_provider(from, theirs, is_looked_up).or_else(|| {
+            let because = Because::SameOrganisation(organisation?);
+            (!from.is_shared && !by.is_shared).then_some(Near { because, is_proven: is_looked_up })
         });
         near.filter(|near| (near.is_proven || self.is_claim_plausible()) && !self.is_customer())
     }
 
-    fn same_provider(&self, from: Known, by: Known, is_looked_up: bool) -> Option<Near<'a>> {
-        let theirs = self.facts.provider_of(by, self.by.address.or(self.by_address_above))?;
+    fn same_provider(&self, from: Known, theirs: Option<u16>, is_looked_up: bool) -> Option<Near<'a>> {
+        let theirs = theirs?;
         let by_address = self.from.address.and_then(|address| self.facts.provider_at(address));
         let is_proven = by_address == Some(theirs) || is_looked_up;
         let mine = by_address.filter(|mine| *mine == theirs).or(from.provider)?;

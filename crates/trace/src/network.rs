@@ -3,6 +3,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::text;
+
 /// What an address alone tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
@@ -17,8 +19,11 @@ pub(crate) enum Reach {
 /// `[192.0.2.1:25]`, `/192.0.2.1`, `IPv6:2001:db8::1`, `fe80::1%4`,
 /// `::ffff:192.0.2.1`.
 pub(crate) fn address(text: &str) -> Option<IpAddr> {
-    let text = text.strip_prefix(['[', '/']).unwrap_or(text);
-    let text = text.split_once(']').map_or(text, |(inside, _)| inside);
+    let text = match text.as_bytes().first()? {
+        b'[' => text::until(text.get(1..)?, |byte| byte == b']'),
+        b'/' => text.get(1..)?,
+        _ => text,
+    };
     match text.as_bytes().first()? {
         b'0'..=b'9' => v4(text.as_bytes()).map(IpAddr::V4).or_else(|| v6(text)).or_else(|| with_port(text)),
         b'I' | b'i' => v6(text.get(5..).filter(|_| text.as_bytes().get(4) == Some(&b':'))?.trim_start()),
@@ -28,7 +33,7 @@ pub(crate) fn address(text: &str) -> Option<IpAddr> {
 }
 
 fn with_port(text: &str) -> Option<IpAddr> {
-    let (address, port) = text.split_once(':')?;
+    let (address, port) = text::cut(text, b':')?;
     port.bytes().all(|byte| byte.is_ascii_digit()).then(|| v4(address.as_bytes()).map(IpAddr::V4))?
 }
 
@@ -52,10 +57,14 @@ fn v4(bytes: &[u8]) -> Option<Ipv4Addr> {
 }
 
 fn v6(text: &str) -> Option<IpAddr> {
-    let text = text.split_once('%').map_or(text, |(address, _)| address);
-    if text.len() > 45 || !text.contains(':') {
-        return v4(text.as_bytes()).map(IpAddr::V4);
+    // Most words that begin like an address are names.
+    let start = text::until(text, |byte| !byte.is_ascii_hexdigit());
+    match text.as_bytes().get(start.len())? {
+        b':' if text.len() <= 60 => {}
+        b'.' => return v4(text.as_bytes()).map(IpAddr::V4),
+        _ => return None,
     }
+    let text = text::until(text, |byte| byte == b'%');
     let address: Ipv6Addr = text.parse().ok()?;
     Some(address.to_ipv4_mapped().map_or(IpAddr::V6(address), IpAddr::V4))
 }

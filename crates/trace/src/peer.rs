@@ -13,6 +13,7 @@ use memchr::memchr2_iter;
 use crate::name;
 use crate::network;
 use crate::received::{Clauses, Comment, Place};
+use crate::text;
 
 /// One end of a hop, as the receiving server wrote it down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,7 +56,7 @@ pub(crate) fn from<'a>(clauses: &Clauses<'a>, looks_up: bool) -> Peer<'a> {
 /// Who took it.
 pub(crate) fn by<'a>(clauses: &Clauses<'a>) -> Peer<'a> {
     let mut found = Found::default();
-    for comment in clauses.comments().filter(|comment| comment.place == Place::By) {
+    for comment in clauses.comments().filter(|comment| comment.place == Place::By && may_hold_address(comment.text)) {
         if found.address.is_none() {
             found.read_address(comment.text);
         }
@@ -63,6 +64,12 @@ pub(crate) fn by<'a>(clauses: &Clauses<'a>) -> Peer<'a> {
     let name = name::host(clauses.by.first);
     let address = found.address.or_else(|| name.and_then(network::address));
     Peer { written: name, name, reverse: found.reverse, is_doubted: false, address }
+}
+
+/// Most comments here name the software.
+fn may_hold_address(text: &str) -> bool {
+    let is_start = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'I');
+    text.as_bytes().first().is_some_and(is_start) || text::has(text, b'[')
 }
 
 /// `(from user@host) by …`: Sendmail's word for a message that a program on the
@@ -104,7 +111,7 @@ impl<'a> Found<'a> {
                 continue;
             };
             let name = text.get(start + 5..).unwrap_or_default();
-            self.helo = name.split([' ', '"', ')']).next().and_then(name::host);
+            self.helo = name::host(text::until(name, |byte| matches!(byte, b' ' | b'"' | b')')));
             return;
         }
     }
@@ -112,8 +119,7 @@ impl<'a> Found<'a> {
     fn read_address(&mut self, text: &'a str) {
         let Some(open) = memchr::memchr(b'[', text.as_bytes()) else { return self.read_bare(text) };
         let (before, after) = text.split_at(open);
-        let inside = after.get(1..).unwrap_or_default();
-        let inside = inside.split_once(']').map_or(inside, |(inside, _)| inside);
+        let inside = text::until(after.get(1..).unwrap_or_default(), |byte| byte == b']');
         let is_helo = before.ends_with("helo=") || before.ends_with("HELO ") || before.ends_with("EHLO ");
         if is_helo {
             return self.read_bare(text);
@@ -126,13 +132,13 @@ impl<'a> Found<'a> {
 
     /// An address or name without brackets.
     fn read_bare(&mut self, text: &'a str) {
-        let word = text.split([' ', '\t', ',']).next().unwrap_or_default();
-        let word = word.rsplit_once('@').map_or(word, |(_, host)| host);
-        self.address = network::address(word).or_else(|| network::address(word.rsplit_once(':')?.0));
+        let first = text::until(text, |byte| matches!(byte, b' ' | b'\t' | b','));
+        let word = text::since(first, |byte| byte == b'@');
+        self.address = network::address(word);
         if self.address.is_none() && self.reverse.is_none() && word.len() == text.trim_end().len() {
             self.reverse =
-                name::host(word).filter(|word| word.contains('.') || name::is_loopback(word)).and_then(reverse);
-        } else if text.contains("@") && word.len() < text.len() && self.address.is_none() {
+                name::host(word).filter(|word| text::has(word, b'.') || name::is_loopback(word)).and_then(reverse);
+        } else if word.len() < first.len() && self.address.is_none() {
             // Sendmail's `(user@localhost)`.
             self.reverse = Some(word).filter(|word| name::is_loopback(word));
         }
@@ -150,10 +156,9 @@ fn is_helo(text: &str, at: usize) -> bool {
 
 /// The last word before an address, without a user in front of it.
 fn reverse(before: &str) -> Option<&str> {
-    let word = before.trim_end().rsplit([' ', '\t', '(']).next()?;
-    let word = word.rsplit_once('@').map_or(word, |(_, host)| host);
+    let word = text::since(before.trim_ascii_end(), |byte| matches!(byte, b' ' | b'\t' | b'(' | b'@'));
     let word = name::host(word)?;
-    (!name::is_nobody(word) && !word.contains('=') && network::address(word).is_none()).then_some(word)
+    (!name::is_nobody(word) && !text::has(word, b'=') && network::address(word).is_none()).then_some(word)
 }
 
 /// Comments of the clause that are about the session and not about the peer.

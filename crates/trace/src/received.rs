@@ -94,12 +94,12 @@ impl<'a> Words<'a> {
 
 impl<'a> Clauses<'a> {
     pub(crate) fn read(text: &'a str) -> Self {
-        let mut reader = Reader { clauses: Self { text, ..Self::default() }, ..Reader::default() };
-        reader.run();
-        if reader.clauses.time.is_none() {
-            reader.clauses.time = date::find(text);
+        let mut clauses = Self { text, ..Self::default() };
+        Reader::new(&mut clauses).run();
+        if clauses.time.is_none() {
+            clauses.time = date::find(text);
         }
-        reader.clauses
+        clauses
     }
 
     pub(crate) fn comments(&self) -> impl Iterator<Item = Comment<'a>> + use<'a, '_> {
@@ -127,9 +127,8 @@ impl<'a> Clauses<'a> {
     }
 }
 
-#[derive(Default)]
-struct Reader<'a> {
-    clauses: Clauses<'a>,
+struct Reader<'c, 'a> {
+    clauses: &'c mut Clauses<'a>,
     at: usize,
     place: Place,
     /// Where the words of the present clause that stand together begin.
@@ -140,7 +139,11 @@ struct Reader<'a> {
     is_unclosed: bool,
 }
 
-impl<'a> Reader<'a> {
+impl<'c, 'a> Reader<'c, 'a> {
+    fn new(clauses: &'c mut Clauses<'a>) -> Self {
+        Self { clauses, at: 0, place: Place::Head, run: None, is_unbalanced: false, is_unclosed: false }
+    }
+
     fn run(&mut self) {
         let bytes = self.clauses.text.as_bytes();
         while let Some(byte) = bytes.get(self.at) {
@@ -231,7 +234,8 @@ impl<'a> Reader<'a> {
             self.at = start + close + 1;
         }
         let rest = bytes.get(self.at..).unwrap_or_default();
-        let is_end = |byte: &u8| matches!(byte, b' ' | b'\t' | b';') || (*byte == b'(' && !self.is_unclosed);
+        let parenthesis = if self.is_unclosed { b';' } else { b'(' };
+        let is_end = |byte: &u8| matches!(byte, b' ' | b'\t' | b';') || *byte == parenthesis;
         let length = rest.iter().position(is_end).unwrap_or(rest.len());
         // At least one byte, so that every step goes on.
         self.at = (self.at + length).max(start + 1);
@@ -242,7 +246,7 @@ impl<'a> Reader<'a> {
     /// `id`, so a word is none where a name has to stand.
     fn keyword(&self, word: &str) -> Option<Place> {
         let place = keyword(word.as_bytes())?;
-        let clauses = &self.clauses;
+        let clauses = &*self.clauses;
         let lacks_name = self.place == Place::From && clauses.from.is_empty() && self.run.is_none();
         let lacks_name = lacks_name && clauses.comment(Place::From).is_empty();
         match place {

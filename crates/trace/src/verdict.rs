@@ -38,7 +38,8 @@ impl fmt::Display for Verdict {
 }
 
 /// Between whom a message was handed over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Leg {
     /// Within one machine or organisation.
     Within,

@@ -135,6 +135,15 @@ fn json_has_the_keys_that_are_documented() {
         (&tls["version_name"], &tls["cipher_name"]),
         (&"TLS 1.2".into(), &"TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384".into())
     );
+    assert_eq!(
+        (&tls["strength"], &tls["anonymous"], &tls["client_certificate"]),
+        (&"good".into(), &false.into(), &"verify=NOT".into())
+    );
+    assert_eq!(
+        (&hop["from_address"], &hop["for"], &hop["leg"]),
+        (&"192.0.2.1".into(), &"<u@def.example>".into(), &"between".into())
+    );
+    assert_eq!((&hop["software"], &hop["protocol"], &hop["id"]), (&"Sendmail".into(), &"SMTP".into(), &"r7".into()));
     assert_eq!(json["hops"][1]["tls"], serde_json::Value::Null);
     assert_eq!(json["hops"][1]["index"], 1);
     assert!(json["verdict"].is_string() && json["because"].is_string());

@@ -42,6 +42,11 @@ fn is_cipher(word: &str) -> bool {
 
 /// Whether it is worth the while: `TLS`, `SSL`, `-SHA` or `Transport Security`.
 fn has_hint(text: &str) -> bool {
+    // Most comments have none of these letters, which many bytes at a time tell.
+    let may_hint = text.bytes().fold(false, |may, byte| may | matches!(byte, b'L' | b'S' | b'G') | (byte == b't'));
+    if !may_hint {
+        return false;
+    }
     let is_hint = |three: &[u8]| matches!(three, b"TLS" | b"SSL" | b"SHA" | b"tls" | b"Tls" | b"GCM");
     text.as_bytes().windows(3).any(is_hint) || text == "Google Transport Security"
 }

@@ -9,7 +9,7 @@ use crate::received::{Clauses, Place};
 /// `ESMTP/TLS/CIPHER`.
 pub(super) fn with(word: &str) -> Option<Tls<'_>> {
     let rest = word.strip_prefix("ESMTP/TLS").or_else(|| word.strip_prefix("SMTP/TLS"))?;
-    let cipher = rest.strip_prefix('/').and_then(|rest| some(until(rest, &[' '])));
+    let cipher = rest.strip_prefix('/').and_then(|rest| some(until(rest, |byte| byte == b' ')));
     Some(Tls { cipher, ..Tls::default() })
 }
 

@@ -16,6 +16,7 @@ mod smtpsvc;
 
 use crate::Tls;
 use crate::received::{Clauses, Place};
+use crate::text::until;
 
 /// What one comment or clause says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,14 +114,11 @@ fn comment_says(text: &str, place: Place) -> Option<Said<'_>> {
         b'o' => chasquid::over(text),
         // `[192.0.2.1]`, `192.0.2.1`: the peer.
         b'[' | b'0'..=b'9' => None,
+        // `UTC`, `PPS`: no version begins so, and no cipher is that short.
+        _ if text.len() < 7 => None,
         _ if place == Place::From => any::read(text),
         _ => qmail::comment(text).or_else(|| any::read(text)),
     }
-}
-
-/// Up to the first of these bytes.
-fn until<'a>(text: &'a str, ends: &[char]) -> &'a str {
-    text.split(ends).next().unwrap_or_default()
 }
 
 /// None for an empty text.

@@ -20,10 +20,10 @@ use crate::Tls;
 /// `using VERSION with cipher CIPHER …`.
 pub(super) fn using(text: &str) -> Option<Said<'_>> {
     let rest = text.strip_prefix("using ").or_else(|| text.strip_prefix("Using "))?;
-    let version = until(rest, &[' ']);
+    let version = until(rest, |byte| byte == b' ');
     let rest_of = rest.get(version.len()..).unwrap_or_default();
     let Some(rest) = rest_of.strip_prefix(" with cipher ") else { return briefly(rest) };
-    let cipher = until(rest, &[' ', ')', ',']);
+    let cipher = until(rest, |byte| matches!(byte, b' ' | b')' | b','));
     let after = rest.get(cipher.len()..).unwrap_or_default();
     Some(Said::Tls(Tls {
         version: some(version.trim()),
@@ -46,7 +46,7 @@ fn briefly(rest: &str) -> Option<Said<'_>> {
 /// What follows a word, with the parenthesis after it: `X25519`, `ECDHE (P-256)`.
 fn named<'a>(text: &'a str, word: &[u8]) -> Option<&'a str> {
     let rest = text.get(memmem::find(text.as_bytes(), word)? + word.len()..)?;
-    let name = until(rest, &[' ', ')']);
+    let name = until(rest, |byte| matches!(byte, b' ' | b')'));
     let after = rest.get(name.len()..)?;
     let detail = after.strip_prefix(" (").and_then(|inside| inside.find(')')).map_or(0, |close| close + 3);
     some(rest.get(..name.len() + detail)?)
@@ -67,7 +67,7 @@ pub(super) fn certificate(text: &str) -> Option<Said<'_>> {
 
 /// STRATO: `(curve secp521r1 with 521 ECDH bits, eq. 15360 bits RSA)`.
 pub(super) fn curve(text: &str) -> Option<Said<'_>> {
-    Some(Said::Exchange(until(text.strip_prefix("curve ")?, &[' '])))
+    Some(Said::Exchange(until(text.strip_prefix("curve ")?, |byte| byte == b' ')))
 }
 
 #[cfg(test)]

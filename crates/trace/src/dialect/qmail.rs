@@ -10,6 +10,7 @@
 
 use super::{Said, some};
 use crate::Tls;
+use crate::text;
 use crate::tls::{Suite, Version};
 
 /// A comment `CIPHER encrypted`, `VERSION:CIPHER encrypted, …`.
@@ -19,11 +20,11 @@ pub(super) fn comment(text: &str) -> Option<Said<'_>> {
 
 /// `CIPHER encrypted …`, in a comment or as the words of `with`.
 pub(super) fn encrypted(text: &str) -> Option<Tls<'_>> {
-    let (word, rest) = text.split_once(' ')?;
+    let (word, rest) = text::cut(text, b' ')?;
     if !rest.starts_with("encrypted") {
         return None;
     }
-    let (version, cipher) = match word.split_once(':') {
+    let (version, cipher) = match text::cut(word, b':') {
         Some((version, cipher)) => (some(version), cipher),
         None => (None, word),
     };

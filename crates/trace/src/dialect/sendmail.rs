@@ -7,13 +7,15 @@
 
 use super::{Said, bits, some};
 use crate::Tls;
+use crate::text;
 
 /// Pairs of a key and a value. The value of one key is enough.
 pub(super) fn pairs(text: &str) -> Option<Said<'_>> {
     let mut tls = Tls::default();
     let mut found = false;
     let mut denied = false;
-    for (key, value) in text.split([' ', ',', '\t']).filter_map(|pair| pair.split_once('=')) {
+    for pair in text.split([' ', ',', '\t']) {
+        let Some((key, value)) = text::cut(pair, b'=') else { continue };
         // A quoted-printable `=` that nobody decoded.
         let value = value.strip_prefix("3D").unwrap_or(value);
         let is_none = value.eq_ignore_ascii_case("none") || value.eq_ignore_ascii_case("(none)");
@@ -23,7 +25,7 @@ pub(super) fn pairs(text: &str) -> Option<Said<'_>> {
             }
             "cipher" | "tlscipher" | "tls_cipher" => tls.cipher = some(value).filter(|_| !is_none),
             "bits" => tls.bits = bits(value),
-            "verify" => tls.client_certificate = Some(value),
+            "verify" => tls.client_certificate = Some(pair),
             _ => continue,
         }
         found |= !matches!(key, "bits" | "verify");

@@ -115,6 +115,32 @@ pub(crate) struct Known {
     pub is_own: bool,
 }
 
+/// A network as its first and last address.
+#[derive(Clone, Copy, Debug)]
+enum Range {
+    V4(u32, u32),
+    V6(u128, u128),
+}
+
+impl From<IpNet> for Range {
+    fn from(network: IpNet) -> Self {
+        match network {
+            IpNet::V4(network) => Self::V4(network.network().into(), network.broadcast().into()),
+            IpNet::V6(network) => Self::V6(network.network().into(), network.broadcast().into()),
+        }
+    }
+}
+
+impl Range {
+    fn contains(self, address: IpAddr) -> bool {
+        match (self, address) {
+            (Self::V4(first, last), IpAddr::V4(address)) => (first..=last).contains(&address.into()),
+            (Self::V6(first, last), IpAddr::V6(address)) => (first..=last).contains(&address.into()),
+            _ => false,
+        }
+    }
+}
+
 /// All facts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Facts {
@@ -126,7 +152,7 @@ pub(crate) struct Facts {
     hosts: Vec<Host>,
     names: Suffixes<Known>,
     providers: Vec<String>,
-    networks: Vec<(IpNet, u16)>,
+    networks: Vec<(Range, u16)>,
     own_networks: Vec<IpNet>,
 }
 
@@ -163,7 +189,7 @@ impl Facts {
         for provider in providers.provider {
             debug_assert!(!provider.source.is_empty());
             let index = facts.provider(&provider.name, &provider.names);
-            facts.networks.extend(provider.networks.into_iter().map(|network| (network, index)));
+            facts.networks.extend(provider.networks.into_iter().map(|network| (network.into(), index)));
         }
         debug_assert!(!providers.shared.source.is_empty());
         for name in &providers.shared.names {
@@ -202,8 +228,8 @@ impl Facts {
     fn provider(&mut self, name: &str, names: &[String]) -> u16 {
         let index = index(self.providers.len());
         for name in names {
-            match name.parse() {
-                Ok(network) => self.networks.push((network, index)),
+            match name.parse::<IpNet>() {
+                Ok(network) => self.networks.push((network.into(), index)),
                 Err(_) => self.names.entry(name).provider = Some(index),
             }
         }
@@ -240,7 +266,7 @@ impl Facts {
 
     /// The provider whose network an address is in.
     pub(crate) fn provider_at(&self, address: IpAddr) -> Option<u16> {
-        self.networks.iter().find(|(network, _)| network.contains(&address)).map(|(_, index)| *index)
+        self.networks.iter().find(|(network, _)| network.contains(address)).map(|(_, index)| *index)
     }
 
     pub(crate) fn provider_name(&self, index: u16) -> &str {
