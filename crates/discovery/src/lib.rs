@@ -10,3 +10,4 @@
 //! within bounds on size, time and redirects.
 
 pub mod fetch;
+pub mod hello;

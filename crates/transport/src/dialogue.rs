@@ -59,6 +59,16 @@ fn patience(step: Step, timeouts: &Timeouts) -> Duration {
     }
 }
 
+/// Runs a step of a dialogue that sends no message, for whoever only looks: a
+/// probe. After an error the stream is of no more use.
+pub async fn converse<E: Exchange>(
+    stream: &mut dyn Stream,
+    mut exchange: E,
+    timeouts: &Timeouts,
+) -> Result<E::Outcome, Cause> {
+    run(stream, &mut exchange, timeouts).await.map_err(Broken::cause)
+}
+
 /// Runs a step to its outcome. After an error the stream is of no more use.
 pub(crate) async fn run<E: Exchange>(
     stream: &mut dyn Stream,

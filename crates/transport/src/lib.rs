@@ -33,6 +33,7 @@ pub use cause::{Cause, Inability, Stage};
 pub use channel::{Channel, Cleared, NotMet, SendOutcome, Shortfall, Unsent, send};
 pub use config::{Limits, Route, RouteError, RouteHost, Timeouts, TransportConfig};
 pub use delivery::{Attempt, Delivery, Fate, PeerFeatures, Tried, Wire, WireError};
+pub use dialogue::converse;
 pub use network::{Network, Pending, Stream, TokioNetwork};
 pub use proof::{Fault, Judgement, Proof, TlsProof};
 pub use resolver::{
@@ -40,5 +41,8 @@ pub use resolver::{
     LocalResolver, LookupError, NotLocal, Presence, Record, RecordKind, ResolveError, Resolver, ResolverError,
     SecureDns, Tlsa, is_public,
 };
-pub use tls::{Anchors, AnchorsError, DaneNeed, dane_need, is_usable, judge, judge_dane, parameters};
+pub use tls::{
+    Anchors, AnchorsError, DaneNeed, HandshakeError, Secured, Tls, Verdict, dane_need, is_usable, judge, judge_dane,
+    parameters,
+};
 pub use transport::Transport;

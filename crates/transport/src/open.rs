@@ -15,7 +15,7 @@ use crate::config::Timeouts;
 use crate::dialogue;
 use crate::network::{Network, Stream};
 use crate::proof::{Judgement, Proof, TlsProof};
-use crate::tls::{Anchors, Tls, Verdict};
+use crate::tls::{Anchors, Secured, Tls, Verdict};
 
 /// One address of one MX host.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -132,7 +132,7 @@ impl Opener<'_> {
         handshake: Handshake,
     ) -> Result<Channel, OpenError> {
         let shaking = self.tls.handshake(stream, &target.name, target.anchors.as_ref());
-        let (mut stream, proof) = match timeout(self.timeouts.handshake, shaking).await {
+        let Secured { mut stream, proof, .. } = match timeout(self.timeouts.handshake, shaking).await {
             Ok(Ok(secured)) => secured,
             Ok(Err(error)) => {
                 return Err(OpenError::Tls(match error.verdict {

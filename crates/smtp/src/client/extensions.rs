@@ -18,6 +18,8 @@ pub struct Extensions {
     pub smtputf8: bool,
     /// DSN (RFC 3461).
     pub dsn: bool,
+    /// REQUIRETLS (RFC 8689).
+    pub requiretls: bool,
     /// SIZE (RFC 1870).
     pub size: bool,
     /// The largest message in bytes, where SIZE names one.
@@ -45,6 +47,7 @@ impl Extensions {
             "8BITMIME" => self.eightbit = true,
             "SMTPUTF8" => self.smtputf8 = true,
             "DSN" => self.dsn = true,
+            "REQUIRETLS" => self.requiretls = true,
             "SIZE" => {
                 self.size = true;
                 // Zero means that there is no fixed bound (RFC 1870 §4).
@@ -61,13 +64,14 @@ mod tests {
 
     #[test]
     fn offers_are_read_without_regard_to_case() {
-        let text = "mx.example STARTTLS\nPipelining\nSIZE 1000\n8bitmime\nX-ODD a b\n\nDSN ";
+        let text = "mx.example STARTTLS\nPipelining\nSIZE 1000\n8bitmime\nREQUIRETLS\nX-ODD a b\n\nDSN ";
         let expect = Extensions {
             pipelining: true,
             size: true,
             size_max: Some(1000),
             eightbit: true,
             dsn: true,
+            requiretls: true,
             ..Extensions::default()
         };
         assert_eq!(Extensions::parse(text), expect);

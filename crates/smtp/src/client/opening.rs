@@ -44,7 +44,7 @@ impl Exchange for Greeting {
             return Err(ProtocolError::Unasked);
         }
         match reply.code {
-            220 => Ok(Some(Greeted::Welcome(Opened { tls: false }))),
+            220 => Ok(Some(Greeted::Welcome(Opened { tls: false, greeting: reply.text }))),
             400..=599 => Ok(Some(Greeted::TurnedAway(reply))),
             code => Err(ProtocolError::WrongCode(code)),
         }
@@ -59,9 +59,16 @@ impl Exchange for Greeting {
 #[derive(Debug)]
 pub struct Opened {
     tls: bool,
+    greeting: String,
 }
 
 impl Opened {
+    /// What the server greeted with, for people to read; empty after TLS,
+    /// where nothing of the clear dialogue is kept.
+    pub fn greeting(&self) -> &str {
+        &self.greeting
+    }
+
     /// Says who we are and asks what the server can.
     pub fn hello(self, name: &Domain) -> Hello {
         let out = command::ehlo(name).into_bytes();
@@ -77,7 +84,7 @@ impl Handshake {
     /// The handshake succeeded. Nothing of the clear dialogue is kept
     /// (RFC 3207 §4.2).
     pub fn done(self) -> Opened {
-        Opened { tls: true }
+        Opened { tls: true, greeting: String::new() }
     }
 }
 

@@ -25,7 +25,7 @@ use rustls::{AlertDescription, Error};
 
 /// What a failed handshake proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// The peer can't do TLS with us.
     Unable,
     /// Nothing: try again.

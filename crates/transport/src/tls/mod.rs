@@ -32,7 +32,7 @@ use crate::proof::TlsProof;
 
 pub use anchors::{Anchors, AnchorsError};
 pub use dane::{DaneNeed, dane_need, is_usable, judge_dane, parameters};
-pub(crate) use inability::Verdict;
+pub use inability::Verdict;
 pub use judge::judge;
 
 /// AEAD with ephemeral key exchange, strongest first.
@@ -49,16 +49,29 @@ const SUITES: &[SupportedCipherSuite] = &[
 ];
 
 /// Why there is no TLS.
-#[derive(Debug)]
-pub(crate) struct HandshakeError {
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct HandshakeError {
     /// What that proves.
-    pub(crate) verdict: Verdict,
+    pub verdict: Verdict,
     /// What it was, in words without outside text.
-    pub(crate) what: String,
+    pub what: String,
 }
 
-/// The client's side of TLS.
-pub(crate) struct Tls {
+/// A connection on which hands were shaken, and what was shown.
+pub struct Secured {
+    /// The connection, encrypted.
+    pub stream: Box<dyn Stream>,
+    /// What the handshake proved, judged by anchors and name.
+    pub proof: TlsProof,
+    /// The certificates that the peer showed, its own first.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The group of the key exchange.
+    pub group: Option<&'static str>,
+}
+
+/// The client's side of TLS towards MX hosts.
+pub struct Tls {
     connector: TlsConnector,
     anchors: RwLock<(u64, Anchors)>,
     clock: Arc<dyn Clock>,
@@ -66,7 +79,7 @@ pub(crate) struct Tls {
 
 impl Tls {
     /// TLS with these anchors.
-    pub(crate) fn new(anchors: Anchors, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(anchors: Anchors, clock: Arc<dyn Clock>) -> Self {
         Self { connector: TlsConnector::from(Arc::new(config())), anchors: RwLock::new((0, anchors)), clock }
     }
 
@@ -82,24 +95,32 @@ impl Tls {
         self.anchors.read().unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Shakes hands over a connection; `own` are the anchors of this host, in
-    /// place of everybody's. The caller bounds the time.
-    pub(crate) async fn handshake(
+    /// Shakes hands over a connection, for this name; `own` are the anchors of
+    /// this host, in place of everybody's. The caller bounds the time.
+    pub async fn handshake(
         &self,
         stream: Box<dyn Stream>,
         name: &ServerName<'static>,
         own: Option<&Anchors>,
-    ) -> Result<(Box<dyn Stream>, TlsProof), HandshakeError> {
+    ) -> Result<Secured, HandshakeError> {
         let stream = self.connector.connect(name.clone(), stream).await.map_err(|error| failure(&error))?;
-        let proof = self.proof(stream.get_ref().1, name, own).ok_or_else(|| HandshakeError {
+        let connection = stream.get_ref().1;
+        let chain = connection.peer_certificates().unwrap_or_default().to_vec();
+        let proof = self.proof(connection, &chain, name, own).ok_or_else(|| HandshakeError {
             verdict: Verdict::Unable,
             what: "the peer showed no certificate".to_owned(),
         })?;
-        Ok((Box::new(stream), proof))
+        let group = connection.negotiated_key_exchange_group().and_then(|group| group.name().as_str());
+        Ok(Secured { stream: Box::new(stream), proof, chain, group })
     }
 
-    fn proof(&self, connection: &ClientConnection, name: &ServerName<'_>, own: Option<&Anchors>) -> Option<TlsProof> {
-        let chain = connection.peer_certificates()?;
+    fn proof(
+        &self,
+        connection: &ClientConnection,
+        chain: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        own: Option<&Anchors>,
+    ) -> Option<TlsProof> {
         let leaf = chain.first()?;
         let everybodys = || self.anchors.read().unwrap_or_else(PoisonError::into_inner).1.clone();
         let anchors = own.cloned().unwrap_or_else(everybodys);
@@ -112,7 +133,8 @@ impl Tls {
         })
     }
 
-    fn now(&self) -> UnixTime {
+    /// The time by which certificates are judged.
+    pub fn now(&self) -> UnixTime {
         let seconds = u64::try_from(self.clock.now().as_second()).unwrap_or(0);
         UnixTime::since_unix_epoch(Duration::from_secs(seconds))
     }
