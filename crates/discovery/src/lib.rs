@@ -11,3 +11,5 @@
 
 pub mod fetch;
 pub mod hello;
+pub mod probe;
+pub mod sts;

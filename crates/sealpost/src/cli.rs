@@ -78,6 +78,8 @@ pub enum Command {
     /// What is known of a recipient, and which method a message would get
     #[command(subcommand)]
     Recipient(RecipientVerb),
+    /// What a domain's mail servers can do today, and what is to be mended; never sends a message
+    Probe(Probe),
     /// DKIM: the DNS records that publish the keys
     #[command(subcommand)]
     Dkim(DkimVerb),
@@ -233,6 +235,23 @@ pub struct Inspect {
     /// Threads that judge; as many as there are processors where it is not given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
+}
+
+/// `sealpost probe`.
+#[derive(Debug, Args)]
+pub struct Probe {
+    /// Domains, or addresses in them
+    #[arg(required = true, value_name = "DOMAIN|ADDRESS")]
+    pub targets: Vec<String>,
+    /// Look for a DKIM key under this selector too
+    #[arg(long = "selector", value_name = "SELECTOR")]
+    pub selectors: Vec<String>,
+    /// One connection an address: no old versions, no weak ciphers
+    #[arg(long)]
+    pub quick: bool,
+    /// The name for EHLO; without it that of the configuration, or this machine's
+    #[arg(long, value_name = "NAME")]
+    pub helo: Option<Domain>,
 }
 
 /// Which organisation, where there are several.

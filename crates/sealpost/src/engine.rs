@@ -21,13 +21,14 @@ use flow::{Courier, Journey, LinkDesk, SubmissionDesk};
 use ledger::{Ledger, Sequencer};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
-use transport::{Anchors, HickoryResolver, Resolver, TokioNetwork, Transport, TransportConfig};
+use transport::{Anchors, TokioNetwork, Transport, TransportConfig};
 use web::portal::Site;
 
 use crate::config::Config;
 use crate::gateway;
 use crate::installation::{Installation, Seams, checkpoint_dir, origin, private_dir};
 use crate::meters;
+use crate::reach;
 use crate::sockets::Sockets;
 use crate::wake::{self, Bell};
 
@@ -434,33 +435,30 @@ fn transport(config: &Config, seams: &Seams) -> Result<Transport> {
     wanted.limits.connections_max = delivery.concurrency_per_domain as usize;
     wanted.routes = config.route.iter().map(route).collect::<Result<_>>()?;
     wanted.routes.extend(gateway::routes(config)?);
+    let dns = reach::dns(delivery, seams)?;
     let network = Arc::new(TokioNetwork);
-    let resolver = resolver(config)?;
-    Ok(Transport::new(wanted, anchors(config)?, network, resolver, seams.clock.clone(), seams.entropy.clone()))
-}
-
-fn resolver(config: &Config) -> Result<Arc<dyn Resolver>> {
-    let servers: Vec<SocketAddr> = config.delivery.name_servers.iter().map(|server| server.0).collect();
-    let resolver = match servers.is_empty() {
-        true => HickoryResolver::system(),
-        false => HickoryResolver::asking(&servers),
-    };
-    Ok(Arc::new(resolver.context("no DNS resolver could be made")?))
+    Ok(Transport::new(
+        wanted,
+        reach::anchors(delivery)?,
+        network,
+        dns.resolver,
+        seams.clock.clone(),
+        seams.entropy.clone(),
+    ))
 }
 
 /// What looks for keys in the directories of recipients' domains.
 pub fn finder(config: &Config, seams: &Seams, journey: Arc<Journey>) -> Result<Arc<Finder>> {
     let wanted = FetchConfig { port: config.keys.wkd_port, allow_private: config.delivery.allow_private };
     let network = Arc::new(TokioNetwork);
-    let fetcher = Fetcher::new(wanted, &anchors(config)?, network, resolver(config)?, seams.clock.clone())?;
+    let fetcher = Fetcher::new(
+        wanted,
+        &reach::anchors(&config.delivery)?,
+        network,
+        reach::dns(&config.delivery, seams)?.resolver,
+        seams.clock.clone(),
+    )?;
     Ok(Finder::new(journey, fetcher))
-}
-
-fn anchors(config: &Config) -> Result<Anchors> {
-    match &config.delivery.anchors {
-        None => Ok(Anchors::public()),
-        Some(path) => gateway::anchors("delivery.anchors", path),
-    }
 }
 
 fn route(route: &crate::config::Route) -> Result<transport::Route> {

@@ -11,6 +11,7 @@ mod installation;
 mod logs;
 mod meters;
 mod owner;
+mod reach;
 mod seams;
 mod sockets;
 mod wake;
@@ -80,6 +81,7 @@ async fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Seal(wanted) => commands::seal::run(cli, wanted),
         Command::Open(wanted) => commands::open::run(cli, wanted),
         Command::Inspect(wanted) => commands::inspect::run(cli, wanted),
+        Command::Probe(wanted) => commands::probe::run(cli, wanted).await,
         Command::Completions { shell } => Ok(commands::shell::completions(*shell)),
         Command::Manual { folder } => commands::shell::manual(folder),
     }

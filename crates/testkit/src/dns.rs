@@ -144,7 +144,7 @@ pub(crate) fn name(text: &str) -> Name {
 }
 
 pub(crate) fn record(line: &str) -> Option<Record> {
-    let line = line.split(';').next().unwrap_or_default().trim();
+    let line = without_comment(line).trim();
     if line.is_empty() {
         return None;
     }
@@ -163,6 +163,13 @@ pub(crate) fn record(line: &str) -> Option<Record> {
     };
     // No time to live: what a test changes is changed at once.
     Some(Record::from_rdata(name(fields[0]), 0, data))
+}
+
+/// A comment begins with a semicolon outside quotes.
+fn without_comment(line: &str) -> &str {
+    let is_outside = |at: &usize| line[..*at].matches('"').count().is_multiple_of(2);
+    let end = line.match_indices(';').map(|(at, _)| at).find(is_outside);
+    &line[..end.unwrap_or(line.len())]
 }
 
 fn number(text: &str) -> u8 {
@@ -292,7 +299,7 @@ mod tests {
         mx.clinic.example  A     127.0.0.2
         alias.example      CNAME clinic.example
         null.example       MX    0 .
-        text.example       TXT   \"v=spf1 -all\" \"more\"
+        text.example       TXT   \"v=spf1; -all\" \"more\" ; said so
     ";
 
     fn ask(dns: &Dns, owner: &str, kind: RecordType) -> Option<Message> {

@@ -30,6 +30,9 @@ pub enum Tls<'c> {
     Expired(&'c Ca),
     /// A valid certificate and nothing newer than TLS 1.0.
     Tls10(&'c Ca),
+    /// A valid certificate, every version and every suite that OpenSSL still
+    /// has, those without encryption or certificate too.
+    Careless(&'c Ca),
     /// STARTTLS is not offered.
     None,
 }
@@ -38,7 +41,7 @@ pub enum Tls<'c> {
 pub struct Builder {
     hostname: String,
     identity: Option<Identity>,
-    tls10: bool,
+    old_tls: bool,
     address: Option<SocketAddr>,
     settings: Vec<(String, String)>,
 }
@@ -46,6 +49,7 @@ pub struct Builder {
 /// A running Postfix.
 pub struct Postfix {
     hostname: String,
+    identity: Option<Identity>,
     address: SocketAddr,
     // Before its folder: what is dropped first no longer writes into what is dropped next.
     peer: Peer,
@@ -83,7 +87,7 @@ impl Letter {
 impl Postfix {
     /// A host of this name, without TLS until told otherwise.
     pub fn named(hostname: &str) -> Builder {
-        Builder { hostname: hostname.to_owned(), identity: None, tls10: false, address: None, settings: Vec::new() }
+        Builder { hostname: hostname.to_owned(), identity: None, old_tls: false, address: None, settings: Vec::new() }
     }
 
     /// Its name.
@@ -94,6 +98,11 @@ impl Postfix {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Its certificate.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
     }
 
     /// The zone lines that make this the only MX of a domain.
@@ -137,14 +146,21 @@ impl Builder {
     pub fn tls(mut self, tls: &Tls<'_>) -> Self {
         let name = self.hostname.clone();
         self.identity = match tls {
-            Tls::Valid(ca) | Tls::Tls10(ca) => Some(ca.issue(&[&name])),
+            Tls::Valid(ca) | Tls::Tls10(ca) | Tls::Careless(ca) => Some(ca.issue(&[&name])),
             Tls::SelfSigned(ca) => Some(ca.self_signed(&[&name])),
             Tls::WrongName(ca) => Some(ca.issue(&["somebody.else.example"])),
             Tls::Expired(ca) => Some(ca.expired(&[&name])),
             Tls::None => None,
         };
-        self.tls10 = matches!(tls, Tls::Tls10(_));
-        self
+        self.old_tls = matches!(tls, Tls::Tls10(_) | Tls::Careless(_));
+        match tls {
+            Tls::Tls10(_) => self.set("smtpd_tls_protocols", "TLSv1"),
+            Tls::Careless(_) => self
+                .set("smtpd_tls_protocols", ">=TLSv1")
+                .set("smtpd_tls_ciphers", "low")
+                .set("tls_low_cipherlist", "ALL:COMPLEMENTOFALL:@SECLEVEL=0"),
+            Tls::Valid(_) | Tls::SelfSigned(_) | Tls::WrongName(_) | Tls::Expired(_) | Tls::None => self,
+        }
     }
 
     /// Listens here. Without it: on a loopback address of its own, at any port.
@@ -191,14 +207,14 @@ impl Builder {
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("a configuration file");
         write("main.cf", &self.main_cf(folder.path()));
         write("master.cf", &master_cf(address));
-        write("openssl.cnf", if self.tls10 { OPENSSL_OLD } else { "" });
+        write("openssl.cnf", if self.old_tls { OPENSSL_OLD } else { "" });
         let mut master = Command::new("/usr/lib/postfix/sbin/master");
         master.arg("-c").arg(folder.path()).arg("-d").current_dir(folder.path().join("queue"));
-        if self.tls10 {
+        if self.old_tls {
             master.env("OPENSSL_CONF", folder.path().join("openssl.cnf"));
         }
         let peer = Peer::start(&mut master, &folder.path().join("master.log"));
-        let mut postfix = Postfix { hostname: self.hostname, address, peer, folder };
+        let mut postfix = Postfix { hostname: self.hostname, identity: self.identity, address, peer, folder };
         postfix.greet();
         postfix
     }
@@ -230,8 +246,8 @@ impl Builder {
                 identity.certificate.display()
             )),
         }
-        if self.tls10 {
-            text.push_str("smtpd_tls_protocols = TLSv1\nimport_environment = MAIL_CONFIG TZ LANG=C OPENSSL_CONF\n");
+        if self.old_tls {
+            text.push_str("import_environment = MAIL_CONFIG TZ LANG=C OPENSSL_CONF\n");
         }
         self.settings.iter().for_each(|(name, value)| text.push_str(&format!("{name} = {value}\n")));
         text

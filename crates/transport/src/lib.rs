@@ -13,6 +13,7 @@
 //! Standards: RFC 5321 §5.1 (which hosts), RFC 7505 (null MX), RFC 3207
 //! (STARTTLS), RFC 2920, RFC 3030, RFC 6152, RFC 6531, RFC 1870, RFC 3461.
 
+mod binding;
 mod cause;
 mod channel;
 mod config;
@@ -29,6 +30,7 @@ mod run;
 mod tls;
 mod transport;
 
+pub use binding::{Binding, Dane, find_dane};
 pub use cause::{Cause, Inability, Stage};
 pub use channel::{Channel, Cleared, NotMet, SendOutcome, Shortfall, Unsent, send};
 pub use config::{Limits, Route, RouteError, RouteHost, Timeouts, TransportConfig};

@@ -156,6 +156,8 @@ async fn the_zones_of_knot_are_proven() {
             ("alias.secure.test", RecordKind::A, "1 Secure via alias (Secure) to mx.secure.test"),
             ("alias.secure.test", RecordKind::Aaaa, "none Secure via alias (Secure) to mx.secure.test"),
             ("nobody.secure.test", RecordKind::A, "no such name Secure"),
+            ("_dmarc.sub.secure.test", RecordKind::Txt, "no such name Secure"),
+            ("_mta-sts.one.two.secure.test", RecordKind::Txt, "no such name Secure"),
             ("nobody.else", RecordKind::A, "no such name Secure"),
         ] {
             assert_eq!(ask(&resolver, name, kind).await, expect, "{denial:?} {name} {kind:?}");
@@ -237,6 +239,19 @@ async fn without_validation_everything_is_insecure() {
     assert_eq!(ask(&resolver, "secure.test", RecordKind::Mx).await, "1 Insecure");
     assert_eq!(ask(&resolver, "nobody.secure.test", RecordKind::Mx).await, "no such name Insecure");
     assert_eq!(ask(&resolver, "bogus.test", RecordKind::Mx).await, "1 Insecure");
+}
+
+#[tokio::test]
+async fn what_the_name_servers_can_decides_whether_to_validate() {
+    let dns = world();
+    let anchors = DnssecAnchors::parse(dns.anchors()).unwrap();
+    let resolver = HickoryResolver::asking(&[dns.address()]).unwrap().validating_if_possible(&anchors);
+    assert_eq!(ask(&resolver, "secure.test", RecordKind::Mx).await, "1 Secure");
+    assert_eq!(ask(&resolver, "bogus.test", RecordKind::Mx).await, "bogus");
+    let stripped = Dns::start("secure.test MX 10 mx.secure.test");
+    let resolver = HickoryResolver::asking(&[stripped.address()]).unwrap().validating_if_possible(&anchors);
+    assert_eq!(ask(&resolver, "secure.test", RecordKind::Mx).await, "1 Insecure");
+    assert_eq!(ask(&resolver, "nobody.test", RecordKind::Mx).await, "no such name Insecure");
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ pub mod message;
 pub mod open;
 mod passphrase;
 pub mod policy;
+pub mod probe;
 pub mod receipt;
 pub mod recipient;
 pub mod seal;

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use mail::Domain;
 
-use super::{Config, Loaded, Organisation, Problem};
+use super::units::NameServer;
+use super::{Config, DnssecMode, Loaded, Organisation, Problem};
 
 /// Everything that makes this configuration one that must not run.
 pub fn problems(loaded: &Loaded) -> Vec<Problem> {
@@ -158,6 +159,12 @@ impl Found<'_> {
                 self.wrong(&format!("delivery.{name}"), "0 would deliver nothing");
             }
         }
+        let is_local = |server: &NameServer| server.0.ip().to_canonical().is_loopback();
+        let has_local = !delivery.name_servers.is_empty() && delivery.name_servers.iter().all(is_local);
+        if delivery.dnssec == DnssecMode::Trusted && !has_local {
+            // On any other path the word of a resolver is anybody's to change.
+            self.wrong("delivery.dnssec", "trusted needs delivery.name_servers on this machine, such as \"127.0.0.1\"");
+        }
         let mut seen = BTreeMap::new();
         for (index, route) in config.route.iter().enumerate() {
             if let Some(other) = seen.insert(&route.domain, &route.host) {
@@ -242,6 +249,7 @@ pub fn unreadable_files(loaded: &Loaded) -> Vec<Problem> {
         &config.gateway.certificate,
         &config.gateway.key,
         &config.gateway.anchors,
+        &config.delivery.dnssec_anchors,
     ];
     // The second file of a secret is made when it is rotated.
     let connectors = config.gateway.connector.iter().filter_map(|connector| {

@@ -15,9 +15,10 @@ pub const PREFIX: &str = "SEALPOST_";
 pub const SECRETS: [&str; 1] = ["store.url"];
 
 /// Keys that name a file, which a credential of systemd can be.
-pub const FILES: [&str; 10] = [
+pub const FILES: [&str; 11] = [
     "delivery.anchors",
     "smime.anchors",
+    "delivery.dnssec_anchors",
     "gateway.anchors",
     "gateway.certificate",
     "gateway.key",

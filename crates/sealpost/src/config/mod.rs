@@ -12,6 +12,7 @@
 
 mod check;
 mod check_gateway;
+mod delivery;
 pub mod gateway;
 mod keys;
 mod layers;
@@ -27,8 +28,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+pub use delivery::{Delivery, DnssecMode, Route};
 pub use origin::Origin;
-pub use sections::{Config, Log, LogFormat, Organisation, Route};
+pub use sections::{Config, Log, LogFormat, Organisation};
 pub use store::StoreUrl;
 
 /// What one problem is about: whose place it is in, and what to do.

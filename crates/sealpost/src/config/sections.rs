@@ -11,10 +11,11 @@ use ipnet::IpNet;
 use mail::Domain;
 use serde::{Deserialize, Serialize};
 
+use super::delivery::{Delivery, Route};
 use super::gateway::Gateway;
 use super::keys::{Keys, Smime};
 use super::store::{Store, StoreUrl};
-use super::units::{NameServer, Size, Span};
+use super::units::{Size, Span};
 
 /// The whole configuration.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -210,76 +211,6 @@ pub struct NamedNetworks {
     pub networks: Vec<IpNet>,
     /// With which sender domains; each belongs to an organisation.
     pub sender_domains: Vec<Domain>,
-}
-
-/// `[delivery]`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Delivery {
-    /// The port of MX hosts.
-    pub mx_port: u16,
-    /// Certificates to trust, PEM; none: the roots that are built in.
-    pub anchors: Option<PathBuf>,
-    /// Name servers to ask; none: the system's.
-    pub name_servers: Vec<NameServer>,
-    /// Whether mail may go to loopback and private addresses found by MX lookup.
-    pub allow_private: bool,
-    /// Waits between attempts; the last one repeats.
-    pub retry: Vec<Span>,
-    /// How long attempts go on before the sender is told that there will be none.
-    pub expiry: Span,
-    /// How long a domain may only defer before the copy goes to the portal.
-    pub reroute_after: Span,
-    /// The name said in EHLO; none: `server.hostname`.
-    pub helo: Option<Domain>,
-    /// Connections at once.
-    pub concurrency: u32,
-    /// Connections at once to one domain.
-    pub concurrency_per_domain: u32,
-    /// How long connecting may take.
-    pub connect_timeout: Span,
-    /// How long a peer may take for a reply (RFC 5321 §4.5.3.2).
-    pub reply_timeout: Span,
-    /// How long a peer may take for its reply to the end of the data (RFC 5321 §4.5.3.2.6).
-    pub data_timeout: Span,
-}
-
-impl Default for Delivery {
-    fn default() -> Self {
-        Self {
-            mx_port: 25,
-            anchors: None,
-            name_servers: Vec::new(),
-            allow_private: false,
-            retry: vec![Span::minutes(1), Span::minutes(5), Span::minutes(15), Span::minutes(30), Span::hours(1)],
-            expiry: Span::days(5),
-            reroute_after: Span::hours(4),
-            helo: None,
-            concurrency: 256,
-            concurrency_per_domain: 20,
-            connect_timeout: Span::seconds(30),
-            reply_timeout: Span::minutes(5),
-            data_timeout: Span::minutes(10),
-        }
-    }
-}
-
-/// `[[route]]`: a domain whose mail goes to a fixed host, without an MX lookup.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Route {
-    /// The recipients' domain.
-    pub domain: Domain,
-    /// A host name or an IP address.
-    pub host: String,
-    /// Its port.
-    #[serde(default = "smtp_port")]
-    pub port: u16,
-    /// The name that its certificate must bear; none: `host`.
-    pub tls_name: Option<Domain>,
-}
-
-fn smtp_port() -> u16 {
-    25
 }
 
 /// `[portal]`.

@@ -19,6 +19,7 @@ mod methods;
 mod operate;
 mod organisations;
 mod portal;
+mod probe;
 mod rest;
 mod sealing;
 mod sink;

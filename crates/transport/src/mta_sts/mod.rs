@@ -2,12 +2,14 @@
 //! about its own MX hosts. Records and policies are read here, purely; who
 //! fetches a policy is handed in as a [`PolicySource`].
 
+mod cache;
 mod policy;
 mod record;
 mod tls_rpt;
 
 use mail::Domain;
 
+pub use cache::StsCache;
 pub use policy::{MAX_AGE_S_MAX, MxPattern, StsMode, StsPolicy, StsPolicyFault};
 pub use record::{StsRecord, StsRecordFault};
 pub use tls_rpt::{TlsRptFault, TlsRptRecord};

@@ -19,6 +19,7 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, DnsHandle, NetError, RetryDnsHandle};
 use hickory_resolver::{NameServerPool, PoolContext, TlsConfig};
 use mail::Domain;
+use tokio::sync::OnceCell;
 
 use super::anchors::DnssecAnchors;
 use super::cache::Cached;
@@ -46,7 +47,15 @@ type Pool = Cached<RetryDnsHandle<NameServerPool<TokioRuntimeProvider>>>;
 /// The DNS by Hickory.
 pub struct HickoryResolver {
     plain: Pool,
-    validating: Option<DnssecDnsHandle<Pool>>,
+    validation: Validation,
+}
+
+/// Whether answers are validated.
+enum Validation {
+    Never,
+    Always(DnssecDnsHandle<Pool>),
+    /// If the name servers pass on what it takes, which the first question shows.
+    IfPossible(DnssecDnsHandle<Pool>, OnceCell<bool>),
 }
 
 /// What a name server said, and what Hickory makes of it as a whole.
@@ -54,6 +63,7 @@ struct Said {
     message: Message,
     /// What it proves where it denies.
     denial: Proof,
+    is_validated: bool,
 }
 
 impl HickoryResolver {
@@ -70,11 +80,24 @@ impl HickoryResolver {
     }
 
     /// Validates every answer from these anchors on. The name servers must pass
-    /// on what DNSSEC needs.
+    /// on what DNSSEC needs: where they don't, every lookup fails.
     pub fn validating(self, anchors: &DnssecAnchors) -> Self {
-        let handle =
-            DnssecDnsHandle::with_trust_anchor(self.plain.clone(), Arc::new(TrustAnchors::clone(anchors.all())));
-        Self { validating: Some(handle), ..self }
+        let handle = self.validator(anchors);
+        Self { validation: Validation::Always(handle), ..self }
+    }
+
+    /// Validates if the name servers pass on the root's signatures, and nothing
+    /// if they don't; the first question decides for good. Whoever stands
+    /// between this machine and its name servers can take DNSSEC away so, and
+    /// with it DANE, but never what a message needs.
+    pub fn validating_if_possible(self, anchors: &DnssecAnchors) -> Self {
+        let handle = self.validator(anchors);
+        Self { validation: Validation::IfPossible(handle, OnceCell::new()), ..self }
+    }
+
+    fn validator(&self, anchors: &DnssecAnchors) -> DnssecDnsHandle<Pool> {
+        let anchors = Arc::new(TrustAnchors::clone(anchors.all()));
+        DnssecDnsHandle::with_trust_anchor(self.plain.clone(), anchors)
     }
 
     fn build(config: ResolverConfig, mut options: ResolverOpts) -> Result<Self, ResolverError> {
@@ -83,61 +106,36 @@ impl HickoryResolver {
         let tls = TlsConfig::new().map_err(ResolverError::Build)?;
         let context = Arc::new(PoolContext::new(options, tls));
         let pool = NameServerPool::from_config(servers, context, TokioRuntimeProvider::default());
-        Ok(Self { plain: Cached::new(RetryDnsHandle::new(pool, attempts)), validating: None })
+        Ok(Self { plain: Cached::new(RetryDnsHandle::new(pool, attempts)), validation: Validation::Never })
+    }
+
+    /// What validates, if anything does.
+    async fn validation(&self) -> Result<Option<&DnssecDnsHandle<Pool>>, LookupError> {
+        match &self.validation {
+            Validation::Never => Ok(None),
+            Validation::Always(handle) => Ok(Some(handle)),
+            Validation::IfPossible(handle, is_possible) => {
+                let is_possible = is_possible.get_or_try_init(|| has_signed_root(handle)).await?;
+                Ok(is_possible.then_some(handle))
+            }
+        }
     }
 
     async fn ask(&self, name: &Name, kind: RecordType) -> Result<Said, LookupError> {
         let query = Query::query(name.clone(), kind);
-        let said = match &self.validating {
-            Some(handle) => {
-                let mut options = DnsRequestOptions::default();
-                options.edns_set_dnssec_ok = true;
-                handle.lookup(query, options).next().await
-            }
+        let validator = self.validation().await?;
+        let is_validated = validator.is_some();
+        let said = match validator {
+            Some(handle) => handle.lookup(query, with_signatures()).next().await,
             None => self.plain.lookup(query, DnsRequestOptions::default()).next().await,
         };
         match said.ok_or(LookupError::Failed)? {
             Ok(response) => {
                 let message = response.into_message();
-                let denial = self.denial(name, &message);
-                Ok(Said { message, denial })
+                let denial = if is_validated { denial(name, &message) } else { Proof::Insecure };
+                Ok(Said { message, denial, is_validated })
             }
-            Err(error) => self.refused(error),
-        }
-    }
-
-    /// What a message that passed as a whole proves where it denies. An
-    /// insecure denial must come from a zone above the name: else whoever is on
-    /// the path could deny anything with the papers of an unsigned zone.
-    fn denial(&self, name: &Name, message: &Message) -> Proof {
-        if self.validating.is_none() {
-            return Proof::Insecure;
-        }
-        let proofs = message.authorities.iter().filter(|record| record.record_type() != RecordType::RRSIG);
-        let proof = proofs.map(|record| record.proof).min().unwrap_or(Proof::Insecure);
-        let is_above = |record: &Record| record.record_type() == RecordType::SOA && record.name.zone_of(name);
-        let stands = message.authorities.is_empty() || message.authorities.iter().any(is_above);
-        if proof == Proof::Insecure && !stands { Proof::Bogus } else { proof }
-    }
-
-    /// What an error still says: a plain denial, or a message whose denial was
-    /// judged; its answers have proofs of their own.
-    fn refused(&self, error: NetError) -> Result<Said, LookupError> {
-        match error {
-            NetError::Dns(DnsError::NoRecordsFound(nothing)) if self.validating.is_none() => {
-                let mut message = Message::query();
-                message.metadata.response_code = nothing.response_code;
-                Ok(Said { message, denial: Proof::Insecure })
-            }
-            NetError::Dns(DnsError::Nsec { response, proof, .. }) => {
-                Ok(Said { message: response.into_message(), denial: proof })
-            }
-            NetError::Dns(DnsError::DnssecBogus) => Err(LookupError::Bogus),
-            error => {
-                // The name asked for says who writes to whom: it is not logged.
-                tracing::debug!(kind = error.as_metrics_label(), "a DNS lookup failed");
-                Err(LookupError::Failed)
-            }
+            Err(error) => refused(error, is_validated),
         }
     }
 
@@ -146,7 +144,7 @@ impl HickoryResolver {
         let (mut proof, mut alias) = (DnsProof::Secure, None);
         for _ in 0..QUESTIONS_MAX {
             let said = self.ask(&name, chain::wire_kind(kind)).await?;
-            let known = self.known(&said.message)?;
+            let known = known(&said)?;
             let answer = chain::read(&name, kind, &known)?;
             proof = proof.min(answer.proof);
             alias = alias.or(answer.alias);
@@ -161,27 +159,6 @@ impl HickoryResolver {
             name = answer.name.to_wire().ok_or(LookupError::Failed)?;
         }
         Err(LookupError::Failed)
-    }
-
-    /// The answer section, each record with its proof. One that does not hold
-    /// spoils the whole: nothing of such an answer is used.
-    fn known<'a>(&self, message: &'a Message) -> Result<Vec<Known<'a>>, LookupError> {
-        if self.validating.is_none() {
-            return Ok(message.answers.iter().map(|record| (record, DnsProof::Insecure)).collect());
-        }
-        let is_expansion_proven =
-            |name: &&Name| wildcard::is_proven_by_nsec(name, message) || wildcard::has_nsec3(message);
-        let secure =
-            |name: &Name| message.answers.iter().any(|record| record.name == *name && record.proof == Proof::Secure);
-        if !wildcard::expanded(&message.answers)
-            .into_iter()
-            .filter(|name| secure(name))
-            .all(|name| is_expansion_proven(&name))
-        {
-            return Err(LookupError::Bogus);
-        }
-        let records = message.answers.iter().filter(|record| record.record_type() != RecordType::RRSIG);
-        records.map(|record| Ok((record, answered(record.proof)?))).collect()
     }
 }
 
@@ -220,4 +197,73 @@ fn answered(proof: Proof) -> Result<DnsProof, LookupError> {
 
 fn absence(message: &Message) -> Presence {
     if message.metadata.response_code == ResponseCode::NXDomain { Presence::NoSuchName } else { Presence::NoData }
+}
+
+fn with_signatures() -> DnsRequestOptions {
+    let mut options = DnsRequestOptions::default();
+    options.edns_set_dnssec_ok = true;
+    options
+}
+
+/// Whether the name servers pass on the root's signatures. Silence tells nothing.
+async fn has_signed_root(handle: &DnssecDnsHandle<Pool>) -> Result<bool, LookupError> {
+    let query = Query::query(Name::root(), RecordType::SOA);
+    let is_signed = match handle.lookup(query, with_signatures()).next().await {
+        Some(Ok(response)) => response.answers.iter().any(|record| record.proof == Proof::Secure),
+        Some(Err(NetError::Dns(_))) => false,
+        Some(Err(_)) | None => return Err(LookupError::Failed),
+    };
+    if !is_signed {
+        tracing::warn!("the name servers pass on no DNSSEC signatures: nothing is validated, and DANE does not apply");
+    }
+    Ok(is_signed)
+}
+
+/// What a message that passed as a whole proves where it denies. An insecure
+/// denial must come from a zone above the name: else whoever is on the path
+/// could deny anything with the papers of an unsigned zone.
+fn denial(name: &Name, message: &Message) -> Proof {
+    let proofs = message.authorities.iter().filter(|record| record.record_type() != RecordType::RRSIG);
+    let proof = proofs.map(|record| record.proof).min().unwrap_or(Proof::Insecure);
+    let is_above = |record: &Record| record.record_type() == RecordType::SOA && record.name.zone_of(name);
+    let stands = message.authorities.is_empty() || message.authorities.iter().any(is_above);
+    if proof == Proof::Insecure && !stands { Proof::Bogus } else { proof }
+}
+
+/// What an error still says: a plain denial, or a message whose denial was
+/// judged; its answers have proofs of their own.
+fn refused(error: NetError, is_validated: bool) -> Result<Said, LookupError> {
+    match error {
+        NetError::Dns(DnsError::NoRecordsFound(nothing)) if !is_validated => {
+            let mut message = Message::query();
+            message.metadata.response_code = nothing.response_code;
+            Ok(Said { message, denial: Proof::Insecure, is_validated })
+        }
+        NetError::Dns(DnsError::Nsec { response, proof, .. }) => {
+            Ok(Said { message: response.into_message(), denial: proof, is_validated })
+        }
+        NetError::Dns(DnsError::DnssecBogus) => Err(LookupError::Bogus),
+        error => {
+            // The name asked for says who writes to whom: it is not logged.
+            tracing::debug!(kind = error.as_metrics_label(), "a DNS lookup failed");
+            Err(LookupError::Failed)
+        }
+    }
+}
+
+/// The answer section, each record with its proof. One that does not hold
+/// spoils the whole: nothing of such an answer is used.
+fn known(said: &Said) -> Result<Vec<Known<'_>>, LookupError> {
+    let message = &said.message;
+    if !said.is_validated {
+        return Ok(message.answers.iter().map(|record| (record, DnsProof::Insecure)).collect());
+    }
+    let is_secure =
+        |name: &Name| message.answers.iter().any(|record| record.name == *name && record.proof == Proof::Secure);
+    let mut expanded = wildcard::expanded(&message.answers).into_iter().filter(|name| is_secure(name));
+    if !expanded.all(|name| wildcard::is_proven_by_nsec(name, message) || wildcard::has_nsec3(message)) {
+        return Err(LookupError::Bogus);
+    }
+    let records = message.answers.iter().filter(|record| record.record_type() != RecordType::RRSIG);
+    records.map(|record| Ok((record, answered(record.proof)?))).collect()
 }

@@ -1,0 +1,95 @@
+//! What reaches out of this machine, as the configuration wants it: the DNS,
+//! the anchors, and what probes.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use discovery::fetch::{FetchConfig, Fetcher};
+use discovery::probe::{self, ProbeConfig, Prober};
+use discovery::sts::HttpsPolicies;
+use mail::Domain;
+use transport::mta_sts::PolicySource;
+use transport::{Anchors, DnssecAnchors, HickoryResolver, LocalResolver, Resolver, SecureDns, TokioNetwork};
+
+use crate::config::{Delivery, DnssecMode};
+use crate::gateway;
+use crate::installation::Seams;
+
+/// The DNS, as those see it who want hosts and as those who want proofs.
+pub struct Dns {
+    /// Hosts and addresses.
+    pub resolver: Arc<dyn Resolver>,
+    /// Any record, with proofs.
+    pub secure: Arc<dyn SecureDns>,
+}
+
+impl Dns {
+    fn of<D: Resolver + SecureDns + 'static>(dns: D) -> Self {
+        let dns = Arc::new(dns);
+        Self { resolver: dns.clone(), secure: dns }
+    }
+}
+
+/// The DNS that the configuration asks for.
+pub fn dns(delivery: &Delivery, seams: &Seams) -> Result<Dns> {
+    let servers: Vec<SocketAddr> = delivery.name_servers.iter().map(|server| server.0).collect();
+    if delivery.dnssec == DnssecMode::Trusted {
+        let local = LocalResolver::new(&servers, seams.entropy.clone()).context("delivery.dnssec = \"trusted\"")?;
+        return Ok(Dns::of(local));
+    }
+    let resolver = match servers.is_empty() {
+        true => HickoryResolver::system(),
+        false => HickoryResolver::asking(&servers),
+    };
+    let resolver = resolver.context("no DNS resolver could be made")?;
+    let anchors = || dnssec_anchors(delivery.dnssec_anchors.as_deref());
+    Ok(Dns::of(match delivery.dnssec {
+        DnssecMode::Auto => resolver.validating_if_possible(&anchors()?),
+        DnssecMode::Validate => resolver.validating(&anchors()?),
+        DnssecMode::Trusted | DnssecMode::Off => resolver,
+    }))
+}
+
+fn dnssec_anchors(path: Option<&Path>) -> Result<DnssecAnchors> {
+    let Some(path) = path else { return Ok(DnssecAnchors::root()) };
+    let text = std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?;
+    DnssecAnchors::parse(&text).with_context(|| format!("delivery.dnssec_anchors: {}", path.display()))
+}
+
+/// The anchors of certificates.
+pub fn anchors(delivery: &Delivery) -> Result<Anchors> {
+    match &delivery.anchors {
+        None => Ok(Anchors::public()),
+        Some(path) => gateway::anchors("delivery.anchors", path),
+    }
+}
+
+/// What fetches MTA-STS policies.
+pub fn policies(delivery: &Delivery, dns: &Dns, seams: &Seams) -> Result<Arc<dyn PolicySource>> {
+    let config = FetchConfig { allow_private: delivery.allow_private, ..FetchConfig::default() };
+    let network = Arc::new(TokioNetwork);
+    let fetcher = Fetcher::new(config, &anchors(delivery)?, network, dns.resolver.clone(), seams.clock.clone());
+    Ok(Arc::new(HttpsPolicies(fetcher.context("HTTPS can't be set up")?)))
+}
+
+/// What probes domains, under this EHLO name.
+pub fn prober(delivery: &Delivery, helo: Domain, scans: bool, seams: &Seams) -> Result<Prober> {
+    let dns = dns(delivery, seams)?;
+    let config = ProbeConfig {
+        mx_port: delivery.mx_port,
+        allow_private: delivery.allow_private,
+        scans,
+        ..ProbeConfig::new(helo)
+    };
+    let seams = probe::Seams {
+        network: Arc::new(TokioNetwork),
+        policies: policies(delivery, &dns, seams)?,
+        resolver: dns.resolver,
+        dns: dns.secure,
+        clock: seams.clock.clone(),
+        entropy: seams.entropy.clone(),
+    };
+    Ok(Prober::new(config, anchors(delivery)?, seams))
+}
