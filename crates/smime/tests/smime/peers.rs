@@ -45,6 +45,10 @@ const USER: &str = "basicConstraints=critical,CA:FALSE\nsubjectKeyIdentifier=has
 const AUTHORITY: &str = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n\
     subjectKeyIdentifier=hash\n";
 
+/// An authority that revokes, with openssl's database.
+const REVOKER: &str = "[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\ncertificate=ca.pem\nprivate_key=ca.key\n\
+    default_md=sha256\ncrlnumber=crlnumber\ndefault_crl_days=7\ncrl_extensions=x\n[x]\nauthorityKeyIdentifier=keyid\n";
+
 impl Desk {
     pub fn new() -> Self {
         let desk = Self { folder: tempfile::tempdir().expect("a folder") };
@@ -94,6 +98,21 @@ impl Desk {
         let mut contents = key_file::read(&file, None).expect("a key and a certificate");
         let (key, certificate) = (contents.keys.remove(0), contents.certificates.remove(0));
         Person { name: name.to_owned(), key, certificate }
+    }
+
+    /// Makes the authority's database, in which `good` and `bad` may be registered, and a list of the revoked.
+    pub fn revoke(&self) {
+        self.write("ca.cnf", REVOKER.as_bytes());
+        self.write("index.txt", b"");
+        self.write("crlnumber", b"01\n");
+        for name in ["p", "r", "good"].into_iter().filter(|name| self.path(&format!("{name}.pem")).exists()) {
+            self.run(&format!("ca -config ca.cnf -valid {name}.pem"));
+        }
+        if self.path("bad.pem").exists() {
+            self.run("ca -config ca.cnf -revoke bad.pem -crl_reason keyCompromise");
+        }
+        self.run("ca -config ca.cnf -gencrl -out list.pem");
+        self.run("crl -in list.pem -outform DER -out list.der");
     }
 
     /// Runs openssl in the folder, which must succeed.

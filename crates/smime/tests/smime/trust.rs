@@ -184,23 +184,14 @@ fn chains_of_our_own_hold() {
     assert!(user.capabilities().is_some_and(|known| known.reads(smime::algorithm::ContentCipher::Aes256Gcm)));
 }
 
-/// An authority that revokes, with openssl's database.
-const REVOKER: &str = "[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\ncertificate=ca.pem\nprivate_key=ca.key\n\
-    default_md=sha256\ncrlnumber=crlnumber\ndefault_crl_days=7\ncrl_extensions=x\n[x]\nauthorityKeyIdentifier=keyid\n";
-
 fn with_revoker() -> (Desk, Person, Person) {
     let desk = Desk::new();
-    desk.write("ca.cnf", REVOKER.as_bytes());
-    desk.write("index.txt", b"");
-    desk.write("crlnumber", b"01\n");
     let (good, bad) = (desk.person("good", KEYS[1].1), desk.person("bad", KEYS[1].1));
-    desk.run("ca -config ca.cnf -valid good.pem");
-    desk.run("ca -config ca.cnf -revoke bad.pem -crl_reason keyCompromise");
+    desk.revoke();
     (desk, good, bad)
 }
 
 fn list(desk: &Desk) -> Crl {
-    desk.run("ca -config ca.cnf -gencrl -out list.pem");
     Crl::read_all(&desk.read("list.pem")).unwrap().remove(0)
 }
 
@@ -228,9 +219,7 @@ fn lists_tell_who_is_revoked() {
     let mut forged = list.to_der().to_vec();
     *forged.last_mut().unwrap() ^= 1;
     let other = Desk::new();
-    other.write("ca.cnf", REVOKER.as_bytes());
-    other.write("index.txt", b"");
-    other.write("crlnumber", b"01\n");
+    other.revoke();
     for list in [Crl::from_der(&forged).unwrap(), self::list(&other)] {
         let trust = trust(Unknown::Refuse).with_crls([list]);
         let now = Timestamp::now();
