@@ -51,6 +51,11 @@ impl Sealed {
         self.pieces().concat()
     }
 
+    /// The sealed content alone, in the memory that the content was in, to be used again.
+    pub fn into_content(self) -> Vec<u8> {
+        self.content
+    }
+
     /// Its length in bytes.
     pub fn len(&self) -> usize {
         self.pieces().iter().map(|piece| piece.len()).sum()

@@ -5,6 +5,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use bolero::check;
 use jiff::{SignedDuration, Timestamp};
@@ -125,16 +126,21 @@ static SEEDS: LazyLock<Seeds> = LazyLock::new(|| {
     }
 });
 
-/// Runs a target on changes to one of `seeds`.
-fn fuzz(seeds: &'static [Vec<u8>], target: impl Fn(&[u8])) {
+/// Runs a target on changes to one of `seeds`, and tells how many it read.
+fn fuzz(name: &str, seeds: &'static [Vec<u8>], target: impl Fn(&[u8]) -> bool) {
+    let (runs, read) = (AtomicUsize::new(0), AtomicUsize::new(0));
     // Nothing is used after a panic but to tell of it.
-    let target = &AssertUnwindSafe(target);
+    let state = &AssertUnwindSafe((target, &runs, &read));
     check!().with_iterations(400).with_type::<(u8, Vec<Change>)>().for_each(move |(which, changes)| {
-        let AssertUnwindSafe(target) = target;
+        let AssertUnwindSafe((target, runs, read)) = state;
         let seed = &seeds[usize::from(*which) % seeds.len()];
         let other = &seeds[usize::from(which / 16) % seeds.len()];
-        target(&changed(seed, other, changes));
+        runs.fetch_add(1, Relaxed);
+        read.fetch_add(usize::from(target(&changed(seed, other, changes))), Relaxed);
     });
+    let (runs, read) = (runs.load(Relaxed), read.load(Relaxed));
+    eprintln!("{name}: {runs} runs, {read} read");
+    assert!(read > 0, "the target is never reached");
 }
 
 #[test]
@@ -165,13 +171,14 @@ fn certificates() {
         known.into_iter().chain(own.map(|own| own.to_der().to_vec())).collect()
     });
     let trust = Trust::new(vec![SEEDS.authority.clone()]);
-    fuzz(&START, |bytes| {
-        let Ok(certificate) = Certificate::from_der(bytes) else { return };
+    fuzz("certificates", &START, |bytes| {
+        let Ok(certificate) = Certificate::from_der(bytes) else { return false };
         assert_eq!(certificate.to_der(), bytes);
         let _ = (certificate.subject().to_string(), certificate.addresses(), certificate.crl_urls().count());
         let _ = certificate.usable_for_encryption(SEEDS.now).map(|recipient| recipient.content_cipher());
         let is_valid = validate(&certificate, &[], &trust, SEEDS.now, Purpose::Sign, None).is_ok();
         assert!(!is_valid || START.iter().any(|known| known == bytes), "a certificate that nobody signed");
+        true
     });
 }
 
@@ -182,40 +189,40 @@ fn sealed_messages() {
         DecryptionIdentity { certificate: Some(&SEEDS.rsa_certificate), decrypter: &SEEDS.rsa },
     ];
     let nameless = named.map(|identity| DecryptionIdentity { certificate: None, ..identity });
-    fuzz(&SEEDS.sealed, |bytes| {
+    fuzz("sealed messages", &SEEDS.sealed, |bytes| {
+        let mut is_read = false;
         for identity in named.iter().chain(&nameless) {
             let Ok(opened) = decrypt(bytes, &[*identity], &Limits::default()) else { continue };
             assert!(!opened.cipher.is_aead() || *opened.content == CONTENT, "content that nobody sealed");
+            is_read = true;
         }
+        is_read
     });
 }
 
 #[test]
 fn signed_messages() {
     let trust = Trust::new(vec![SEEDS.authority.clone()]);
-    fuzz(&SEEDS.signed, |bytes| {
-        let Ok(read) = verify(bytes, None, &trust, SEEDS.now, &Limits::default()) else { return };
+    fuzz("signed messages", &SEEDS.signed, |bytes| {
+        let Ok(read) = verify(bytes, None, &trust, SEEDS.now, &Limits::default()) else { return false };
         let is_valid = read.signatures.iter().any(smime::SignatureVerdict::is_valid);
         assert!(!is_valid || read.content.as_deref() == Some(CONTENT), "content that nobody signed");
         for verdict in read.signatures.iter().filter(|verdict| verdict.is_valid()) {
             let known = [&SEEDS.certificate, &SEEDS.rsa_certificate];
             assert!(verdict.certificate.as_ref().is_some_and(|signer| known.contains(&signer)));
         }
+        true
     });
 }
 
 #[test]
 fn pkcs12_files() {
-    fuzz(&SEEDS.pkcs12, |bytes| {
-        let _ = pkcs12::read(bytes, PASSPHRASE);
-    });
+    fuzz("PKCS#12", &SEEDS.pkcs12, |bytes| pkcs12::read(bytes, PASSPHRASE).is_ok());
 }
 
 #[test]
 fn private_keys() {
-    fuzz(&SEEDS.keys, |bytes| {
-        let _ = key_file::read(bytes, Some(PASSPHRASE));
-    });
+    fuzz("private keys", &SEEDS.keys, |bytes| key_file::read(bytes, Some(PASSPHRASE)).is_ok());
 }
 
 #[test]
@@ -225,16 +232,18 @@ fn revocation() {
         validate(&SEEDS.certificate, &[], &trust, SEEDS.now, Purpose::Sign, None).is_ok()
     };
     let trust = || Trust::new(vec![SEEDS.authority.clone()]);
-    fuzz(&SEEDS.lists, |bytes| {
-        let Ok(list) = Crl::from_der(bytes) else { return };
+    fuzz("lists", &SEEDS.lists, |bytes| {
+        let Ok(list) = Crl::from_der(bytes) else { return false };
         let is_good = check(trust().with_crls([list]));
         assert!(!is_good || SEEDS.lists.iter().any(|known| known == bytes), "a list that nobody signed");
+        true
     });
-    fuzz(&SEEDS.answers, |bytes| {
-        let Ok(answer) = OcspResponse::from_der(bytes) else { return };
+    fuzz("answers", &SEEDS.answers, |bytes| {
+        let Ok(answer) = OcspResponse::from_der(bytes) else { return false };
         let signed =
             |bytes: &[u8]| bytes.windows(64).any(|window| SEEDS.answers[0].windows(64).any(|known| known == window));
         let is_good = check(trust().with_ocsp([answer]));
         assert!(!is_good || signed(bytes), "an answer that nobody signed");
+        true
     });
 }
