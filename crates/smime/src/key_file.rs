@@ -11,9 +11,9 @@ use crate::software::SoftwareKey;
 /// Reads a file: PEM with keys, certificates or both; DER of a key, a certificate or a bundle; PKCS#12, also in PEM's
 /// dress. `passphrase` is used for what is locked.
 pub fn read(file: &[u8], passphrase: Option<&str>) -> Result<Contents, LockError> {
-    match std::str::from_utf8(file) {
-        Ok(text) if text.contains("-----BEGIN ") => read_text(text, passphrase),
-        _ => read_binary(file, passphrase),
+    match pem::text(file) {
+        Some(text) => read_text(&text, passphrase),
+        None => read_binary(file, passphrase),
     }
 }
 

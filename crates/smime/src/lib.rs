@@ -3,8 +3,8 @@
 //!
 //! Bytes in, bytes out. Packing into MIME is `seal`'s, keeping keys is
 //! `vault`'s. This crate never does IO, never reads a clock, and takes its
-//! randomness from [`mail::Entropy`], but for the padding and blinding that
-//! happen inside the provider of cryptography.
+//! randomness from [`mail::Entropy`], but for what the provider of cryptography
+//! draws by itself: padding, blinding, the sender's half of an agreement.
 //!
 //! Standards: RFC 5652 and RFC 5083 (CMS), RFC 8551 and RFC 8550 (S/MIME 4.0),
 //! RFC 5280 (certificates), RFC 5753 and RFC 8418 (key agreement), RFC 4055 and

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::algorithm::{ContentCipher, Identifier, legacy, with_null};
 use crate::asn1::{Element, Malformed, Oid, Reader, write};
-use crate::pkcs12::derivation::{Use, derive};
+use crate::pkcs12::derivation::{Secret, Use, derive};
 
 const PKCS5: Oid = Oid::new(&[1, 2, 840, 113549, 1, 5]);
 const PBKDF2: Oid = PKCS5.arc(12);
@@ -75,12 +75,12 @@ pub(crate) fn iterations(count: u64) -> Result<NonZeroU32, LockError> {
 /// Opens what is locked by a scheme with parameters.
 pub(crate) fn unlock(
     scheme: &Identifier<'_>,
-    passphrase: &str,
+    secret: Secret<'_>,
     locked: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, LockError> {
     let parameters = scheme.parameters.ok_or(LockError::Malformed)?;
     if scheme.oid == PBES2 {
-        return pbes2(parameters, passphrase, locked);
+        return pbes2(parameters, secret, locked);
     }
     let (key_bytes, is_rc2) = match scheme.oid {
         TRIPLE_DES => (24, false),
@@ -93,8 +93,8 @@ pub(crate) fn unlock(
     let salt = inside.octets()?;
     let count = iterations(inside.small()?)?;
     let digest = crate::algorithm::DigestName::Sha1;
-    let mut key = derive(digest, passphrase, &salt, count, Use::Key, key_bytes);
-    let vector = derive(digest, passphrase, &salt, count, Use::Vector, 8);
+    let mut key = derive(digest, secret, &salt, count, Use::Key, key_bytes);
+    let vector = derive(digest, secret, &salt, count, Use::Vector, 8);
     let mut content = Zeroizing::new(locked.to_vec());
     let opened = if is_rc2 {
         legacy::open_rc2(&key, &vector, &mut content)
@@ -107,14 +107,14 @@ pub(crate) fn unlock(
     opened.map(|()| content).ok_or(LockError::Passphrase)
 }
 
-fn pbes2(parameters: Element<'_>, passphrase: &str, locked: &[u8]) -> Result<Zeroizing<Vec<u8>>, LockError> {
+fn pbes2(parameters: Element<'_>, secret: Secret<'_>, locked: &[u8]) -> Result<Zeroizing<Vec<u8>>, LockError> {
     let mut inside = parameters.sequence()?;
     let function = Identifier::read(&mut inside)?;
     let cipher = Identifier::read(&mut inside)?;
     let vector = cipher.parameters.ok_or(LockError::Malformed)?.octets()?;
     let cipher =
         ContentCipher::from_oid(&cipher.oid).filter(|cipher| !cipher.is_aead()).ok_or(LockError::Unsupported)?;
-    let key = pbkdf2(&function, passphrase, Some(cipher.key_bytes()))?;
+    let key = pbkdf2(&function, secret, Some(cipher.key_bytes()))?;
     let mut content = Zeroizing::new(locked.to_vec());
     cipher.open_cbc(&key, &vector, &mut content).map_err(|_| LockError::Passphrase)?;
     Ok(content)
@@ -123,7 +123,7 @@ fn pbes2(parameters: Element<'_>, passphrase: &str, locked: &[u8]) -> Result<Zer
 /// PBKDF2 (RFC 8018 §5.2) as its parameters say; `key_bytes` None takes the length from them.
 pub(crate) fn pbkdf2(
     function: &Identifier<'_>,
-    passphrase: &str,
+    secret: Secret<'_>,
     key_bytes: Option<usize>,
 ) -> Result<Zeroizing<Vec<u8>>, LockError> {
     if function.oid != PBKDF2 {
@@ -141,7 +141,7 @@ pub(crate) fn pbkdf2(
         (None, _) => return Err(LockError::Malformed),
     };
     let mut key = Zeroizing::new(vec![0; len]);
-    pbkdf2::derive(algorithm, count, &salt, passphrase.as_bytes(), &mut key);
+    pbkdf2::derive(algorithm, count, &salt, secret.utf8(), &mut key);
     Ok(key)
 }
 
@@ -188,10 +188,10 @@ impl Lock {
 }
 
 /// Opens an EncryptedPrivateKeyInfo (RFC 5958 §3).
-pub(crate) fn unlock_key(locked: &[u8], passphrase: &str) -> Result<Zeroizing<Vec<u8>>, LockError> {
+pub(crate) fn unlock_key(locked: &[u8], secret: Secret<'_>) -> Result<Zeroizing<Vec<u8>>, LockError> {
     let mut reader = Reader::new(locked, crate::asn1::Rules::Ber);
     let mut inside = reader.sequence()?;
     let scheme = Identifier::read(&mut inside)?;
     let content = inside.octets()?;
-    unlock(&scheme, passphrase, &content)
+    unlock(&scheme, secret, &content)
 }

@@ -191,3 +191,61 @@ impl fmt::Display for ContentCipher {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GCM: [ContentCipher; 3] = [ContentCipher::Aes256Gcm, ContentCipher::Aes192Gcm, ContentCipher::Aes128Gcm];
+
+    #[test]
+    fn tags_may_be_shorter_but_not_wrong() {
+        for (cipher, len) in GCM.into_iter().flat_map(|cipher| [0, 1, 16, 33].map(|len| (cipher, len))) {
+            let (key, nonce) = (vec![9; cipher.key_bytes()], [3; NONCE_BYTES]);
+            let content: Vec<u8> = (0..len).collect();
+            let mut sealed = content.clone();
+            let aad = b"attributes";
+            let whole = LessSafeKey::new(UnboundKey::new(cipher.gcm().unwrap(), &key).unwrap());
+            let nonce_of = Nonce::assume_unique_for_key(nonce);
+            let tag = whole.seal_in_place_separate_tag(nonce_of, Aad::from(aad), &mut sealed).unwrap();
+            let open = |tag: &[u8], aad: &[u8]| {
+                let mut opened = sealed.clone();
+                cipher.open(&key, nonce, aad, &mut opened, tag).map(|()| opened)
+            };
+            for tag_len in TAG_BYTES_MIN..=TAG_BYTES {
+                let mut tag = tag.as_ref()[..tag_len].to_vec();
+                assert_eq!(open(&tag, aad), Ok(content.clone()), "{cipher} {len} {tag_len}");
+                assert_eq!(open(&tag, b""), Err(CipherFailed));
+                tag[tag_len - 1] ^= 1;
+                assert_eq!(open(&tag, aad), Err(CipherFailed));
+            }
+            assert_eq!(open(&tag.as_ref()[..TAG_BYTES_MIN - 1], aad), Err(CipherFailed));
+            assert_eq!(open(&[], aad), Err(CipherFailed));
+        }
+    }
+
+    #[test]
+    fn padding_is_checked() {
+        let (cipher, key, vector) = (ContentCipher::Aes256Cbc, [9; 32], [3; 16]);
+        for len in 0..40 {
+            let content: Vec<u8> = (0..len).collect();
+            let mut sealed = content.clone();
+            cipher.seal_cbc(&key, vector, &mut sealed).unwrap();
+            assert_eq!(sealed.len(), content.len() / 16 * 16 + 16);
+            cipher.open_cbc(&key, &vector, &mut sealed).unwrap();
+            assert_eq!(sealed, content);
+        }
+        for len in [0, 1, 15, 17] {
+            assert_eq!(cipher.open_cbc(&key, &vector, &mut vec![0; len]), Err(CipherFailed));
+        }
+        assert_eq!(cipher.open_cbc(&key, &vector[1..], &mut vec![0; 16]), Err(CipherFailed));
+    }
+
+    #[test]
+    fn names_and_lengths_belong_together() {
+        for cipher in ContentCipher::ALL {
+            assert_eq!(ContentCipher::from_oid(&cipher.oid()), Some(cipher));
+            assert_eq!(cipher.is_aead(), cipher.gcm().is_ok());
+        }
+    }
+}

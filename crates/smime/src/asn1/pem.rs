@@ -1,5 +1,7 @@
 //! PEM (RFC 7468), as lax as it is found: text around blocks, CRLF, and attributes of old programs inside.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
@@ -10,6 +12,11 @@ pub(crate) struct Block<'a> {
     pub(crate) bytes: Zeroizing<Vec<u8>>,
     /// Headers of RFC 1421 stand in it: a private key that an old program locked.
     pub(crate) has_headers: bool,
+}
+
+/// A file as text, if there is a block in it. Comments around blocks may be in any charset.
+pub(crate) fn text(file: &[u8]) -> Option<Cow<'_, str>> {
+    file.windows(BEGIN.len()).any(|window| window == BEGIN.as_bytes()).then(|| String::from_utf8_lossy(file))
 }
 
 const BEGIN: &str = "-----BEGIN ";

@@ -10,9 +10,9 @@ const SIGNED_DATA: Oid = Oid::new(&[1, 2, 840, 113549, 1, 7, 2]);
 
 /// See [`Certificate::read_all`].
 pub(super) fn read_all(file: &[u8]) -> Result<Vec<Certificate>, BadCertificate> {
-    let certificates = match std::str::from_utf8(file) {
-        Ok(text) if text.contains("-----BEGIN ") => read_text(text)?,
-        _ => read_one(file)?,
+    let certificates = match pem::text(file) {
+        Some(text) => read_text(&text)?,
+        None => read_one(file)?,
     };
     match certificates.len() {
         0 => Err(BadCertificate::None),

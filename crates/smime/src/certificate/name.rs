@@ -169,3 +169,42 @@ impl fmt::Debug for Name {
         fmt::Display::fmt(self, f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(oid: &Oid, tag: u8, text: &[u8]) -> Vec<u8> {
+        let pair = write::sequence(&[&write::oid(oid), &write::element(tag, &[text])]);
+        write::element(tag::SET, &[&pair])
+    }
+
+    fn name(parts: &[Vec<u8>]) -> Name {
+        Name::from_der(&write::sequence_of(parts)).unwrap()
+    }
+
+    #[test]
+    fn names_are_one_whatever_their_case_space_and_kind_of_string() {
+        let one = name(&[part(&COMMON_NAME, tag::PRINTABLE_STRING, b"Good  CA ")]);
+        assert!(one.matches(&name(&[part(&COMMON_NAME, tag::UTF8_STRING, b"good ca")])));
+        assert!(!one.matches(&name(&[part(&COMMON_NAME, tag::UTF8_STRING, b"goodca")])));
+        assert!(!one.matches(&name(&[part(&EMAIL_ADDRESS, tag::UTF8_STRING, b"good ca")])));
+        let below = one.below(&part(&COMMON_NAME, tag::UTF8_STRING, b"x")[2..]).unwrap();
+        assert!(below.is_within(&one) && !one.is_within(&below) && below.common_name() == Some("x"));
+    }
+
+    #[test]
+    fn what_could_deceive_is_escaped() {
+        let shown = |text: &str| name(&[part(&COMMON_NAME, tag::UTF8_STRING, text.as_bytes())]).to_string();
+        assert_eq!(shown("Jörg"), "CN=Jörg");
+        assert_eq!(shown("a,O=Bank"), "CN=a\\,O\\=Bank");
+        assert_eq!(shown("a\r\nb\u{0}"), "CN=a\\u{d}\\u{a}b\\u{0}");
+        assert_eq!(shown("\u{202e}moc.elpmaxe"), "CN=\\u{202e}moc.elpmaxe");
+    }
+
+    #[test]
+    fn an_empty_part_is_malformed() {
+        assert!(Name::from_der(&write::sequence(&[&write::element(tag::SET, &[])])).is_err());
+        assert!(Name::from_der(&write::sequence(&[])).unwrap().is_empty());
+    }
+}

@@ -7,9 +7,7 @@ use aws_lc_rs::rsa::{
     OaepPublicEncryptingKey, Pkcs1PublicEncryptingKey, PublicEncryptingKey,
 };
 use jiff::Timestamp;
-use mail::Entropy;
 use mail::private_key::OaepHash;
-use zeroize::Zeroizing;
 
 use super::SealError;
 use crate::algorithm::agreement::{Derivation, shared_info};
@@ -129,7 +127,7 @@ impl Recipient {
     }
 
     /// A RecipientInfo (RFC 5652 §6.2) with the key of the content.
-    pub(super) fn seal_key(&self, key: &[u8], entropy: &dyn Entropy) -> Result<Vec<u8>, SealError> {
+    pub(super) fn seal_key(&self, key: &[u8]) -> Result<Vec<u8>, SealError> {
         match &self.key {
             Prepared::Pkcs1(public) => {
                 let mut sealed = vec![0; public.ciphertext_size()];
@@ -141,7 +139,7 @@ impl Recipient {
                 public.encrypt(oaep(*hash), key, &mut sealed, None).map_err(|_| SealError::Crypto)?;
                 Ok(self.key_transport(&oaep_identifier(*hash), &sealed))
             }
-            Prepared::Agreement { transport, public } => self.key_agreement(*transport, public, key, entropy),
+            Prepared::Agreement { transport, public } => self.key_agreement(*transport, public, key),
         }
     }
 
@@ -156,14 +154,14 @@ impl Recipient {
         transport: KeyTransport,
         public: &ParsedPublicKey,
         key: &[u8],
-        entropy: &dyn Entropy,
     ) -> Result<Vec<u8>, SealError> {
         let (derivation, scheme) = match transport {
             KeyTransport::X25519 => (Derivation::HKDF_SHA256, bare(&public_key::X25519)),
             // The curve is the recipient's (RFC 5753 §7.1.2).
             _ => (Derivation::X963_SHA256, with_null(&public_key::EC_PUBLIC_KEY)),
         };
-        let ours = ephemeral(public.alg(), entropy)?;
+        // Drawn by the provider: one that is handed in costs it another multiplication to check.
+        let ours = PrivateKey::generate(public.alg()).map_err(|_| SealError::Crypto)?;
         let point = ours.compute_public_key().map_err(|_| SealError::Crypto)?;
         let wrap = bare(&Wrap::Aes256.oid());
         let info = shared_info(&wrap, None, Wrap::Aes256.key_bytes());
@@ -180,19 +178,6 @@ impl Recipient {
             &[&write::small(3), &write::context(0, &[&originator]), &algorithm, &write::sequence(&[&recipient])],
         ))
     }
-}
-
-/// A private key for one message. A number that is no scalar of the curve is as good as never drawn.
-fn ephemeral(curve: &'static agreement::Algorithm, entropy: &dyn Entropy) -> Result<PrivateKey, SealError> {
-    let bytes = if *curve == agreement::ECDH_P384 { 48 } else { 32 };
-    for _ in 0..64 {
-        let mut scalar = Zeroizing::new(vec![0; bytes]);
-        entropy.fill(&mut scalar);
-        if let Ok(key) = PrivateKey::from_private_key(curve, &scalar) {
-            return Ok(key);
-        }
-    }
-    Err(SealError::Crypto)
 }
 
 fn oaep(hash: OaepHash) -> &'static OaepAlgorithm {

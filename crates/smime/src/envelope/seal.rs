@@ -95,8 +95,7 @@ pub fn encrypt(
     let cipher = cipher.unwrap_or_else(|| shared_cipher(recipients));
     let mut key = Zeroizing::new(vec![0; cipher.key_bytes()]);
     entropy.fill(&mut key);
-    let infos: Result<Vec<Vec<u8>>, SealError> =
-        recipients.iter().map(|recipient| recipient.seal_key(&key, entropy)).collect();
+    let infos: Result<Vec<Vec<u8>>, SealError> = recipients.iter().map(|recipient| recipient.seal_key(&key)).collect();
     let infos = write::set_of(infos?);
     match cipher {
         ContentCipher::Aes256Gcm | ContentCipher::Aes128Gcm => with_gcm(content, cipher, &key, &infos, entropy),

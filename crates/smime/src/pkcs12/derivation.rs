@@ -15,9 +15,29 @@ pub(crate) enum Use {
     Mac = 3,
 }
 
-/// A passphrase as PKCS#12 hashes it: UTF-16, big-endian, with its end.
-fn bmp(passphrase: &str) -> Zeroizing<Vec<u8>> {
-    Zeroizing::new(passphrase.encode_utf16().chain([0]).flat_map(u16::to_be_bytes).collect())
+/// What locks a file. Some programs write none at all where others write an empty text.
+#[derive(Clone, Copy)]
+pub(crate) enum Secret<'a> {
+    Text(&'a str),
+    Nothing,
+}
+
+impl Secret<'_> {
+    /// As PKCS#12 hashes it: UTF-16, big-endian, with its end.
+    fn bmp(self) -> Zeroizing<Vec<u8>> {
+        match self {
+            Self::Text(text) => Zeroizing::new(text.encode_utf16().chain([0]).flat_map(u16::to_be_bytes).collect()),
+            Self::Nothing => Zeroizing::default(),
+        }
+    }
+
+    /// As PBKDF2 hashes it.
+    pub(crate) fn utf8(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Nothing => &[],
+        }
+    }
 }
 
 /// Repeats `bytes` until a whole number of blocks is full.
@@ -25,32 +45,10 @@ fn fill(bytes: &[u8], block: usize) -> impl Iterator<Item = u8> {
     bytes.iter().copied().cycle().take(bytes.len().div_ceil(block) * block)
 }
 
-/// `len` bytes from a passphrase.
+/// `len` bytes from a secret.
 pub(crate) fn derive(
     digest: DigestName,
-    passphrase: &str,
-    salt: &[u8],
-    iterations: NonZeroU32,
-    purpose: Use,
-    len: usize,
-) -> Zeroizing<Vec<u8>> {
-    derive_from(digest, &bmp(passphrase), salt, iterations, purpose, len)
-}
-
-/// The same, from a passphrase that is none at all, as some programs write for an empty one.
-pub(crate) fn derive_from_nothing(
-    digest: DigestName,
-    salt: &[u8],
-    iterations: NonZeroU32,
-    purpose: Use,
-    len: usize,
-) -> Zeroizing<Vec<u8>> {
-    derive_from(digest, &[], salt, iterations, purpose, len)
-}
-
-fn derive_from(
-    digest: DigestName,
-    passphrase: &[u8],
+    secret: Secret<'_>,
     salt: &[u8],
     iterations: NonZeroU32,
     purpose: Use,
@@ -58,7 +56,7 @@ fn derive_from(
 ) -> Zeroizing<Vec<u8>> {
     let block = digest.algorithm().block_len();
     let diversifier = vec![purpose as u8; block];
-    let mut input: Zeroizing<Vec<u8>> = Zeroizing::new(fill(salt, block).chain(fill(passphrase, block)).collect());
+    let mut input: Zeroizing<Vec<u8>> = Zeroizing::new(fill(salt, block).chain(fill(&secret.bmp(), block)).collect());
     let mut output = Zeroizing::new(Vec::with_capacity(len + 64));
     loop {
         let mut context = Context::new(digest.algorithm());
@@ -85,5 +83,36 @@ fn add_one_more(number: &mut [u8], addend: &[u8]) {
         carry += u16::from(*byte) + u16::from(*add);
         *byte = carry as u8;
         carry >>= 8;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn known_answers() {
+        let check = |passphrase, salt: [u8; 8], count, purpose, len, expect: &str| {
+            let count = NonZeroU32::new(count).unwrap();
+            let derived = derive(DigestName::Sha1, Secret::Text(passphrase), &salt, count, purpose, len);
+            assert_eq!(hex(&derived), expect);
+        };
+        // The vectors that every implementation is tested with, first posted to the list of OpenSSL's users in 1999.
+        let salt = [0x0a, 0x58, 0xcf, 0x64, 0x53, 0x0d, 0x82, 0x3f];
+        check("smeg", salt, 1, Use::Key, 24, "8aaae6297b6cb04642ab5b077851284eb7128f1a2a7fbca3");
+        check("smeg", salt, 1, Use::Vector, 8, "79993dfe048d3b76");
+        let salt = [0x05, 0xde, 0xc9, 0x59, 0xac, 0xff, 0x72, 0xf7];
+        check("queeg", salt, 1000, Use::Key, 24, "ed2034e36328830ff09df1e1a07dd357185dac0d4f9eb3d4");
+        check("queeg", salt, 1000, Use::Vector, 8, "11dedad7758d4860");
+    }
+
+    #[test]
+    fn an_empty_text_is_not_nothing() {
+        let derive = |secret| derive(DigestName::Sha256, secret, &[1; 8], NonZeroU32::MIN, Use::Mac, 32);
+        assert_ne!(derive(Secret::Text("")), derive(Secret::Nothing));
     }
 }

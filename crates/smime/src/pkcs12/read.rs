@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
-use super::derivation::{Use, derive, derive_from_nothing};
+use super::derivation::{Secret, Use, derive};
 use super::{CERTIFICATE_BAG, CONTENTS_BAG, KEY_BAG, SHROUDED_KEY_BAG, X509_CERTIFICATE};
 use crate::algorithm::{DigestName, Identifier};
 use crate::asn1::{Element, Oid, Reader, Rules, octets_in, tag};
@@ -60,6 +60,13 @@ impl Contents {
 
 /// Reads a file. What it holds is checked by its MAC where it has one.
 pub fn read(file: &[u8], passphrase: &str) -> Result<Contents, LockError> {
+    match read_with(file, Secret::Text(passphrase)) {
+        Err(LockError::Passphrase) if passphrase.is_empty() => read_with(file, Secret::Nothing),
+        read => read,
+    }
+}
+
+fn read_with(file: &[u8], secret: Secret<'_>) -> Result<Contents, LockError> {
     if file.len() > BYTES_MAX {
         return Err(LockError::Malformed);
     }
@@ -68,14 +75,14 @@ pub fn read(file: &[u8], passphrase: &str) -> Result<Contents, LockError> {
     outer.small()?;
     let safes = data(outer.sequence()?)?;
     if let Some(mac) = outer.optional(tag::SEQUENCE)? {
-        check_mac(mac.inside(), passphrase, &safes)?;
+        check_mac(mac.inside(), secret, &safes)?;
     }
     let mut contents = Contents::default();
     let mut bags = 0;
     let mut list = Reader::new(&safes, Rules::Ber).sequence()?;
     while !list.is_empty() {
-        let safe = open_safe(list.sequence()?, passphrase)?;
-        read_bags(&safe, passphrase, DEPTH_MAX, &mut bags, &mut contents)?;
+        let safe = open_safe(list.sequence()?, secret)?;
+        read_bags(&safe, secret, DEPTH_MAX, &mut bags, &mut contents)?;
     }
     if contents.keys.is_empty() && contents.certificates.is_empty() {
         return Err(if contents.passed_over > 0 { LockError::Key } else { LockError::Empty });
@@ -92,7 +99,7 @@ fn data(mut info: Reader<'_>) -> Result<Vec<u8>, LockError> {
 }
 
 /// One of the AuthenticatedSafe's parts (RFC 7292 §4.1).
-fn open_safe(mut info: Reader<'_>, passphrase: &str) -> Result<Zeroizing<Vec<u8>>, LockError> {
+fn open_safe(mut info: Reader<'_>, secret: Secret<'_>) -> Result<Zeroizing<Vec<u8>>, LockError> {
     if info.oid()? != ENCRYPTED_DATA {
         let mut content = info.explicit(0)?.ok_or(LockError::Malformed)?;
         return content.octets().map(|octets| Zeroizing::new(octets.into_owned())).map_err(|_| LockError::Unsupported);
@@ -106,18 +113,13 @@ fn open_safe(mut info: Reader<'_>, passphrase: &str) -> Result<Zeroizing<Vec<u8>
     if locked.tag & 0xdf != tag::implicit(0) {
         return Err(LockError::Malformed);
     }
-    unlock_any(&scheme, passphrase, &locked.octets()?)
-}
-
-/// Unlocks; an empty passphrase is tried as none at all too, since programs differ.
-fn unlock_any(scheme: &Identifier<'_>, passphrase: &str, locked: &[u8]) -> Result<Zeroizing<Vec<u8>>, LockError> {
-    unlock(scheme, passphrase, locked)
+    unlock(&scheme, secret, &locked.octets()?)
 }
 
 /// SafeContents (RFC 7292 §4.2).
 fn read_bags(
     safe: &[u8],
-    passphrase: &str,
+    secret: Secret<'_>,
     depth: usize,
     bags: &mut usize,
     contents: &mut Contents,
@@ -135,13 +137,13 @@ fn read_bags(
         match kind {
             KEY_BAG => contents.take_key(SoftwareKey::from_der(value.rest(), None))?,
             SHROUDED_KEY_BAG => {
-                let key = unlock_key(value.rest(), passphrase)?;
+                let key = unlock_key(value.rest(), secret)?;
                 contents.take_key(SoftwareKey::from_der(&key, None))?;
             }
             CERTIFICATE_BAG => contents.take_certificate(value)?,
             CONTENTS_BAG => {
                 let depth = depth.checked_sub(1).ok_or(LockError::Malformed)?;
-                read_bags(value.rest(), passphrase, depth, bags, contents)?;
+                read_bags(value.rest(), secret, depth, bags, contents)?;
             }
             _ => contents.passed_over += 1,
         }
@@ -173,27 +175,22 @@ impl Contents {
 }
 
 /// MacData (RFC 7292 §4).
-fn check_mac(mut inside: Reader<'_>, passphrase: &str, safes: &[u8]) -> Result<(), LockError> {
+fn check_mac(mut inside: Reader<'_>, secret: Secret<'_>, safes: &[u8]) -> Result<(), LockError> {
     let mut digest_info = inside.sequence()?;
     let identifier = Identifier::read(&mut digest_info)?;
     let expected = digest_info.octets()?;
     let salt = inside.octets()?;
     let count = if inside.is_empty() { NonZeroU32::MIN } else { iterations(inside.small()?)? };
     if identifier.oid == PBMAC1 {
-        return check_pbmac1(identifier.parameters.ok_or(LockError::Malformed)?, passphrase, safes, &expected);
+        return check_pbmac1(identifier.parameters.ok_or(LockError::Malformed)?, secret, safes, &expected);
     }
     let digest = DigestName::from_identifier(&identifier).ok_or(LockError::Unsupported)?;
     let len = digest.algorithm().output_len();
-    let mut keys = vec![derive(digest, passphrase, &salt, count, Use::Mac, len)];
-    if passphrase.is_empty() {
-        keys.push(derive_from_nothing(digest, &salt, count, Use::Mac, len));
-    }
-    let is_right =
-        |key: &Zeroizing<Vec<u8>>| hmac::verify(&hmac::Key::new(hmac_of(digest), key), safes, &expected).is_ok();
-    if keys.iter().any(is_right) { Ok(()) } else { Err(LockError::Passphrase) }
+    let key = derive(digest, secret, &salt, count, Use::Mac, len);
+    hmac::verify(&hmac::Key::new(hmac_of(digest), &key), safes, &expected).map_err(|_| LockError::Passphrase)
 }
 
-fn check_pbmac1(parameters: Element<'_>, passphrase: &str, safes: &[u8], expected: &[u8]) -> Result<(), LockError> {
+fn check_pbmac1(parameters: Element<'_>, secret: Secret<'_>, safes: &[u8], expected: &[u8]) -> Result<(), LockError> {
     let mut inside = parameters.sequence()?;
     let function = Identifier::read(&mut inside)?;
     let scheme = Identifier::read(&mut inside)?;
@@ -201,7 +198,7 @@ fn check_pbmac1(parameters: Element<'_>, passphrase: &str, safes: &[u8], expecte
         [(HMAC.arc(9), hmac::HMAC_SHA256), (HMAC.arc(10), hmac::HMAC_SHA384), (HMAC.arc(11), hmac::HMAC_SHA512)];
     let found = known.into_iter().find(|(oid, _)| *oid == scheme.oid);
     let (_, algorithm) = found.ok_or(LockError::Unsupported)?;
-    let key = pbe::pbkdf2(&function, passphrase, None)?;
+    let key = pbe::pbkdf2(&function, secret, None)?;
     hmac::verify(&hmac::Key::new(algorithm, &key), safes, expected).map_err(|_| LockError::Passphrase)
 }
 

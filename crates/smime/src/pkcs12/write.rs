@@ -7,7 +7,7 @@ use aws_lc_rs::hmac;
 use mail::Entropy;
 use mail::seam::random;
 
-use super::derivation::{Use, derive};
+use super::derivation::{Secret, Use, derive};
 use super::{CERTIFICATE_BAG, FRIENDLY_NAME, LOCAL_KEY_ID, SHROUDED_KEY_BAG, X509_CERTIFICATE};
 use crate::algorithm::{DigestName, with_null};
 use crate::asn1::{Oid, tag, write};
@@ -85,7 +85,7 @@ fn mac(safes: &[u8], passphrase: &str, entropy: &dyn Entropy) -> Vec<u8> {
     let salt: [u8; 16] = random(entropy);
     let digest = DigestName::Sha256;
     let count = NonZeroU32::new(ITERATIONS).unwrap_or(NonZeroU32::MIN);
-    let key = derive(digest, passphrase, &salt, count, Use::Mac, digest.algorithm().output_len());
+    let key = derive(digest, Secret::Text(passphrase), &salt, count, Use::Mac, digest.algorithm().output_len());
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), safes);
     let info = write::sequence(&[&with_null(&digest.oid()), &write::octets(tag.as_ref())]);
     write::sequence(&[&info, &write::octets(&salt), &write::small(u64::from(ITERATIONS))])

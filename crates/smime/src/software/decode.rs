@@ -17,6 +17,7 @@ use crate::algorithm::public_key::{
 use crate::algorithm::{DigestName, Identifier, PublicKey, bare, with_null};
 use crate::asn1::{Element, Malformed, Oid, Reader, tag, write};
 use crate::pbe::{LockError, unlock_key};
+use crate::pkcs12::derivation::Secret;
 
 /// A private key that the provider refuses is broken, too short, or on another curve than it says.
 fn refused<T>(_: T) -> LockError {
@@ -29,7 +30,7 @@ impl SoftwareKey {
         let mut inside = Reader::sequence_in(der)?;
         if inside.next_is(tag::SEQUENCE) {
             let passphrase = passphrase.ok_or(LockError::PassphraseNeeded)?;
-            return Self::from_pkcs8(&unlock_key(der, passphrase)?);
+            return Self::from_pkcs8(&unlock_key(der, Secret::Text(passphrase))?);
         }
         inside.integer()?;
         match inside {

@@ -198,3 +198,57 @@ fn oaep(hash: OaepHash) -> &'static OaepAlgorithm {
         OaepHash::Sha512 => &OAEP_SHA512_MGF1SHA512,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::rsa::{Pkcs1PublicEncryptingKey, PublicEncryptingKey};
+    use mail::Entropy;
+
+    use super::*;
+
+    struct Counting;
+
+    impl Entropy for Counting {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.iter_mut().zip(1..).for_each(|(byte, count)| *byte = count);
+        }
+    }
+
+    #[test]
+    fn bad_padding_yields_a_key_that_opens_nothing() {
+        let key = SoftwareKey::generate(KeyKind::Rsa2048, &Counting).unwrap();
+        let public =
+            Pkcs1PublicEncryptingKey::new(PublicEncryptingKey::from_der(key.public().to_der()).unwrap()).unwrap();
+        let mut sealed = vec![0; 256];
+        public.encrypt(&[7; 32], &mut sealed).unwrap();
+        let open = |sealed: &[u8], expected| key.decrypt_rsa(RsaPadding::Pkcs1, sealed, expected).unwrap().to_vec();
+        assert_eq!(open(&sealed, 32), [7; 32]);
+        // Of another length than expected, changed, of no length at all: always a key, and always the same one.
+        let changed: Vec<u8> = sealed.iter().rev().copied().collect();
+        for (sealed, expected) in [(&sealed[..], 16), (&sealed, 24), (&changed, 32), (&[], 32), (&sealed[1..], 32)] {
+            let first = open(sealed, expected);
+            assert_eq!(first.len(), expected);
+            assert_eq!(first, open(sealed, expected));
+            assert!(first != [7; 32][..expected]);
+        }
+        assert_ne!(open(&changed, 32), open(&[], 32));
+        assert!(key.decrypt_rsa(RsaPadding::Oaep(OaepHash::Sha256), &sealed, 32).is_err());
+    }
+
+    #[test]
+    fn a_key_does_only_what_it_can() {
+        let [p256, ed25519, x25519] = [KeyKind::P256, KeyKind::Ed25519, KeyKind::X25519]
+            .map(|kind| SoftwareKey::generate(kind, &Counting).unwrap());
+        let scheme = SignatureScheme::EcdsaP256(HashName::Sha256);
+        assert!(p256.sign(scheme, &[1; 32]).is_ok());
+        assert_eq!(p256.sign(scheme, &[1; 31]), Err(KeyUse::Unfit));
+        assert_eq!(p256.sign(SignatureScheme::Ed25519, &[1; 32]), Err(KeyUse::Unfit));
+        assert_eq!(p256.decrypt_rsa(RsaPadding::Pkcs1, &[1; 256], 32), Err(KeyUse::Unfit));
+        assert_eq!(ed25519.agree(&[1; 32]), Err(KeyUse::Unfit));
+        // Points that are on no curve, or of an order so small that anybody could guess the secret.
+        assert_eq!(p256.agree(&[4; 65]), Err(KeyUse::Failed));
+        assert_eq!(p256.agree(&[]), Err(KeyUse::Failed));
+        assert_eq!(x25519.agree(&[0; 32]), Err(KeyUse::Failed));
+        assert_eq!(x25519.agree(&[1; 31]), Err(KeyUse::Failed));
+    }
+}

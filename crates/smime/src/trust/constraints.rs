@@ -9,7 +9,7 @@ use crate::certificate::extensions::GeneralName;
 use crate::certificate::{Certificate, EMAIL_ADDRESS};
 
 /// Names times constraints that are compared for one path, at most.
-const COMPARISONS_MAX: usize = 100_000;
+const COMPARISONS_MAX: usize = 50_000;
 
 /// What the authorities of a path allow.
 #[derive(Default)]
@@ -200,4 +200,74 @@ fn is_prefix(mask: &[u8]) -> bool {
         None => mask.len() as u32 * 8,
     };
     ones == leading
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(
+        within: impl Fn(&str, &str) -> Result<bool, Incomparable>,
+        name: &str,
+        constraint: &str,
+        expect: Option<bool>,
+    ) {
+        assert_eq!(within(name, constraint).ok(), expect, "{name} within {constraint}");
+    }
+
+    #[test]
+    fn addresses() {
+        check(mail, "u@example.com", "u@example.com", Some(true));
+        check(mail, "U@example.com", "u@example.com", Some(false));
+        check(mail, "u@EXAMPLE.com", "u@example.com", Some(true));
+        check(mail, "u@example.com", "example.com", Some(true));
+        check(mail, "u@sub.example.com", "example.com", Some(false));
+        check(mail, "u@sub.example.com", ".example.com", Some(true));
+        check(mail, "u@example.com", ".example.com", Some(false));
+        check(mail, "u@badexample.com", ".example.com", Some(false));
+        check(mail, "u@b\u{fc}cher.example", "xn--bcher-kva.example", Some(true));
+        check(mail, "u", "example.com", None);
+        check(mail, "u@example.com", "a@b@example.com", None);
+        check(mail, "u@example.com", "", None);
+    }
+
+    #[test]
+    fn domains() {
+        let permitted = |name: &str, constraint: &str| dns(name, constraint, Side::Permitted);
+        let excluded = |name: &str, constraint: &str| dns(name, constraint, Side::Excluded);
+        check(permitted, "a.example.com", "example.com", Some(true));
+        check(permitted, "example.com", "example.com", Some(true));
+        check(permitted, "badexample.com", "example.com", Some(false));
+        check(permitted, "*.example.com", "example.com", Some(true));
+        check(permitted, "*.example.com", "a.example.com", Some(false));
+        check(excluded, "*.example.com", "a.example.com", Some(true));
+        check(excluded, "*.example.org", "a.example.com", Some(false));
+        check(excluded, "any.example", "", Some(true));
+        check(permitted, "a.example.com", ".example.com", None);
+        check(permitted, "a.*.example.com", "example.com", None);
+    }
+
+    #[test]
+    fn hosts_of_uris() {
+        check(uri, "http://host.example.com/path", ".example.com", Some(true));
+        check(uri, "http://user@example.com:80?x", "example.com", Some(true));
+        check(uri, "http://example.org/example.com", "example.com", Some(false));
+        check(uri, "http://example.com@evil.example/", "example.com", Some(false));
+        check(uri, "http://127.0.0.1/", ".example.com", None);
+        check(uri, "urn:x", ".example.com", None);
+    }
+
+    #[test]
+    fn networks() {
+        let check =
+            |name: &[u8], constraint: &[u8], expect| assert_eq!(ip(name, constraint).ok(), expect, "{constraint:?}");
+        check(&[10, 1, 2, 3], &[10, 0, 0, 0, 255, 0, 0, 0], Some(true));
+        check(&[11, 1, 2, 3], &[10, 0, 0, 0, 255, 0, 0, 0], Some(false));
+        check(&[10, 1, 2, 3], &[0; 8], Some(true));
+        check(&[10, 1, 2, 3], &[10, 1, 2, 3, 255, 255, 255, 255], Some(true));
+        check(&[0; 16], &[10, 0, 0, 0, 255, 0, 0, 0], Some(false));
+        check(&[10, 1, 2, 3], &[10, 0, 0, 0, 255, 0, 255, 0], None);
+        check(&[10, 1, 2], &[10, 0, 0, 0, 255, 0, 0, 0], None);
+        check(&[10, 1, 2, 3], &[10, 0, 0, 255, 0, 0], None);
+    }
 }

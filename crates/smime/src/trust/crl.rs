@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::revocation::soon;
 use crate::algorithm::{BadSignature, Identifier, PublicKey, SignatureAlgorithm};
 use crate::asn1::{Malformed, Oid, Reader, pem, range_in, read_time, small_of, tag};
 use crate::certificate::extensions::{
@@ -87,13 +88,13 @@ impl Crl {
 
     /// Reads a file: DER, or PEM with one or many.
     pub fn read_all(file: &[u8]) -> Result<Vec<Self>, Malformed> {
-        match std::str::from_utf8(file) {
-            Ok(text) if text.contains("-----BEGIN ") => {
-                let blocks = pem::blocks(text);
+        match pem::text(file) {
+            Some(text) => {
+                let blocks = pem::blocks(&text);
                 let lists = blocks.iter().filter(|block| block.label == "X509 CRL");
                 lists.map(|block| Self::from_der(&block.bytes)).collect()
             }
-            _ => Self::from_der(file).map(|list| vec![list]),
+            None => Self::from_der(file).map(|list| vec![list]),
         }
     }
 
@@ -125,7 +126,7 @@ impl Crl {
     /// Whether it can be relied on now: it is fresh, has a number, and nothing in it is beyond us.
     pub(super) fn is_usable(&self, now: Timestamp) -> bool {
         let extensions = &self.read.extensions;
-        let is_fresh = self.read.this_update <= now && self.read.next_update.is_some_and(|next| now <= next);
+        let is_fresh = self.read.this_update <= soon(now) && self.read.next_update.is_some_and(|next| now <= next);
         is_fresh && extensions.number.is_some() && !extensions.has_unknown
     }
 

@@ -52,7 +52,7 @@ pub enum Reason {
     #[error("the chain is too long, or there are too many to try")]
     Costly,
     /// Its issuer's key did not sign it.
-    #[error("the issuer's signature on the certificate does not match")]
+    #[error("the issuer's signature on the certificate counts for nothing: {0}")]
     Signature(BadSignature),
     /// Its issuer may not issue certificates.
     #[error("the issuer is no authority")]

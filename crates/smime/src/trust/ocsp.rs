@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::invalid::Reason;
 use super::path::Search;
+use super::revocation::soon;
 use super::rules;
 use crate::algorithm::{DigestName, Identifier, PublicKey, SignatureAlgorithm, with_null};
 use crate::asn1::{Element, Malformed, Oid, Reader, range_in, read_time, tag, write};
@@ -18,8 +19,6 @@ const BASIC: Oid = Oid::new(&[1, 3, 6, 1, 5, 5, 7, 48, 1, 1]);
 
 /// An answer that names no end is believed this long.
 const AGE_MAX: SignedDuration = SignedDuration::from_hours(24);
-/// What the clocks of responder and reader may differ by.
-const SKEW: SignedDuration = SignedDuration::from_mins(5);
 const BYTES_MAX: usize = 256 * 1024;
 const ANSWERS_MAX: usize = 256;
 
@@ -176,8 +175,7 @@ impl Answer {
     }
 
     fn is_fresh(&self, now: Timestamp) -> bool {
-        let soon = now.saturating_add(SKEW).unwrap_or(Timestamp::MAX);
-        self.this_update <= soon && now <= self.end()
+        self.this_update <= soon(now) && now <= self.end()
     }
 }
 

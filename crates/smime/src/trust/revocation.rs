@@ -1,6 +1,8 @@
 //! Whether the certificates of a path are revoked: by answers of OCSP and by
 //! lists (RFC 5280 §6.3).
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::crl::{Crl, Entry};
 use super::invalid::{Invalid, Reason};
 use super::path::Search;
@@ -10,6 +12,14 @@ use crate::certificate::{Certificate, KeyUsage};
 
 /// Lists may be signed by other certificates than the path's, whose state is told by lists again; no further than this.
 const NESTING_MAX: u8 = 2;
+
+/// What the clocks of an issuer and ours may differ by.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
+
+/// The latest time at which something may have been issued that is known now.
+pub(super) fn soon(now: Timestamp) -> Timestamp {
+    now.saturating_add(SKEW).unwrap_or(Timestamp::MAX)
+}
 
 /// The state of a whole path.
 pub(super) enum State {
