@@ -31,6 +31,7 @@ use crate::organisation::Organisation;
 use crate::plan::{Planned, plan};
 use crate::prepared::Prepared;
 use crate::reply;
+use crate::traced::traced;
 
 /// The largest message that is judged before it is answered.
 pub const JUDGED_AT_ONCE_MAX: usize = 512 * 1024;
@@ -235,6 +236,7 @@ impl Arriving {
         self.body.push(last).await.map_err(|why| reply::not_stored(&why))?;
         let body = self.body.finish().await.map_err(|why| reply::not_stored(&why))?;
         let mut arrived = Arrived {
+            traced: traced(&arrival.header),
             manifest: manifest(&self.submission, &arrival, crossed, self.digest.finish(), self.salted.finish()),
             subject: arrival.subject,
             journey: self.journey,
@@ -258,6 +260,7 @@ impl Arriving {
 
 /// A message that has arrived whole and is sealed, but not yet durable.
 struct Arrived {
+    traced: Option<Event>,
     journey: Arc<Journey>,
     organisation: Arc<Organisation>,
     submission: Submission,
@@ -286,6 +289,7 @@ impl Arrived {
         };
         let mut changes = Changes::default();
         changes.event(self.accepted());
+        self.traced.iter().for_each(|traced| changes.event(traced.clone()));
         let state = self.decide(&case, &mut changes).await?;
         changes.writes.insert(0, Write::Accept(Box::new(self.acceptance(&case, body, state))));
         changes.writes.extend(self.mark.as_ref().map(Mark::write));

@@ -52,6 +52,7 @@ mod reply;
 pub mod resume;
 mod settings;
 mod timeline;
+mod traced;
 mod wire;
 
 pub use courier::Courier;

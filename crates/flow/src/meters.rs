@@ -147,6 +147,7 @@ impl Tally {
             | Event::KeyAccepted { .. }
             | Event::KeyReplaced { .. }
             | Event::KeyRejected { .. }
+            | Event::Traced { .. }
             | Event::KeyRemoved { .. }
             | Event::OrgKeyMade { .. }
             | Event::OrgKeyRevoked { .. }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::fact::{Door, Tls, Verdict};
 use crate::sealing::{KeyNamed, Sealing};
+use crate::transit::{TracedHop, Transit};
 
 macro_rules! events {
     ($($(#[$doc:meta])* $kind:ident = $word:literal { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {
@@ -70,6 +71,18 @@ events! {
         recipients: Vec<Address>,
         /// Size of the message as it was received.
         body_bytes: u64,
+    }
+    /// Its way here, as its trace fields tell it: it came from another mail
+    /// system.
+    Traced = "traced" {
+        /// What can be said of its way between organisations.
+        verdict: Transit,
+        /// What that rests on.
+        because: String,
+        /// Its hops, the newest first.
+        hops: Vec<TracedHop>,
+        /// Older hops that are not kept.
+        hops_left_out: u32,
     }
     /// Policy decided about one recipient's copy.
     Decided = "decided" {

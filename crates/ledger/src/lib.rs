@@ -35,6 +35,7 @@ mod record;
 mod run;
 mod sealing;
 mod sequencer;
+mod transit;
 
 pub use audit::audit;
 
@@ -58,3 +59,4 @@ pub use record::{Record, RecordError};
 pub use run::RunError;
 pub use sealing::{KeyNamed, Seal, SealIntegrity, Sealing, key_digest};
 pub use sequencer::{Ledger, Sequencer, SequencerError, outside_checkpoint};
+pub use transit::{TracedHop, Transit};

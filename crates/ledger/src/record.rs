@@ -89,6 +89,7 @@ mod tests {
     use crate::fact::{Door, Tls, Verdict};
     use crate::fixture::{at, recipient};
     use crate::sealing::{KeyNamed, SealIntegrity, Sealing};
+    use crate::transit::{TracedHop, Transit};
 
     /// One event of each kind.
     fn events() -> Vec<Event> {
@@ -109,6 +110,21 @@ mod tests {
                 sender: ReversePath(None),
                 recipients: vec![recipient.clone()],
                 body_bytes: 1234,
+            },
+            Event::Traced {
+                verdict: Transit::NotEncrypted,
+                because: because.clone(),
+                hops: vec![TracedHop {
+                    from: Some("mail.a.example".to_owned()),
+                    by: Some("mx.b.example".to_owned()),
+                    with: None,
+                    time: Some(at(1)),
+                    tls: Some(("TLS 1.3".to_owned(), "TLS_AES_128_GCM_SHA256".to_owned())),
+                    verdict: Transit::Encrypted,
+                    trusted: false,
+                    because: because.clone(),
+                }],
+                hops_left_out: 2,
             },
             Event::Decided {
                 recipient: recipient.clone(),

@@ -8,12 +8,13 @@ use flow::holds::{self, Held, Judge};
 use flow::portal::Passphrase;
 use flow::{Timeline, mend, timeline};
 use identity::{Action, Resource};
-use ledger::Event;
+use ledger::{Event, TracedHop, Transit};
 use mail::{Address, MessageId};
 use serde_json::json;
 
 use super::{Opened, line_from_stdin, print, say};
 use crate::cli::{Cli, MessageVerb, Organisation};
+use crate::inspect::terminal::shown;
 use crate::wake;
 
 /// Runs it.
@@ -91,6 +92,7 @@ fn details(event: &Event) -> String {
         Event::Accepted { submitter, peer, sender, recipients, body_bytes, .. } => {
             format!("from <{sender}> to {} recipients, {body_bytes} bytes, by {submitter} at {peer}", recipients.len())
         }
+        Event::Traced { verdict, because, hops, hops_left_out } => traced(*verdict, because, hops, *hops_left_out),
         Event::Decided { recipient, decision, needs, because, .. } => {
             let needs = needs.map_or_else(String::new, |needs| format!(", needs {needs}"));
             format!("{recipient}: {decision}{needs}, because {}", because.join(", "))
@@ -167,6 +169,22 @@ fn sealed(sealing: &ledger::Sealing) -> String {
 /// A key for people.
 fn named(key: &ledger::KeyNamed) -> String {
     format!("{} key {} ({}, {})", key.format, key.id, key.fingerprint, key.source)
+}
+
+/// The way that a message took to come here, a line a hop in the order of travel.
+fn traced(verdict: Transit, because: &str, hops: &[TracedHop], left_out: u32) -> String {
+    let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "–".to_owned());
+    let mut lines = vec![format!("{}: {because}", verdict.words())];
+    if left_out > 0 {
+        lines.push(format!("{left_out} older hops"));
+    }
+    for hop in hops.iter().rev() {
+        let tls = hop.tls.as_ref().map_or_else(String::new, |(version, cipher)| format!(", {version} {cipher}"));
+        let told = if hop.trusted { "" } else { " (another server's word)" };
+        let line = format!("{} → {}: {}{}{told}", name(&hop.from), name(&hop.by), hop.verdict.words(), tls.trim_end());
+        lines.push(line);
+    }
+    lines.iter().map(|line| shown(line)).collect::<Vec<_>>().join(&format!("\n{:41}", ""))
 }
 
 fn list_of(addresses: &[Address]) -> String {

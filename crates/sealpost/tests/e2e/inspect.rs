@@ -331,6 +331,27 @@ fn what_was_sent_from_here_is_proved_with_its_key_and_its_receipt() {
     assert!(output.status.code() == Some(1) && told(&output).contains("is no DKIM key"), "{}", told(&output));
 }
 
+#[test]
+fn what_arrived_from_another_system_is_traced_with_its_message() {
+    let clinic = Clinic::new("");
+    let patient = clinic.patient(Kind::Good);
+    let server = clinic.serve();
+    let header = "Received: from [10.0.0.9] (ward-9.clinic.example [203.0.113.9])\n\
+        \tby mail.other.example (Postfix) with ESMTP id 1; Tue, 13 Jan 2026 10:00:05 +0000\n";
+    let traced = clinic.send(&server, &Mail { to: &[&patient], header, ..clinic.mail() });
+    let plain = clinic.send(&server, &Mail { to: &[&patient], ..clinic.mail() });
+    clinic.wait_for(&traced, "delivered", &patient);
+    let events = clinic.events(&traced);
+    assert_eq!((&events[0]["event"], &events[1]["event"]), (&json!("accepted"), &json!("traced")), "{events:#?}");
+    let (way, hops) = (&events[1], events[1]["hops"].as_array().unwrap());
+    assert_eq!((&way["verdict"], &events[0]["at"]), (&json!("not_encrypted"), &way["at"]), "{way}");
+    assert_eq!((&hops[0]["verdict"], &hops[0]["trusted"]), (&json!("encrypted"), &json!(true)), "our own hop: {way}");
+    assert_eq!((&hops[1]["by"], &hops[1]["trusted"]), (&json!("mail.other.example"), &json!(false)), "{way}");
+    let shown = clinic.machine.ok(["message", "show", &traced]);
+    assert!(shown.contains("not encrypted between") && shown.contains("proved verified"), "both directions: {shown}");
+    assert!(clinic.events(&plain).iter().all(|event| event["event"] != "traced"), "nobody else wrote a field");
+}
+
 /// Runs the binary with standard output or standard error on a terminal, and gives what the terminal and the other got.
 const TERMINAL: &str = r#"
 import json, os, pty, subprocess, sys, tempfile
