@@ -29,7 +29,7 @@ use crate::prepared::Prepared;
 const BODY_BYTES_MAX: usize = 256 * 1024;
 /// Lookups at a time.
 const SLOTS: usize = 32;
-/// Lookups under way and waiting: beyond, a recipient counts as not reachable.
+/// Lookups under way and waiting for a slot; who comes beyond is begun at the next look.
 const WAITING_MAX: usize = 10_000;
 /// A host that could not be reached is asked again after this.
 const UNREACHABLE_FOR: Duration = Duration::from_secs(15 * 60);
