@@ -24,6 +24,7 @@ cargo xtask VERB
   check   format, lints, tidy
   test    every test; installs the Debian packages that are missing, if root
   bench   relay: throughput and cost of a message, beside Postfix
+          seal: cost of sealing, beside GnuPG, OpenSSL and the raw operations
   package Debian package and bill of materials, in dist/
   tidy    layers, sizes, words, licences, sources, documents";
 

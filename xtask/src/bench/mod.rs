@@ -10,6 +10,7 @@ mod peer;
 mod postfix;
 mod relay;
 mod report;
+mod seal;
 mod sealpost;
 mod sink;
 mod tree;
@@ -55,9 +56,10 @@ impl Default for Options {
 pub fn run(arguments: &[String]) -> Result<()> {
     match arguments.split_first() {
         Some((name, rest)) if name == "relay" => relay::run(&read(rest)?),
+        Some((name, rest)) if name == "seal" => seal::run(rest),
         // Not for people: the relay benchmark starts its receiving end as a process of its own.
         Some((name, rest)) if name == "sink" => sink::run(rest.first().context("a folder for the anchors")?.as_ref()),
-        _ => bail!("there is one benchmark\n\n{USAGE}"),
+        _ => bail!("there are two benchmarks\n\n{USAGE}\n\n{}", seal::USAGE),
     }
 }
 

@@ -3,12 +3,18 @@
 
 use std::borrow::Cow;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use mail_parser::decoders::charsets::map::charset_decoder;
 
 /// Undoes a Content-Transfer-Encoding; an unknown one leaves the bytes as they are.
 pub(crate) fn decode<'a>(encoding: &str, bytes: &'a [u8]) -> Cow<'a, [u8]> {
     match encoding.trim().to_ascii_lowercase().as_str() {
-        "base64" if is_base64(bytes) => Cow::Owned(base64(bytes)),
+        "base64" => match strict_base64(bytes) {
+            Some(decoded) => Cow::Owned(decoded),
+            None if is_base64(bytes) => Cow::Owned(base64(bytes)),
+            None => Cow::Borrowed(bytes),
+        },
         "quoted-printable" => Cow::Owned(quoted_printable(bytes)),
         _ => Cow::Borrowed(bytes),
     }
@@ -19,6 +25,15 @@ pub(crate) fn decode<'a>(encoding: &str, bytes: &'a [u8]) -> Cow<'a, [u8]> {
 fn is_base64(bytes: &[u8]) -> bool {
     let is_foreign = |byte: &&u8| sextet(**byte).is_none() && !matches!(byte, b'=' | b'\r' | b'\n');
     bytes.iter().filter(is_foreign).count() <= bytes.len() / 16
+}
+
+/// Base64 as almost everybody writes it: lines, and padding at the end alone.
+fn strict_base64(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut digits = Vec::with_capacity(bytes.len());
+    for line in bytes.split(|byte| *byte == b'\n') {
+        digits.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
+    }
+    STANDARD.decode(digits.trim_ascii()).ok()
 }
 
 /// Base64 (RFC 4648 §4). What is outside its alphabet is skipped, as RFC 2045

@@ -15,14 +15,45 @@ use super::report::Format;
 /// The outermost layer of an entity.
 pub(super) enum Cover<'a> {
     /// PGP/MIME encryption: the message of the second part.
-    Encrypted(Cow<'a, [u8]>),
+    Encrypted(Encoded<'a>),
     /// `multipart/signed`: the signed part, where it stands in the entity, and
     /// the signature of the second part.
     Signed(Format, Range<usize>, Cow<'a, [u8]>),
     /// `application/pkcs7-mime`: whatever CMS is in it.
-    Cms(Cow<'a, [u8]>),
+    Cms(Encoded<'a>),
     /// OpenPGP in the text of a part.
     Inline(inline::Block),
+}
+
+/// Content that may stand in a transfer encoding, which is undone when it is
+/// asked for: large messages are looked at more often than opened.
+pub(super) enum Encoded<'a> {
+    /// The body of an entity.
+    Body(Box<Entity<'a>>),
+    /// Bytes as they are.
+    Bytes(Cow<'a, [u8]>),
+}
+
+impl<'a> Encoded<'a> {
+    fn body(entity: &Entity<'a>) -> Self {
+        Self::Body(Box::new(entity.clone()))
+    }
+
+    /// The content.
+    pub fn decoded(self) -> Cow<'a, [u8]> {
+        match self {
+            Self::Body(entity) => entity.decoded(),
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+
+    fn kind(&self) -> Option<smime::Kind> {
+        let bytes = match self {
+            Self::Body(entity) => entity.decoded(),
+            Self::Bytes(bytes) => Cow::Borrowed(bytes.as_ref()),
+        };
+        smime::Kind::of(&bytes).ok()
+    }
 }
 
 impl Cover<'_> {
@@ -30,7 +61,7 @@ impl Cover<'_> {
     pub fn is_encrypted(&self) -> bool {
         match self {
             Cover::Encrypted(_) | Cover::Inline(inline::Block::Message(_)) => true,
-            Cover::Cms(message) => !matches!(smime::Kind::of(message), Ok(smime::Kind::Signed)),
+            Cover::Cms(message) => message.kind() != Some(smime::Kind::Signed),
             Cover::Signed(..) | Cover::Inline(inline::Block::Signed { .. }) => false,
         }
     }
@@ -50,8 +81,8 @@ pub(super) fn cover<'a>(entity: &Entity<'a>, inline: bool) -> Option<Cover<'a>> 
     match entity.kind() {
         "multipart/encrypted" => encrypted(entity),
         "multipart/signed" => signed(entity),
-        "application/pkcs7-mime" | "application/x-pkcs7-mime" => Some(Cover::Cms(entity.decoded())),
-        "application/octet-stream" if has_cms_name(entity) => Some(Cover::Cms(entity.decoded())),
+        "application/pkcs7-mime" | "application/x-pkcs7-mime" => Some(Cover::Cms(Encoded::body(entity))),
+        "application/octet-stream" if has_cms_name(entity) => Some(Cover::Cms(Encoded::body(entity))),
         "text/plain" if inline && !entity.is_attachment() => inline::find(&entity.decoded()).map(Cover::Inline),
         _ => None,
     }
@@ -63,11 +94,11 @@ pub(super) fn bare(bytes: &[u8]) -> Option<Cover<'_>> {
     const ARMOR: &[u8] = b"-----BEGIN PGP MESSAGE-----";
     let text = bytes.trim_ascii_start();
     match text.first()? {
-        0x30 if smime::Kind::of(bytes).is_ok() => Some(Cover::Cms(Cow::Borrowed(bytes))),
+        0x30 if smime::Kind::of(bytes).is_ok() => Some(Cover::Cms(Encoded::Bytes(Cow::Borrowed(bytes)))),
         // The first bit of each packet (RFC 9580 §4.2); no field begins so.
-        0x80.. => Some(Cover::Encrypted(Cow::Borrowed(bytes))),
-        b'-' if text.starts_with(ARMOR) => Some(Cover::Encrypted(Cow::Borrowed(text))),
-        b'-' => pem(text).map(|der| Cover::Cms(Cow::Owned(der))),
+        0x80.. => Some(Cover::Encrypted(Encoded::Bytes(Cow::Borrowed(bytes)))),
+        b'-' if text.starts_with(ARMOR) => Some(Cover::Encrypted(Encoded::Bytes(Cow::Borrowed(text)))),
+        b'-' => pem(text).map(|der| Cover::Cms(Encoded::Bytes(Cow::Owned(der)))),
         _ => None,
     }
 }
@@ -87,7 +118,7 @@ fn encrypted<'a>(entity: &Entity<'a>) -> Option<Cover<'a>> {
     let is_version = version.kind() == "application/pgp-encrypted"
         && version.decoded().trim_ascii_start().starts_with(b"Version: 1");
     let is_message = message.kind() == "application/octet-stream";
-    (is_version && is_message).then(|| Cover::Encrypted(message.decoded()))
+    (is_version && is_message).then(|| Cover::Encrypted(Encoded::body(&message)))
 }
 
 /// RFC 1847 §2.1: exactly two parts, the second of which is of the protocol.

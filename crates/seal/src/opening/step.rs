@@ -42,7 +42,7 @@ pub(super) fn step(
     limits: &Limits,
 ) -> Result<Step, Refused> {
     match cover {
-        Cover::Encrypted(message) => openpgp_encrypted(&message, keys, now, limits),
+        Cover::Encrypted(message) => openpgp_encrypted(&message.decoded(), keys, now, limits),
         Cover::Signed(Format::Pgp, range, signature) => {
             let content = entity.raw.get(range.clone()).unwrap_or_default();
             Ok(Step::signed(Format::Pgp, Inside::Range(range), openpgp_signed(content, &signature, keys, now)))
@@ -52,7 +52,7 @@ pub(super) fn step(
             let verdicts = smime_detached(content, &signature, keys, now, limits);
             Ok(Step::signed(Format::Smime, Inside::Range(range), verdicts))
         }
-        Cover::Cms(message) => cms(&message, keys, now, limits),
+        Cover::Cms(message) => cms(&message.decoded(), keys, now, limits),
         Cover::Inline(Block::Message(message)) => {
             Ok(Step { is_entity: false, ..openpgp_encrypted(&message, keys, now, limits)? })
         }

@@ -31,16 +31,8 @@ fn openpgp_encrypted(
     now: Timestamp,
     entropy: &dyn Entropy,
 ) -> Result<Protected, ProtectError> {
-    let unusable = |(index, certificate): (usize, &openpgp::Certificate)| {
-        let reason = certificate.usable_for_encryption(now).err()?;
-        Some(UnusableKey { index, fingerprint: certificate.fingerprint().to_string(), reason: reason.into() })
-    };
-    let unusable: Vec<UnusableKey> = to.iter().enumerate().filter_map(unusable).collect();
-    if !unusable.is_empty() {
-        return Err(ProtectError::Recipients(unusable));
-    }
     let options = openpgp::Options { is_armored: true };
-    let sealed = openpgp::encrypt(&payload, to, sign, &options, now, entropy).map_err(|error| blame(error, to))?;
+    let sealed = openpgp::encrypt(&payload, to, sign, &options, now, entropy).map_err(|error| blame(error, to, now))?;
     // Freed before the outer message is written: large messages are many.
     drop(payload);
     let bytes = encrypted_openpgp(outer, &sealed.bytes, &Boundary::new(entropy));
@@ -62,15 +54,22 @@ fn openpgp_encrypted(
     Ok(Protected { bytes, facts })
 }
 
-/// Whose fault it was that sealing failed.
-fn blame(error: openpgp::SealError, to: &[openpgp::Certificate]) -> ProtectError {
-    let unusable = |fingerprint: openpgp::Fingerprint, reason: KeyReason| {
-        let index = to.iter().position(|certificate| certificate.fingerprint() == fingerprint).unwrap_or_default();
-        ProtectError::Recipients(vec![UnusableKey { index, fingerprint: fingerprint.to_string(), reason }])
+/// Whose fault it was that sealing failed: of the recipients, everybody's whose
+/// key can't be used. Looked for only then, since judging a key costs as much as
+/// sealing to it.
+fn blame(error: openpgp::SealError, to: &[openpgp::Certificate], now: Timestamp) -> ProtectError {
+    let reason_of = |certificate: &openpgp::Certificate| match &error {
+        openpgp::SealError::Encrypt(failed) if *failed == certificate.fingerprint() => Some(KeyReason::Encrypt),
+        _ => certificate.usable_for_encryption(now).err().map(KeyReason::OpenPgp),
+    };
+    let unusable = |(index, certificate): (usize, &openpgp::Certificate)| {
+        let reason = reason_of(certificate)?;
+        Some(UnusableKey { index, fingerprint: certificate.fingerprint().to_string(), reason })
     };
     match error {
-        openpgp::SealError::Recipient { fingerprint, reason } => unusable(fingerprint, reason.into()),
-        openpgp::SealError::Encrypt(fingerprint) => unusable(fingerprint, KeyReason::Encrypt),
+        openpgp::SealError::Recipient { .. } | openpgp::SealError::Encrypt(_) => {
+            ProtectError::Recipients(to.iter().enumerate().filter_map(unusable).collect())
+        }
         openpgp::SealError::NoRecipient => ProtectError::Nobody,
         openpgp::SealError::TooLarge => ProtectError::TooLarge,
         error @ openpgp::SealError::Sign(_) => ProtectError::Sign(SignError::OpenPgp(error)),
