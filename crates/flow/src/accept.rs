@@ -14,11 +14,12 @@ use jiff::Timestamp;
 use ledger::{ContentDigest, Digest, Door, Event, Salt};
 use mail::reading::{ReadingError, header_block};
 use mail::{Envelope, MessageId, Reply};
-use store::{Acceptance, BodyWriter, MessageState, SpooledBody, Write};
+use store::{Acceptance, BodyWriter, MessageState, SpooledBody, StoreError, Write};
 use vault::{BodySealer, Label, MessageKey};
 
 use crate::arrival::{self, Arrival, HEADER_BYTES_MAX, HeaderRefused, Session};
 use crate::case::{Case, Changes};
+use crate::crossing::{Concluded, Crossing};
 use crate::gateway::Passage;
 use crate::inbound;
 use crate::journey::Journey;
@@ -86,6 +87,7 @@ pub struct Arriving {
     bytes: u64,
     mark: Option<Mark>,
     test: bool,
+    crossing: Option<Crossing>,
 }
 
 /// The header block is kept until it is whole: it is edited before it is stored.
@@ -124,6 +126,7 @@ impl Arriving {
             bytes: 0,
             mark: None,
             test: false,
+            crossing: None,
         }
     }
 
@@ -139,7 +142,10 @@ impl Arriving {
 
     async fn take(&mut self, content: &[u8]) -> Result<(), Reply> {
         match &mut self.header {
-            HeaderState::Read(_) => self.store_bytes(content).await,
+            HeaderState::Read(_) => {
+                self.look_at(content);
+                self.store_bytes(content).await
+            }
             HeaderState::Reading(header) => {
                 let searched = header.len().saturating_sub(3);
                 header.extend_from_slice(content);
@@ -161,11 +167,15 @@ impl Arriving {
         let raw = std::mem::take(raw);
         let (header, rest) = raw.split_at(end.min(raw.len()));
         let arrival = self.read_header(header)?;
+        self.crossing = Crossing::begin(&self.journey, &self.submission, header).await;
         self.store_bytes(&arrival.header).await?;
         self.header = HeaderState::Read(Box::new(arrival));
         match rest {
             [] => self.store_bytes(b"\r\n").await,
-            rest => self.store_bytes(rest).await,
+            rest => {
+                self.look_at(rest.strip_prefix(b"\r\n").unwrap_or(rest));
+                self.store_bytes(rest).await
+            }
         }
     }
 
@@ -196,11 +206,9 @@ impl Arriving {
         received_field(&self.submission, self.message, &self.journey.settings.hostname, self.journey.clock.now())
     }
 
-    fn crossed(&self) -> Option<Crossed> {
-        match &self.submission.passage {
-            Passage::Submitted | Passage::Outbound(_) => None,
-            Passage::Known(connector) => Some(Crossed::Outbound { connector: connector.name.clone() }),
-            Passage::Inbound(_) => Some(Crossed::Inbound { received: self.received_field() }),
+    fn look_at(&mut self, body: &[u8]) {
+        if let Some(crossing) = &mut self.crossing {
+            crossing.body(body);
         }
     }
 
@@ -230,14 +238,26 @@ impl Arriving {
         let HeaderState::Read(arrival) = std::mem::replace(&mut self.header, HeaderState::Reading(Vec::new())) else {
             return Err(reply::try_again());
         };
-        let crossed = self.crossed();
+        let received = self.received_field();
+        let crossed = match self.crossing.take() {
+            None => Concluded::default(),
+            Some(crossing) => {
+                crossing.conclude(&self.journey, &self.organisation, &self.submission, &arrival, received).await?
+            }
+        };
         let mut last = Vec::new();
         self.sealer.finish(&mut last);
         self.body.push(last).await.map_err(|why| reply::not_stored(&why))?;
         let body = self.body.finish().await.map_err(|why| reply::not_stored(&why))?;
         let mut arrived = Arrived {
             traced: traced(&arrival.header),
-            manifest: manifest(&self.submission, &arrival, crossed, self.digest.finish(), self.salted.finish()),
+            manifest: manifest(
+                &self.submission,
+                &arrival,
+                crossed.manifest,
+                self.digest.finish(),
+                self.salted.finish(),
+            ),
             subject: arrival.subject,
             journey: self.journey,
             organisation: self.organisation,
@@ -248,6 +268,8 @@ impl Arriving {
             clear: self.clear,
             bytes: self.bytes,
             mark: self.mark,
+            proofs: crossed.once,
+            shown: crossed.event,
         };
         arrived.manifest.test = self.test;
         if let Some(passphrase) = arrival.passphrase {
@@ -272,12 +294,16 @@ struct Arrived {
     clear: Clear,
     bytes: u64,
     mark: Option<Mark>,
+    proofs: Vec<Write>,
+    shown: Option<Event>,
 }
 
 impl Arrived {
     /// Makes it durable, with whatever was decided about it.
-    async fn enter(self, body: SpooledBody) -> Result<Reply, Reply> {
+    async fn enter(mut self, body: SpooledBody) -> Result<Reply, Reply> {
         let now = self.journey.clock.now();
+        let (proofs, shown) = (std::mem::take(&mut self.proofs), self.shown.take());
+        let is_proof = !proofs.is_empty();
         let case = Case {
             journey: &self.journey,
             organisation: &self.organisation,
@@ -290,10 +316,15 @@ impl Arrived {
         let mut changes = Changes::default();
         changes.event(self.accepted());
         self.traced.iter().for_each(|traced| changes.event(traced.clone()));
+        changes.record.events.extend(shown);
+        changes.writes.extend(proofs);
         let state = self.decide(&case, &mut changes).await?;
         changes.writes.insert(0, Write::Accept(Box::new(self.acceptance(&case, body, state))));
         changes.writes.extend(self.mark.as_ref().map(Mark::write));
-        case.commit(changes).await.map_err(|why| reply::not_stored(&why))?;
+        case.commit(changes).await.map_err(|why| match why {
+            StoreError::Conflict if is_proof => reply::taken_before(),
+            why => reply::not_stored(&why),
+        })?;
         match state {
             MessageState::Accepted => self.journey.undecided.notify_one(),
             MessageState::Decided | MessageState::Held => self.journey.queued.notify_one(),

@@ -71,7 +71,7 @@ impl Desk for SubmissionDesk {
                 Passage::Outbound(connectors) => {
                     Box::new(Crossing::begin(journey, connectors.clone(), submission)) as Box<dyn Intake>
                 }
-                Passage::Submitted | Passage::Known(_) | Passage::Inbound(_) => {
+                Passage::Submitted | Passage::Known { .. } | Passage::Inbound(_) => {
                     Box::new(Arriving::begin(journey, organisation.clone(), submission))
                 }
             })

@@ -20,6 +20,7 @@ use store::MessageState;
 
 use crate::arrival::{self, Arrival, HEADER_BYTES_MAX, HeaderRefused, Instructions};
 use crate::case::{Case, Changes};
+use crate::crossing::{fields_above, is_return_path_proven};
 use crate::manifest::Crossed;
 use crate::plan::{Planned, decided, rules};
 use crate::prepared::Prepared;
@@ -56,7 +57,9 @@ pub(crate) fn view(case: &Case<'_>, stored: &[u8]) -> Vec<u8> {
 /// What changes in every copy of an inbound message.
 pub(crate) fn edits(case: &Case<'_>) -> Edits {
     let above = match &case.manifest.crossed {
-        Some(Crossed::Inbound { received }) => received.clone(),
+        Some(Crossed::Inbound { received, verdicts, pretends }) => {
+            fields_above(&case.journey.settings.hostname, received, verdicts, pretends)
+        }
         Some(Crossed::Outbound { .. }) | None => String::new(),
     };
     let domains = case.organisation.profile.domains.iter().map(ToString::to_string);
@@ -97,7 +100,7 @@ pub(crate) fn pass_on(case: &Case<'_>, prepared: &Prepared, copies: &[(&Recipien
     let mut groups: Vec<(Domain, Grounds, Vec<Recipient>)> = Vec::new();
     for (recipient, grounds) in copies {
         changes.event(Case::sealed_event(recipient, Method::Tls, "it goes to the next hop of its domain"));
-        group(&mut groups, untold(recipient), Grounds { need: transit(grounds.need), ..grounds.clone() });
+        group(&mut groups, told(case, recipient), Grounds { need: transit(grounds.need), ..grounds.clone() });
     }
     for (_, grounds, recipients) in groups {
         let digest = case.manifest.body_sha256;
@@ -107,10 +110,13 @@ pub(crate) fn pass_on(case: &Case<'_>, prepared: &Prepared, copies: &[(&Recipien
     }
 }
 
-/// The recipient of a copy whose failure nobody is told of, neither by this
-/// server nor by the next hop.
-fn untold(recipient: &Recipient) -> Recipient {
-    Recipient { notify: Notify::NEVER, ..recipient.clone() }
+/// The recipient of a copy; nobody is told of its failure, neither by this
+/// server nor by the next hop, unless the sender's address is proven.
+fn told(case: &Case<'_>, recipient: &Recipient) -> Recipient {
+    match &case.manifest.crossed {
+        Some(Crossed::Inbound { verdicts, .. }) if is_return_path_proven(verdicts) => recipient.clone(),
+        _ => Recipient { notify: Notify::NEVER, ..recipient.clone() },
+    }
 }
 
 /// An own recipient has no portal: whatever policy asks for, the copy goes to

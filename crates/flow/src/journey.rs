@@ -1,13 +1,14 @@
 //! What the steps of the journey share: the seams, the organisations, the
 //! bounds on memory, and the signals that wake whoever waits.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use mail::{Clock, Entropy, Reply};
 use store::{Store, StoreError, Transition};
 use tokio::sync::{Notify, Semaphore};
 use zeroize::Zeroizing;
 
+use crate::gateway::Gateway;
 use crate::keys::KeyIndex;
 use crate::memory::Memory;
 use crate::organisation::Organisations;
@@ -35,6 +36,8 @@ pub struct Journey {
     pub(crate) keys_changed: Arc<Notify>,
     /// The addresses for which there are keys.
     pub(crate) keys: Arc<KeyIndex>,
+    /// The gateway, where there is one.
+    pub(crate) gateway: OnceLock<Arc<Gateway>>,
     pub(crate) memory: Memory,
     hashing: Arc<Semaphore>,
 }
@@ -57,6 +60,7 @@ impl Journey {
             undecided: Arc::default(),
             keys_changed: Arc::default(),
             keys: Arc::default(),
+            gateway: OnceLock::new(),
             memory: Memory::new(settings.memory_bytes_max),
             hashing: Arc::new(Semaphore::new(settings.hashing_max)),
             settings,
@@ -75,10 +79,17 @@ impl Journey {
             undecided: self.undecided.clone(),
             keys_changed: self.keys_changed.clone(),
             keys: self.keys.clone(),
+            gateway: OnceLock::new(),
             memory: Memory::new(settings.memory_bytes_max),
             hashing: Arc::new(Semaphore::new(settings.hashing_max)),
             settings,
         })
+    }
+
+    /// Opens the gateway; once.
+    pub fn open_gateway(&self, gateway: Arc<Gateway>) {
+        // A second one would be a mistake of the wiring, and the first stays.
+        let _ = self.gateway.set(gateway);
     }
 
     /// Looks at the queue, at what is undecided and at keys now: another process changed them.

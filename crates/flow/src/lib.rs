@@ -24,6 +24,7 @@ mod carry;
 mod case;
 mod courier;
 pub mod credentials;
+mod crossing;
 mod desk;
 mod dsn;
 mod enqueue;

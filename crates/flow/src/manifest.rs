@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use ledger::Digest;
 use mail::{Address, Envelope};
 use policy::Direction;
+use provenance::{Impersonation, Verdicts};
 use seal::DkimKey;
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +66,11 @@ pub enum Crossed {
         /// The trace field of this hop, with its CRLF: the stored original is
         /// what came and nothing else.
         received: String,
+        /// What was found of where it comes from.
+        verdicts: Box<Verdicts>,
+        /// Whom it pretends to come from.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pretends: Vec<Impersonation>,
     },
 }
 

@@ -132,6 +132,7 @@ impl Tally {
             Event::Opened { .. } => self.portal("opened"),
             // What says nothing about flow or safety beyond the events above.
             Event::Attempted { tls: None, .. }
+            | Event::Authenticated { .. }
             | Event::Sealed { .. }
             | Event::Queued { .. }
             | Event::Released { .. }

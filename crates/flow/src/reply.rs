@@ -55,6 +55,21 @@ pub fn tenant_not_proven() -> Reply {
     )
 }
 
+/// The author's domain asks for mail to be refused that it does not answer for
+/// (RFC 9989 §5.3, RFC 7372 §3.3).
+pub fn dmarc_refused() -> Reply {
+    Reply::new(
+        550,
+        EnhancedCode(5, 7, 26),
+        "the domain in From does not answer for this message, and asks for it to be refused",
+    )
+}
+
+/// The message, with this recipient, was taken before.
+pub fn taken_before() -> Reply {
+    Reply::new(550, EnhancedCode(5, 7, 1), "this message was taken before; its signature counts once")
+}
+
 /// The organisation of a credential is not served here any more.
 pub fn not_served() -> Reply {
     Reply::new(550, EnhancedCode(5, 7, 1), "this organisation is not served here")

@@ -84,6 +84,15 @@ events! {
         /// Older hops that are not kept.
         hops_left_out: u32,
     }
+    /// Where an inbound message comes from was looked at.
+    Authenticated = "authenticated" {
+        /// The value of Authentication-Results (RFC 8601).
+        results: String,
+        /// Whom it pretends to come from.
+        warnings: Vec<String>,
+        /// Whether the sender's address is proven, so that failures are told.
+        return_path: bool,
+    }
     /// Policy decided about one recipient's copy.
     Decided = "decided" {
         /// The recipient.

@@ -212,7 +212,9 @@ impl Engine {
     }
 
     async fn open_gateway(&mut self, config: &Config, seams: &Seams) -> Result<()> {
-        let Some(gateway) = gateway::gateway(config, &self.journey.organisations)? else { return Ok(()) };
+        let dns = reach::dns(&config.delivery, seams)?.secure;
+        let Some(gateway) = gateway::gateway(config, &self.journey.organisations, dns)? else { return Ok(()) };
+        self.journey.open_gateway(gateway.clone());
         let (chain, key) = config.gateway_tls().context("the gateway has no certificate")?;
         let anchors = match &config.gateway.anchors {
             Some(path) => gateway::anchors("gateway.anchors", path)?,

@@ -1,6 +1,7 @@
 //! The gateway's wiring: from the configuration to the connectors, domains and
 //! routes that `flow` and `transport` work with.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,13 +10,18 @@ use flow::Organisations;
 use flow::gateway::{Connector, Gateway, Proof, RecipientDomain, SecretField};
 use flow::listener;
 use mail::{Domain, OrgId};
-use transport::{Anchors, Route};
+use provenance::Known;
+use transport::{Anchors, Route, SecureDns};
 
 use crate::config::Config;
 use crate::config::gateway::{Connector as Wanted, Inbound};
 
 /// The gateway that the configuration describes; none where it does not listen.
-pub fn gateway(config: &Config, organisations: &Organisations) -> Result<Option<Arc<Gateway>>> {
+pub fn gateway(
+    config: &Config,
+    organisations: &Organisations,
+    dns: Arc<dyn SecureDns>,
+) -> Result<Option<Arc<Gateway>>> {
     if config.gateway.listen.is_empty() {
         return Ok(None);
     }
@@ -29,7 +35,22 @@ pub fn gateway(config: &Config, organisations: &Organisations) -> Result<Option<
         let org = number(organisations, &owner.slug)?;
         recipient_domains.extend(inbound.domains.iter().cloned().map(|domain| RecipientDomain { domain, org }));
     }
-    Ok(Some(Arc::new(Gateway { connectors, recipient_domains })))
+    let honours_dmarc = config.gateway.honour_dmarc;
+    let known = known(config, organisations, &recipient_domains);
+    Ok(Some(Arc::new(Gateway { connectors, recipient_domains, known, honours_dmarc, dns })))
+}
+
+/// Whom nobody outside may pretend to be: an organisation's domains, those that it receives for, its partners', and
+/// its staff.
+fn known(config: &Config, organisations: &Organisations, domains: &[RecipientDomain]) -> HashMap<OrgId, Known> {
+    let one = |organisation: &Arc<flow::Organisation>| {
+        let received = domains.iter().filter(|own| own.org == organisation.org).map(|own| own.domain.clone());
+        let mut own: Vec<Domain> = organisation.profile.domains.iter().cloned().chain(received).collect();
+        own.sort();
+        own.dedup();
+        (organisation.org, Known::new(own, config.gateway.partners.clone(), &config.gateway.staff))
+    };
+    organisations.iter().map(one).collect()
 }
 
 fn connector(config: &Config, wanted: &Wanted, organisations: &Organisations) -> Result<Connector> {

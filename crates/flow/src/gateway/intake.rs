@@ -56,9 +56,9 @@ impl Crossing {
         let State::Reading(raw) = &mut self.state else { return Ok(()) };
         let raw = std::mem::take(raw);
         let (header, rest) = raw.split_at(end.min(raw.len()));
-        let connector = self.connector(header)?;
-        let submission =
-            Submission { sender: connector.sender(), passage: Passage::Known(connector), ..self.submission.clone() };
+        let (connector, by_dkim) = self.connector(header)?;
+        let (sender, passage) = (connector.sender(), Passage::Known { connector, by_dkim });
+        let submission = Submission { sender, passage, ..self.submission.clone() };
         let organisation = self.journey.organisations.find(submission.sender.org).ok_or_else(reply::not_served)?;
         let mut arriving = Arriving::begin(self.journey.clone(), organisation.clone(), submission);
         arriving.push(&self.without_secrets(header)).await?;
@@ -71,18 +71,22 @@ impl Crossing {
 
     /// The connector whose domains every author is of, and whose tenant is
     /// proven or can still be, by the whole message.
-    fn connector(&self, header: &[u8]) -> Result<Arc<Connector>, Reply> {
+    fn connector(&self, header: &[u8]) -> Result<(Arc<Connector>, bool), Reply> {
         let authors = arrival::authors(header).map_err(reply::header_refused)?;
         let owns = |connector: &&Arc<Connector>| authors.iter().all(|author: &Address| connector.owns(author.domain()));
-        let mut own = self.connectors.iter().filter(owns).peekable();
-        if own.peek().is_none() {
+        let own: Vec<&Arc<Connector>> = self.connectors.iter().filter(owns).collect();
+        if own.is_empty() {
             return Err(reply::author_not_own());
         }
-        let proven = own.find(|connector| {
+        let proven = own.iter().find(|connector| {
             let proof = &connector.proof;
             proof.is_none() || proof.secret.as_ref().is_some_and(|secret| secret.is_shown_by(header))
         });
-        proven.cloned().ok_or_else(reply::tenant_not_proven)
+        match (proven, own.iter().find(|connector| connector.proof.dkim)) {
+            (Some(connector), _) => Ok(((*connector).clone(), false)),
+            (None, Some(connector)) => Ok(((*connector).clone(), true)),
+            (None, None) => Err(reply::tenant_not_proven()),
+        }
     }
 
     fn without_secrets(&self, header: &[u8]) -> Vec<u8> {

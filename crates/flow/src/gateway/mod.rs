@@ -11,6 +11,7 @@
 //! journey as any other message.
 
 pub mod intake;
+pub(crate) mod proof;
 pub mod rules;
 pub mod secret;
 
@@ -18,17 +19,32 @@ pub use intake::Crossing;
 pub use rules::{Caller, Connector, NotTaken, Proof, RecipientDomain};
 pub use secret::{SecretError, SecretField};
 
+use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use mail::OrgId;
+use provenance::Known;
+use transport::SecureDns;
 
 /// What an operator says about the gateway, ready to be asked.
-#[derive(Debug)]
 pub struct Gateway {
     /// The mail systems whose outbound mail is taken.
     pub connectors: Vec<Arc<Connector>>,
     /// The domains whose inbound mail is taken.
     pub recipient_domains: Vec<RecipientDomain>,
+    /// Whom nobody outside may pretend to be, for each organisation.
+    pub known: HashMap<OrgId, Known>,
+    /// Whether mail is refused whose author's domain asks for that.
+    pub honours_dmarc: bool,
+    /// Where keys and policies of senders are found.
+    pub dns: Arc<dyn SecureDns>,
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway").field("connectors", &self.connectors).finish_non_exhaustive()
+    }
 }
 
 /// How a message came to cross the border, as far as it is decided.
@@ -40,8 +56,14 @@ pub enum Passage {
     /// From an organisation's own mail system: one of these connectors, once
     /// the header block has told which.
     Outbound(Vec<Arc<Connector>>),
-    /// From the mail system of this connector.
-    Known(Arc<Connector>),
+    /// From the mail system of this connector, which is proven by a DKIM
+    /// signature where `by_dkim` says so, or not at all.
+    Known {
+        /// The connector.
+        connector: Arc<Connector>,
+        /// Whether the proof is the whole message's.
+        by_dkim: bool,
+    },
     /// For an organisation's own recipients.
     Inbound(OrgId),
 }

@@ -139,6 +139,15 @@ impl Gateway {
         }
     }
 
+    /// Whether others than an organisation itself send from where the caller
+    /// is: SPF of an own domain proves nothing there.
+    pub fn is_shared(&self, caller: Caller<'_>) -> bool {
+        let is_there = |connector: &Arc<Connector>| {
+            !connector.proof.is_none() && connector.is_at(caller.address) && connector.is_named(caller.names)
+        };
+        self.connectors.iter().any(is_there)
+    }
+
     /// Whose a recipient domain is.
     pub fn owner(&self, domain: &Domain) -> Option<OrgId> {
         self.recipient_domains.iter().find(|own| own.domain == *domain).map(|own| own.org)
@@ -180,6 +189,18 @@ mod tests {
     use super::*;
     use mail::{Recipient, ReversePath};
 
+    struct NoDns;
+
+    impl transport::SecureDns for NoDns {
+        fn lookup<'a>(
+            &'a self,
+            _: &'a transport::DnsName,
+            _: transport::RecordKind,
+        ) -> transport::Pending<'a, Result<transport::Answer, transport::LookupError>> {
+            Box::pin(async { Err(transport::LookupError::Failed) })
+        }
+    }
+
     fn domain(text: &str) -> Domain {
         Domain::parse(text).unwrap()
     }
@@ -204,6 +225,9 @@ mod tests {
                 connector(1, "198.51.100.7/32", None, "clinic.example"),
             ],
             recipient_domains: vec![own(1, "clinic.example"), own(1, "alias.example"), own(2, "dentist.example")],
+            known: std::collections::HashMap::new(),
+            honours_dmarc: true,
+            dns: Arc::new(NoDns),
         }
     }
 
@@ -237,7 +261,7 @@ mod tests {
             Ok(Passage::Outbound(connectors)) => {
                 format!("outbound {}", connectors.iter().map(|c| c.org.0.to_string()).collect::<Vec<_>>().join("+"))
             }
-            Ok(Passage::Submitted | Passage::Known(_)) => unreachable!(),
+            Ok(Passage::Submitted | Passage::Known { .. }) => unreachable!(),
             Err(why) => format!("{why:?}"),
         };
         assert_eq!(format!("{} → {passage}", told.join(", ")), expect, "{address} {from} {to:?}");

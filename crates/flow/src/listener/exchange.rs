@@ -69,7 +69,7 @@ impl Client {
         let passage = gateway.passage(self.caller(), envelope).map_err(refusal)?;
         let sender = match &passage {
             Passage::Outbound(connectors) => connectors.first().map(|connector| connector.sender()),
-            Passage::Known(connector) => Some(connector.sender()),
+            Passage::Known { connector, .. } => Some(connector.sender()),
             Passage::Inbound(org) => Some(stranger(*org)),
             Passage::Submitted => None,
         };

@@ -12,7 +12,7 @@ use super::Config;
 use super::units::{Size, Span};
 
 /// `[gateway]`: off while `listen` is empty.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Gateway {
     /// Where mail servers bring mail (RFC 5321).
@@ -23,12 +23,35 @@ pub struct Gateway {
     pub key: Option<PathBuf>,
     /// Who vouches for the certificates of connectors, PEM; none: the roots that are built in.
     pub anchors: Option<PathBuf>,
+    /// Whether mail is refused whose author's domain asks for that (DMARC, `p=reject`).
+    pub honour_dmarc: bool,
+    /// Domains of partners, which others may want to look like.
+    pub partners: Vec<Domain>,
+    /// Names of the staff, which nobody writes under from outside.
+    pub staff: Vec<String>,
     /// What one mail server may ask for.
     pub limits: Limits,
     /// The organisations' own mail systems, whose outbound mail is taken.
     pub connector: Vec<Connector>,
     /// Domains whose inbound mail is taken, and where it goes.
     pub inbound: Vec<Inbound>,
+}
+
+impl Default for Gateway {
+    fn default() -> Self {
+        Self {
+            listen: Vec::new(),
+            certificate: None,
+            key: None,
+            anchors: None,
+            honour_dmarc: true,
+            partners: Vec::new(),
+            staff: Vec::new(),
+            limits: Limits::default(),
+            connector: Vec::new(),
+            inbound: Vec::new(),
+        }
+    }
 }
 
 /// `[gateway.limits]`.

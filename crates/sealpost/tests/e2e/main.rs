@@ -11,6 +11,7 @@ mod durability;
 mod endtoend;
 mod faults;
 mod gateway;
+mod gateway_origin;
 mod held;
 mod holds;
 mod input;

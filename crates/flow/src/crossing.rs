@@ -1,0 +1,166 @@
+//! A message that crosses the border by port 25, while it arrives: whom it
+//! comes from is asked, and what was found goes with it.
+
+use ledger::Event;
+use mail::{Address, Domain, Reply};
+use provenance::spf::{Identity, SpfResult};
+use provenance::{CheckResult, Client, DmarcResult, Impersonation, Inquiry, Verdicts, results};
+use store::Write;
+
+use crate::arrival::Arrival;
+use crate::case::later;
+use crate::gateway::proof::{AGE_MAX, Claim};
+use crate::gateway::{Caller, Gateway, Passage};
+use crate::journey::Journey;
+use crate::listener::Submission;
+use crate::manifest::Crossed;
+use crate::organisation::Organisation;
+use crate::reply;
+
+/// A message whose origin is being asked about.
+pub(crate) struct Crossing {
+    inquiry: Option<Inquiry>,
+    claim: Option<Claim>,
+    shown: String,
+}
+
+/// What was found of a message's origin, for its row, its timeline, and the
+/// memory of proofs that were used.
+#[derive(Default)]
+pub(crate) struct Concluded {
+    pub manifest: Option<Crossed>,
+    pub event: Option<Event>,
+    pub once: Vec<Write>,
+}
+
+impl Crossing {
+    /// Begins where the header block of a message of the gateway is whole; none
+    /// for any other message.
+    pub async fn begin(journey: &Journey, submission: &Submission, header: &[u8]) -> Option<Self> {
+        let (asks, claims) = match &submission.passage {
+            Passage::Submitted | Passage::Outbound(_) => return None,
+            Passage::Known { by_dkim, .. } => (*by_dkim, *by_dkim),
+            Passage::Inbound(_) => (true, false),
+        };
+        let gateway = journey.gateway.get().filter(|_| asks);
+        let client = Client {
+            address: submission.peer,
+            helo: &submission.helo,
+            sender: submission.envelope.sender.0.as_ref(),
+            receiver: &journey.settings.hostname,
+        };
+        let inquiry = match gateway {
+            Some(gateway) => Some(Inquiry::begin(gateway.dns.as_ref(), client, header, journey.clock.now()).await),
+            None => None,
+        };
+        let from = mail::header::fields(header).find(|field| field.is("From"));
+        let shown = from.map(|field| mail::reading::unstructured(field.value)).unwrap_or_default();
+        Some(Self { inquiry, claim: claims.then(|| Claim::read(header)), shown })
+    }
+
+    /// The next bytes of the body, as they were received.
+    pub fn body(&mut self, bytes: &[u8]) {
+        if let Some(inquiry) = &mut self.inquiry {
+            inquiry.body(bytes);
+        }
+    }
+
+    /// The message is whole: it goes on with what was found, or it is refused.
+    pub async fn conclude(
+        self,
+        journey: &Journey,
+        organisation: &Organisation,
+        submission: &Submission,
+        arrival: &Arrival,
+        received: String,
+    ) -> Result<Concluded, Reply> {
+        let gateway = journey.gateway.get();
+        let verdicts = match (self.inquiry, gateway) {
+            (Some(inquiry), Some(gateway)) => {
+                let authors: Vec<Domain> = arrival.from.iter().map(|author| author.domain().clone()).collect();
+                Some(inquiry.conclude(gateway.dns.as_ref(), &authors).await)
+            }
+            _ => None,
+        };
+        match (&submission.passage, verdicts, gateway) {
+            (Passage::Known { connector, by_dkim: false }, _, _) => {
+                let manifest = Some(Crossed::Outbound { connector: connector.name.clone() });
+                Ok(Concluded { manifest, ..Concluded::default() })
+            }
+            (Passage::Known { connector, by_dkim: true }, Some(verdicts), _) => {
+                let recipients: Vec<Address> =
+                    submission.envelope.recipients.iter().map(|to| to.address.clone()).collect();
+                let now = journey.clock.now();
+                let claim = self.claim.ok_or_else(reply::tenant_not_proven)?;
+                if !claim.is_proven(connector, &verdicts.dkim, &arrival.from, &recipients, now) {
+                    return Err(not_proven(&verdicts));
+                }
+                let once = used_up(organisation, &claim, &recipients, now);
+                let manifest = Some(Crossed::Outbound { connector: connector.name.clone() });
+                Ok(Concluded { manifest, event: None, once })
+            }
+            (Passage::Inbound(_), Some(verdicts), Some(gateway)) => {
+                inbound(journey, gateway, submission, arrival, verdicts, &self.shown, received)
+            }
+            _ => Err(reply::try_again()),
+        }
+    }
+}
+
+/// A key that could not be asked for may be there in a minute.
+fn not_proven(verdicts: &Verdicts) -> Reply {
+    match verdicts.dkim.iter().any(|signature| signature.result == CheckResult::Temperror) {
+        true => reply::try_again(),
+        false => reply::tenant_not_proven(),
+    }
+}
+
+/// A signature counts once for each recipient: who has the message could else
+/// bring it again for as long as it is fresh.
+fn used_up(organisation: &Organisation, claim: &Claim, recipients: &[Address], now: jiff::Timestamp) -> Vec<Write> {
+    let id = claim.message_id().unwrap_or_default();
+    let mark = |recipient: &Address| organisation.vault.once_hash(format!("gateway\n{id}\n{recipient}").as_bytes());
+    let until = later(now, AGE_MAX * 2);
+    recipients.iter().map(|recipient| Write::Once { mark: mark(recipient), value: Vec::new(), now, until }).collect()
+}
+
+fn inbound(
+    journey: &Journey,
+    gateway: &Gateway,
+    submission: &Submission,
+    arrival: &Arrival,
+    verdicts: Verdicts,
+    shown: &str,
+    received: String,
+) -> Result<Concluded, Reply> {
+    let dmarc = &verdicts.dmarc;
+    if gateway.honours_dmarc && dmarc.result == DmarcResult::Fail && dmarc.asked == provenance::Asked::Reject {
+        return Err(reply::dmarc_refused());
+    }
+    let names = submission.tls.as_ref().map(|tls| tls.client_names.as_slice()).unwrap_or_default();
+    let caller = Caller { address: submission.peer, is_tls: submission.tls.is_some(), names };
+    // Whoever shares a provider with the organisation passes its SPF too.
+    let is_proven = dmarc.result == DmarcResult::Pass && (dmarc.by_dkim || !gateway.is_shared(caller));
+    let known = gateway.known.get(&submission.sender.org);
+    let pretends = known.map(|known| known.judge(&arrival.from, shown, is_proven)).unwrap_or_default();
+    let event = Event::Authenticated {
+        results: results::value(&journey.settings.hostname, &verdicts).replace("\r\n\t", " "),
+        warnings: pretends.iter().map(ToString::to_string).collect(),
+        return_path: is_return_path_proven(&verdicts),
+    };
+    let manifest = Some(Crossed::Inbound { received, verdicts: Box::new(verdicts), pretends });
+    Ok(Concluded { manifest, event: Some(event), once: Vec::new() })
+}
+
+/// Whether the sender's own domain says that its mail comes from there: only
+/// then is a failure told, for else a forged sender would get the word.
+pub(crate) fn is_return_path_proven(verdicts: &Verdicts) -> bool {
+    verdicts.spf.identity == Identity::Mailfrom && verdicts.spf.result == SpfResult::Pass
+}
+
+/// The fields that stand above an inbound copy, the newest first.
+pub(crate) fn fields_above(hostname: &str, received: &str, verdicts: &Verdicts, pretends: &[Impersonation]) -> String {
+    let warnings: String =
+        pretends.iter().map(|one| format!("X-Sealpost-Warning: {}; {one}\r\n", one.word())).collect();
+    format!("{warnings}Authentication-Results: {}\r\n{received}", results::value(hostname, verdicts))
+}
