@@ -93,10 +93,7 @@ fn details(event: &Event) -> String {
             format!("from <{sender}> to {} recipients, {body_bytes} bytes, by {submitter} at {peer}", recipients.len())
         }
         Event::Traced { verdict, because, hops, hops_left_out } => traced(*verdict, because, hops, *hops_left_out),
-        Event::Authenticated { results, warnings, .. } => {
-            let warnings: String = warnings.iter().map(|warning| format!("; {warning}")).collect();
-            format!("{results}{warnings}")
-        }
+        Event::Authenticated { results, warnings, .. } => [&[results.clone()], &warnings[..]].concat().join("; "),
         Event::Decided { recipient, decision, needs, because, .. } => {
             let needs = needs.map_or_else(String::new, |needs| format!(", needs {needs}"));
             format!("{recipient}: {decision}{needs}, because {}", because.join(", "))
