@@ -93,7 +93,7 @@ fn details(event: &Event) -> String {
             format!("from <{sender}> to {} recipients, {body_bytes} bytes, by {submitter} at {peer}", recipients.len())
         }
         Event::Traced { verdict, because, hops, hops_left_out } => traced(*verdict, because, hops, *hops_left_out),
-        Event::Authenticated { results, warnings, .. } => [&[results.clone()], &warnings[..]].concat().join("; "),
+        Event::Authenticated { results, warnings, .. } => format!("{results}{}", after(warnings)),
         Event::Decided { recipient, decision, needs, because, .. } => {
             let needs = needs.map_or_else(String::new, |needs| format!(", needs {needs}"));
             format!("{recipient}: {decision}{needs}, because {}", because.join(", "))
@@ -156,6 +156,10 @@ fn details(event: &Event) -> String {
         Event::OrgKeyMade { key, fingerprint, how, by, .. } => format!("{key} {fingerprint} {how}, by {by}"),
         Event::OrgKeyRevoked { key, fingerprint, because, by } => format!("{key} {fingerprint}: {because}, by {by}"),
     }
+}
+
+fn after(warnings: &[String]) -> String {
+    warnings.iter().map(|warning| format!("; {warning}")).collect()
 }
 
 fn over(tls: &ledger::Tls) -> String {
