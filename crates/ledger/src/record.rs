@@ -126,6 +126,11 @@ mod tests {
                 }],
                 hops_left_out: 2,
             },
+            Event::Authenticated {
+                results: "mx.clinic.example; spf=pass".to_owned(),
+                warnings: vec!["lookalike".to_owned()],
+                return_path: true,
+            },
             Event::Decided {
                 recipient: recipient.clone(),
                 decision: Verdict::Deliver,
