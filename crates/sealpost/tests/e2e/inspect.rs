@@ -119,15 +119,24 @@ fn the_table_is_in_the_order_of_travel_and_ends_with_a_sentence() {
     assert!(!all.to_lowercase().contains("secure"));
 }
 
+/// Every key that is promised is there with its value; there may be more.
+#[track_caller]
+fn assert_holds(found: &Value, promised: &Value) {
+    match promised.as_object() {
+        None => assert_eq!(found, promised),
+        Some(keys) => keys.iter().for_each(|(key, value)| assert_holds(&found[key], value)),
+    }
+}
+
 #[test]
 fn json_has_an_object_a_message_with_every_hop() {
     let bench = Bench::new();
     bench.write("message.eml", MESSAGE);
     let found = lines(&bench.ok(&["--json", "message.eml"])).remove(0);
     let hops = found["hops"].as_array().unwrap();
-    assert_eq!(
-        hops[0],
-        json!({
+    assert_holds(
+        &hops[0],
+        &json!({
             "index": 0, "from": "out.relay.example", "by": "mx.clinic.example", "with": "ESMTPS",
             "time": "2026-01-13T10:00:07Z", "delay_s": 2,
             "tls": {
@@ -135,7 +144,7 @@ fn json_has_an_object_a_message_with_every_hop() {
                 "cipher_name": "TLS_AES_256_GCM_SHA384", "weak": null
             },
             "verdict": "encrypted", "trusted": true, "because": hops[0]["because"]
-        })
+        }),
     );
     let of = |key: &str| hops.iter().map(|hop| hop[key].clone()).collect::<Vec<_>>();
     assert_eq!(of("verdict"), ["encrypted", "not_encrypted", "encrypted"]);

@@ -30,7 +30,12 @@ impl SoftwareKey {
         let mut inside = Reader::sequence_in(der)?;
         if inside.next_is(tag::SEQUENCE) {
             let passphrase = passphrase.ok_or(LockError::PassphraseNeeded)?;
-            return Self::from_pkcs8(&unlock_key(der, Secret::Text(passphrase))?);
+            let unlocked = unlock_key(der, Secret::Text(passphrase))?;
+            // Once in 256 tries a wrong passphrase leaves noise with padding that looks right.
+            return Self::from_pkcs8(&unlocked).map_err(|why| match why {
+                LockError::Malformed => LockError::Passphrase,
+                why => why,
+            });
         }
         inside.integer()?;
         match inside {
