@@ -119,32 +119,31 @@ fn the_table_is_in_the_order_of_travel_and_ends_with_a_sentence() {
     assert!(!all.to_lowercase().contains("secure"));
 }
 
-/// Every key that is promised is there with its value; there may be more.
-#[track_caller]
-fn assert_holds(found: &Value, promised: &Value) {
-    match promised.as_object() {
-        None => assert_eq!(found, promised),
-        Some(keys) => keys.iter().for_each(|(key, value)| assert_holds(&found[key], value)),
-    }
-}
-
 #[test]
 fn json_has_an_object_a_message_with_every_hop() {
     let bench = Bench::new();
     bench.write("message.eml", MESSAGE);
     let found = lines(&bench.ok(&["--json", "message.eml"])).remove(0);
     let hops = found["hops"].as_array().unwrap();
-    assert_holds(
-        &hops[0],
-        &json!({
+    assert_eq!(
+        hops[0],
+        json!({
             "index": 0, "from": "out.relay.example", "by": "mx.clinic.example", "with": "ESMTPS",
             "time": "2026-01-13T10:00:07Z", "delay_s": 2,
             "tls": {
                 "version": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384", "bits": 256, "version_name": "TLS 1.3",
-                "cipher_name": "TLS_AES_256_GCM_SHA384", "weak": null
+                "cipher_name": "TLS_AES_256_GCM_SHA384", "weak": null, "strength": "good", "anonymous": false,
+                "key_exchange": "X25519", "server_signature": "RSA-PSS (2048 bits)",
+                "client_certificate": "No client certificate requested"
             },
-            "verdict": "encrypted", "trusted": true, "because": hops[0]["because"]
-        }),
+            "verdict": "encrypted", "trusted": true,
+            "because": "the receiving server writes “using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits) \
+                key-exchange X25519 server-signature RSA-PSS (2048 bits)”",
+            "leg": "between", "protocol": "SMTP over TLS", "software": "Postfix",
+            "from_name": "out.relay.example", "from_reverse": "out.relay.example", "from_address": "198.51.100.7",
+            "by_address": null, "via": null, "id": "4F1A2B3C4D", "for": "<care@clinic.example>",
+            "skewed": false, "cut": false
+        })
     );
     let of = |key: &str| hops.iter().map(|hop| hop[key].clone()).collect::<Vec<_>>();
     assert_eq!(of("verdict"), ["encrypted", "not_encrypted", "encrypted"]);
