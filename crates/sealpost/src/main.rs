@@ -21,8 +21,14 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser as _;
+use mimalloc::MiMalloc;
 
 use cli::{Cli, Command};
+
+/// A message lives on several threads, one after the other: what one allocates
+/// another frees, which is where glibc's allocator spends a sixth of its time.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse_from(arguments());
