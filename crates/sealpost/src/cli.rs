@@ -10,6 +10,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use identity::Scope;
 use mail::{Address, ApiKeyId, Domain, MessageId};
 
+use crate::doctor::Area;
+
 pub use keys::{KeyVerb, RecipientVerb};
 pub use proof::{AuditVerb, ReceiptVerb, Verify};
 
@@ -78,6 +80,8 @@ pub enum Command {
     /// What is known of a recipient, and which method a message would get
     #[command(subcommand)]
     Recipient(RecipientVerb),
+    /// What is wrong with this installation, and the fix for each
+    Doctor(DoctorArgs),
     /// What a domain's mail servers can do today, and what is to be mended; never sends a message
     Probe(Probe),
     /// DKIM: the DNS records that publish the keys
@@ -235,6 +239,17 @@ pub struct Inspect {
     /// Threads that judge; as many as there are processors where it is not given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
+}
+
+/// `sealpost doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Only these areas
+    #[arg(long, value_enum, value_delimiter = ',', num_args = 1.., value_name = "AREA")]
+    pub only: Vec<Area>,
+    /// Not well (exit 1) where anything is to be seen to either
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// `sealpost probe`.

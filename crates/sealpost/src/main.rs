@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod config;
 mod demo;
+mod doctor;
 mod engine;
 mod gateway;
 mod inspect;
@@ -87,6 +88,7 @@ async fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Seal(wanted) => commands::seal::run(cli, wanted),
         Command::Open(wanted) => commands::open::run(cli, wanted),
         Command::Inspect(wanted) => commands::inspect::run(cli, wanted),
+        Command::Doctor(wanted) => commands::doctor::run(cli, wanted).await,
         Command::Probe(wanted) => commands::probe::run(cli, wanted).await,
         Command::Completions { shell } => Ok(commands::shell::completions(*shell)),
         Command::Manual { folder } => commands::shell::manual(folder),

@@ -25,7 +25,7 @@ use tokio::time::timeout;
 use transport::mta_sts::{PolicySource, StsMode, StsPolicy, StsRecord};
 use transport::{Anchors, Binding, Judgement, Network, Resolver, SecureDns, Timeouts, Tls, is_public};
 
-pub use certificate::CertificateReport;
+pub use certificate::{CertificateReport, certificate as read_certificate};
 pub use finding::{Finding, Grade, Severity};
 pub use report::{
     AddressReport, CaaReport, DaneReport, DaneState, Dnssec, HostReport, MxReport, MxState, Report, ScanReport,

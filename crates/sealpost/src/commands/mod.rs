@@ -6,6 +6,7 @@ pub mod audit;
 pub mod config;
 pub mod credential;
 pub mod dkim;
+pub mod doctor;
 pub mod init;
 pub mod inspect;
 pub mod key;

@@ -7,6 +7,7 @@ mod cli;
 mod clients;
 mod clinic;
 mod demo;
+mod doctor;
 mod durability;
 mod endtoend;
 mod faults;

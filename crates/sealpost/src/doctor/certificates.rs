@@ -1,0 +1,109 @@
+//! The certificates that clients and patients see: whether chain and key fit,
+//! whether the name is right, and how long they hold.
+
+use std::path::Path;
+
+use flow::listener::tls::{CertificateFiles, server_config};
+use jiff::SignedDuration;
+use mail::Domain;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use transport::{Anchors, Fault, Judgement};
+
+use super::Findings;
+use crate::config::Config;
+use crate::installation::Seams;
+use crate::reach;
+
+/// Certificates that are renewed by themselves are renewed earlier than this.
+const EXPIRY_WARNING: SignedDuration = SignedDuration::from_hours(21 * 24);
+
+/// The certificate of each listener.
+pub(super) fn check(config: &Config, seams: &Seams, findings: &mut Findings) {
+    let anchors = match reach::anchors(&config.delivery) {
+        Ok(own) => Anchors::public().and(&own),
+        Err(error) => return findings.fail(format!("{error:#}"), "correct delivery.anchors"),
+    };
+    let hostname = config.server.hostname.as_str();
+    let portal_host = host_of(&config.portal_url()).unwrap_or_else(|| hostname.to_owned());
+    let gateway = config.gateway_tls().filter(|_| !config.gateway.listen.is_empty());
+    let listeners = [
+        ("submission", config.submission_tls(), hostname),
+        ("portal", config.portal_tls().filter(|_| !config.portal.listen.is_empty()), portal_host.as_str()),
+        ("gateway", gateway, hostname),
+    ];
+    for (listener, files, name) in listeners {
+        match files {
+            Some((chain, key)) => one(listener, chain, key, name, &anchors, seams, findings),
+            None if listener == "submission" => findings.warn(
+                "submission has no certificate: its listeners stay closed",
+                "set submission.certificate and submission.key",
+            ),
+            None => {}
+        }
+    }
+}
+
+fn one(
+    listener: &str,
+    chain: &Path,
+    key: &Path,
+    name: &str,
+    anchors: &Anchors,
+    seams: &Seams,
+    findings: &mut Findings,
+) {
+    let at = chain.display();
+    let files = CertificateFiles { chain: chain.to_owned(), key: key.to_owned() };
+    if let Err(error) = server_config(files, &[]) {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        return findings.fail(
+            format!("{listener}: {error}{cause}"),
+            format!("put certificate chain and key, in PEM and of one pair, at {at} and {}", key.display()),
+        );
+    }
+    let certificates = std::fs::read(chain).ok().map(|pem| {
+        CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok).map(CertificateDer::into_owned).collect::<Vec<_>>()
+    });
+    let certificates = certificates.unwrap_or_default();
+    let now = seams.clock.now();
+    let unix = UnixTime::since_unix_epoch(std::time::Duration::from_secs(now.as_second().unsigned_abs()));
+    let Ok(server) = ServerName::try_from(name) else {
+        return findings.fail(format!("{listener}: {name} can't be in a certificate"), "set server.hostname");
+    };
+    let replace = format!("replace {at}; it is read again by itself");
+    let expiry = certificates.first().and_then(|leaf| discovery::probe::read_certificate(leaf).not_after);
+    let left = expiry.map(|expiry| expiry.duration_since(now));
+    match transport::judge(&certificates, &server, anchors, unix) {
+        Judgement::NotVerified { fault: Fault::Expired, .. } => {
+            let since = expiry.map(|expiry| format!(" since {expiry:.0}")).unwrap_or_default();
+            findings.fail(format!("{listener}: the certificate is expired{since}"), replace);
+        }
+        Judgement::NotVerified { fault: Fault::WrongName, .. } => {
+            findings.fail(format!("{listener}: the certificate is not for {name}"), replace);
+        }
+        Judgement::NotVerified { fault: Fault::UnknownIssuer, .. } => findings.warn(
+            format!("{listener}: the certificate is self-signed, or its chain is not whole: clients warn of it"),
+            format!("{replace}. The file needs the intermediate certificates too, and no root"),
+        ),
+        Judgement::NotVerified { fault, .. } => {
+            findings.fail(format!("{listener}: the certificate does not verify: {fault}"), replace);
+        }
+        Judgement::Verified { .. } | Judgement::Dane { .. } => match left {
+            Some(left) if left < EXPIRY_WARNING => {
+                findings.warn(format!("{listener}: the certificate ends in {} days", left.as_hours() / 24), replace);
+            }
+            _ => {
+                let until = expiry.map(|expiry| format!(" until {expiry:.0}")).unwrap_or_default();
+                findings.ok(format!("{listener}: verified for {name}{until}"));
+            }
+        },
+    }
+}
+
+/// The host of a URL, if it is a name.
+pub(super) fn host_of(url: &str) -> Option<String> {
+    let rest = url.split_once("://")?.1;
+    let host = rest.split(['/', ':']).next()?;
+    Domain::parse(host).ok().map(|domain| domain.to_string())
+}
