@@ -13,3 +13,4 @@ pub mod fetch;
 pub mod hello;
 pub mod probe;
 pub mod sts;
+pub mod watch;

@@ -54,6 +54,7 @@ pub mod resume;
 mod settings;
 mod timeline;
 mod traced;
+pub mod watch;
 mod wire;
 
 pub use courier::Courier;

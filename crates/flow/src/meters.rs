@@ -37,6 +37,8 @@ pub const METERS: &[(&str, Reading, &str)] = &[
     (QUEUE_WAITING, Reading::Gauge, "Parcels that wait in the queue"),
     (QUEUE_OVERDUE, Reading::Gauge, "How long the most overdue parcel of the queue has been due; alert on this"),
     (HELD, Reading::Gauge, "Messages that wait for a person"),
+    (WATCH_ROUNDS, Reading::Counter, "Rounds of the watch list that this node made, by result"),
+    (WATCH_FALLEN, Reading::Gauge, "Domains of the watch list that protect mail less than they did; alert on this"),
 ];
 
 const ACCEPTED: &str = "sealpost_messages_accepted_total";
@@ -51,6 +53,10 @@ pub const QUEUE_WAITING: &str = "sealpost_queue_waiting";
 pub const QUEUE_OVERDUE: &str = "sealpost_queue_oldest_age_seconds";
 /// Messages that wait for a person.
 pub const HELD: &str = "sealpost_messages_held";
+/// Rounds of the watch list that this node made.
+pub(crate) const WATCH_ROUNDS: &str = "sealpost_watch_rounds_total";
+/// Domains of the watch list that are fallen.
+pub(crate) const WATCH_FALLEN: &str = "sealpost_watch_fallen_domains";
 
 /// What some events will count for once they are durable.
 #[derive(Default)]
@@ -149,6 +155,8 @@ impl Tally {
             | Event::KeyReplaced { .. }
             | Event::KeyRejected { .. }
             | Event::Traced { .. }
+            | Event::PostureFell { .. }
+            | Event::PostureRecovered { .. }
             | Event::KeyRemoved { .. }
             | Event::OrgKeyMade { .. }
             | Event::OrgKeyRevoked { .. }

@@ -51,6 +51,10 @@ pub enum Action {
     RequestCode,
     /// Open the message at the portal, having proven what its policy asks.
     OpenAtPortal,
+    /// See how the domains of the watch list stand.
+    ReadWatch,
+    /// Probe the domains of the watch list and keep what is found.
+    KeepWatch,
     /// Make or list organisations.
     ManageOrganisations,
     /// Make, rotate and rewrap keys at rest.
@@ -90,6 +94,7 @@ fn fits(action: Action, resource: &Resource) -> bool {
     match action {
         A::Submit | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => matches!(resource, R::Organisation(_)),
         A::ReadKeys | A::ManageKeys | A::LearnKeys | A::ManageOrgKeys => matches!(resource, R::Organisation(_)),
+        A::ReadWatch | A::KeepWatch => matches!(resource, R::Organisation(_)),
         A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::EraseMessage | A::ReadReceipts => {
             matches!(resource, R::Message(..))
         }
@@ -109,6 +114,7 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts | A::ReadLedger => false,
             A::ReadQueue | A::ReadPolicy | A::ManageCredentials | A::RequestCode | A::OpenAtPortal => false,
             A::EraseMessage | A::ManageOrganisations | A::RotateKeys => false,
+            A::ReadWatch | A::KeepWatch => false,
         },
         Principal::Application { scopes, .. } => match action {
             A::Submit => scopes.contains(&Scope::Send),
@@ -117,16 +123,17 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::Process | A::ReadContent | A::ReadLedger | A::ReadPolicy | A::ManageCredentials => false,
             A::ReadKeys | A::ManageKeys | A::LearnKeys | A::ManageOrgKeys | A::GiveKey => false,
             A::EraseMessage | A::RequestCode | A::OpenAtPortal | A::ManageOrganisations | A::RotateKeys => false,
+            A::ReadWatch | A::KeepWatch => false,
         },
         Principal::Operator { .. } => match action {
             A::ReadTimeline | A::JudgeHeld | A::ReadReceipts | A::ReadLedger | A::ReadQueue => true,
             A::EraseMessage | A::ReadPolicy | A::ManageCredentials => true,
-            A::ReadKeys | A::ManageKeys | A::ManageOrgKeys => true,
+            A::ReadKeys | A::ManageKeys | A::ManageOrgKeys | A::ReadWatch => true,
             A::LearnKeys | A::GiveKey => false,
             // A body needs a reason and a record of the look; no command of today takes one.
             A::ReadContent => false,
             A::Submit | A::Process | A::RequestCode | A::OpenAtPortal => false,
-            A::ManageOrganisations | A::RotateKeys => false,
+            A::KeepWatch | A::ManageOrganisations | A::RotateKeys => false,
         },
         Principal::Host { .. } => match action {
             A::ManageOrganisations | A::RotateKeys => true,
@@ -134,10 +141,11 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::Submit | A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts => false,
             A::ReadLedger | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => false,
             A::EraseMessage | A::RequestCode | A::OpenAtPortal => false,
+            A::ReadWatch | A::KeepWatch => false,
         },
         Principal::System { .. } => match action {
             A::Process | A::ReadContent | A::ReadPolicy | A::ReadQueue | A::ReadLedger => true,
-            A::ReadKeys | A::LearnKeys => true,
+            A::ReadKeys | A::LearnKeys | A::ReadWatch | A::KeepWatch => true,
             A::ManageKeys | A::ManageOrgKeys | A::GiveKey => false,
             A::Submit | A::ReadTimeline | A::JudgeHeld | A::ReadReceipts | A::ManageCredentials => false,
             A::EraseMessage => false,
@@ -149,6 +157,7 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::Submit | A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts => false,
             A::ReadLedger | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => false,
             A::EraseMessage | A::ManageOrganisations | A::RotateKeys => false,
+            A::ReadWatch | A::KeepWatch => false,
         },
     }
 }
@@ -179,7 +188,7 @@ mod tests {
     const MESSAGE: MessageId = MessageId::from_bytes([1; 16]);
     const OTHER_MESSAGE: MessageId = MessageId::from_bytes([2; 16]);
 
-    const ACTIONS: [Action; 19] = [
+    const ACTIONS: [Action; 21] = [
         Action::Submit,
         Action::Process,
         Action::ReadTimeline,
@@ -197,6 +206,8 @@ mod tests {
         Action::GiveKey,
         Action::RequestCode,
         Action::OpenAtPortal,
+        Action::ReadWatch,
+        Action::KeepWatch,
         Action::ManageOrganisations,
         Action::RotateKeys,
     ];
@@ -257,12 +268,23 @@ mod tests {
                 A::ReadKeys,
                 A::ManageKeys,
                 A::ManageOrgKeys,
+                A::ReadWatch,
             ],
         );
         check(&host, &[A::ManageOrganisations, A::RotateKeys]);
         check(
             &system,
-            &[A::Process, A::ReadContent, A::ReadLedger, A::ReadQueue, A::ReadPolicy, A::ReadKeys, A::LearnKeys],
+            &[
+                A::Process,
+                A::ReadContent,
+                A::ReadLedger,
+                A::ReadQueue,
+                A::ReadPolicy,
+                A::ReadKeys,
+                A::LearnKeys,
+                A::ReadWatch,
+                A::KeepWatch,
+            ],
         );
         check(&recipient, &[A::GiveKey, A::RequestCode, A::OpenAtPortal]);
     }

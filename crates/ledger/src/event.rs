@@ -7,7 +7,9 @@ use std::fmt;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
-use mail::{Address, ApiKeyId, Level, Method, MxLookup, Need, OrgKeyId, ParcelId, RecipientKeyId, Reply, ReversePath};
+use mail::{
+    Address, ApiKeyId, Domain, Level, Method, MxLookup, Need, OrgKeyId, ParcelId, RecipientKeyId, Reply, ReversePath,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
@@ -409,6 +411,24 @@ events! {
         because: String,
         /// Who did it.
         by: String,
+    }
+    /// A domain's mail servers protect mail less than they did.
+    PostureFell = "posture_fell" {
+        /// The domain.
+        domain: Domain,
+        /// What noticed it: `watch`.
+        noticed_by: String,
+        /// What is worse than it was, and why.
+        because: Vec<String>,
+    }
+    /// A domain's mail servers protect mail as well as they did before they fell.
+    PostureRecovered = "posture_recovered" {
+        /// The domain.
+        domain: Domain,
+        /// What noticed it: `watch`.
+        noticed_by: String,
+        /// How they stand.
+        because: Vec<String>,
     }
     /// An API key was made.
     ApiKeyMade = "api_key_made" {

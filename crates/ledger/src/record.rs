@@ -244,6 +244,16 @@ mod tests {
                 by: by.clone(),
             },
             Event::OrgKeyRevoked { key: own, fingerprint, because, by },
+            Event::PostureFell {
+                domain: mail::Domain::parse("partner.example").unwrap(),
+                noticed_by: "watch".to_owned(),
+                because: vec!["grade B → F".to_owned()],
+            },
+            Event::PostureRecovered {
+                domain: mail::Domain::parse("partner.example").unwrap(),
+                noticed_by: "watch".to_owned(),
+                because: vec!["grade B".to_owned()],
+            },
             Event::ApiKeyMade {
                 key: ApiKeyId::from_bytes([9; 16]),
                 name: "refills".into(),

@@ -3,6 +3,7 @@
 
 mod keys;
 mod proof;
+mod watch;
 
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,7 @@ use crate::doctor::Area;
 
 pub use keys::{KeyVerb, RecipientVerb};
 pub use proof::{AuditVerb, ReceiptVerb, Verify};
+pub use watch::WatchVerb;
 
 /// Secure email for healthcare: judged, sealed, delivered, proven.
 #[derive(Debug, Parser)]
@@ -84,6 +86,9 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// What a domain's mail servers can do today, and what is to be mended; never sends a message
     Probe(Probe),
+    /// Domains that are probed on a schedule: list, history
+    #[command(subcommand)]
+    Watch(WatchVerb),
     /// DKIM: the DNS records that publish the keys
     #[command(subcommand)]
     Dkim(DkimVerb),

@@ -17,6 +17,7 @@ use flow::keys::Finder;
 use flow::listener::tls::{CertificateFiles, server_config};
 use flow::listener::{self, Door, Exchange, NamedNetworks, Reception};
 use flow::portal::{Clinic, Portal};
+use flow::watch::{Watch, WatchList};
 use flow::{Courier, Journey, LinkDesk, SubmissionDesk};
 use ledger::{Ledger, Sequencer};
 use tokio::sync::{Mutex, watch};
@@ -138,6 +139,7 @@ impl Engine {
         engine.open_health(config).await?;
         let finder = finder(config, seams, engine.journey.clone())?;
         engine.run_inner(transport, finder);
+        engine.run_watch(config, seams)?;
         match Bell::hang(config) {
             Ok(bell) => engine.inner.add(bell.listen(engine.journey.clone(), engine.inner.stop.subscribe())),
             Err(error) => tracing::warn!(error = format!("{error:#}"), "commands can't wake this server"),
@@ -320,6 +322,13 @@ impl Engine {
         Ok(at)
     }
 
+    fn run_watch(&mut self, config: &Config, seams: &Seams) -> Result<()> {
+        if let Some(watch) = watch_list(config, seams, &self.journey)? {
+            self.inner.add(watch.run(self.inner.stop.subscribe()));
+        }
+        Ok(())
+    }
+
     fn run_inner(&mut self, transport: Arc<Transport>, finder: Arc<Finder>) {
         let courier = Courier::new(self.journey.clone(), transport);
         self.inner.add(courier.run(self.inner.stop.subscribe()));
@@ -327,6 +336,25 @@ impl Engine {
         self.inner.add(flow::keys::run(self.journey.clone(), self.inner.stop.subscribe()));
         self.inner.add(self.ledger.clone().run(self.inner.stop.subscribe()));
     }
+}
+
+/// What keeps the watch list, where there is one.
+fn watch_list(config: &Config, seams: &Seams, journey: &Arc<Journey>) -> Result<Option<Watch>> {
+    let wanted = &config.watch;
+    if wanted.domains.is_empty() {
+        return Ok(None);
+    }
+    let whose =
+        |one: &&Arc<flow::Organisation>| wanted.organisation.as_ref().is_none_or(|slug| one.profile.slug == *slug);
+    let organisation = journey.organisations.iter().find(whose).context("watch.organisation: there is none")?;
+    let prober = reach::prober(&config.delivery, config.helo().clone(), !wanted.quick, seams)?;
+    let list = WatchList {
+        org: organisation.org,
+        domains: wanted.domains.clone(),
+        interval: wanted.interval.0,
+        keep: wanted.keep.0,
+    };
+    Ok(Some(Watch::new(journey.clone(), list, prober)))
 }
 
 /// Gives journal rows their positions and signs the heads.

@@ -13,6 +13,7 @@ pub(crate) const SQLITE: &[Migration] = &[
     Migration { number: 1, text: include_str!("../migrations/sqlite/0001-first.sql") },
     Migration { number: 2, text: include_str!("../migrations/sqlite/0002-keys.sql") },
     Migration { number: 3, text: include_str!("../migrations/sqlite/0003-once.sql") },
+    Migration { number: 4, text: include_str!("../migrations/sqlite/0004-watch.sql") },
 ];
 
 /// For PostgreSQL.
@@ -20,6 +21,7 @@ pub(crate) const POSTGRES: &[Migration] = &[
     Migration { number: 1, text: include_str!("../migrations/postgres/0001-first.sql") },
     Migration { number: 2, text: include_str!("../migrations/postgres/0002-keys.sql") },
     Migration { number: 3, text: include_str!("../migrations/postgres/0003-once.sql") },
+    Migration { number: 4, text: include_str!("../migrations/postgres/0004-watch.sql") },
 ];
 
 #[cfg(test)]

@@ -287,6 +287,17 @@ pub struct OrgKeyRow {
     pub sealed: Vec<u8>,
 }
 
+/// What a round of the watch list found of a domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchRoundRow {
+    /// Keyed index of the domain.
+    pub domain: [u8; 16],
+    /// When it was probed.
+    pub at: Timestamp,
+    /// What was found, sealed.
+    pub sealed: Vec<u8>,
+}
+
 /// A run of journal rows that got their positions in the tree together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunRow {

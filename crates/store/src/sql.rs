@@ -17,10 +17,11 @@ pub(crate) mod once;
 pub(crate) mod org;
 pub(crate) mod parcel;
 pub(crate) mod portal;
+pub(crate) mod watch;
 
 /// A write that is one statement on both engines; none for any other.
 pub(crate) fn statement(org: OrgId, write: &Write) -> Option<key::Statement> {
-    key::statement(org, write).or_else(|| once::statement(org, write))
+    key::statement(org, write).or_else(|| once::statement(org, write)).or_else(|| watch::statement(org, write))
 }
 
 /// A question and how its answer is read.
@@ -212,6 +213,7 @@ mod tests {
             of(key::changed(org, jiff::Timestamp::UNIX_EPOCH)),
             of(key::discovery(org, [0; 16])),
             of(key::org_keys(org)),
+            of(watch::rounds(org, [0; 16], 1)),
             of(probe()),
         ]
     }
@@ -234,6 +236,9 @@ mod tests {
             (key::FORGET_DISCOVERIES, 2),
             (key::INSERT_ORG_KEY, 8),
             (key::CHANGE_ORG_KEY, 7),
+            (watch::CLAIM, 5),
+            (watch::INSERT, 4),
+            (watch::FORGET, 2),
             (TOUCH_PROBE, 0),
         ]
     }

@@ -10,7 +10,7 @@ use crate::body::{BodyRef, BodyWriter};
 use crate::error::StoreError;
 use crate::row::{
     CredentialRow, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, OrgKeyRow, OrgRow, ParcelRow, PostureRow,
-    QueueSummary, RecipientKeyRow, RunRow,
+    QueueSummary, RecipientKeyRow, RunRow, WatchRoundRow,
 };
 use crate::transition::Transition;
 
@@ -100,6 +100,8 @@ pub trait Store: Send + Sync + 'static {
     fn links(&self, org: OrgId, message: MessageId) -> Pending<'_, Vec<LinkRow>>;
     /// What a domain's mail hosts have shown.
     fn posture(&self, org: OrgId, domain: [u8; 16]) -> Pending<'_, Option<PostureRow>>;
+    /// The rounds of a domain of the watch list, newest first.
+    fn watch_rounds(&self, org: OrgId, domain: [u8; 16], limit: usize) -> Pending<'_, Vec<WatchRoundRow>>;
     /// How the organisation's queue stands.
     fn queue(&self, org: OrgId) -> Pending<'_, QueueSummary>;
 

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use mail::{MessageId, OrgId, ParcelId, RecipientKeyId};
 
 use crate::body::SpooledBody;
-use crate::row::{CredentialRow, Dimensions, DiscoveryRow, MessageState, OrgKeyRow, ParcelState, RecipientKeyRow};
+use crate::row::{
+    CredentialRow, Dimensions, DiscoveryRow, MessageState, OrgKeyRow, ParcelState, RecipientKeyRow, WatchRoundRow,
+};
 
 /// Writes of one organisation and the journal row that tells of them, all in
 /// one transaction.
@@ -131,6 +133,25 @@ pub enum Write {
     },
     /// Marks whose time was over before this are forgotten.
     ForgetMarks {
+        /// The time.
+        before: Timestamp,
+    },
+    /// Work that one node does at a time is taken, kept or given back. Guard:
+    /// nobody else has it now.
+    Claim {
+        /// The work.
+        name: &'static str,
+        /// Who takes it.
+        holder: [u8; 16],
+        /// The present time.
+        now: Timestamp,
+        /// Until when nobody else may take it; the present time gives it back.
+        until: Timestamp,
+    },
+    /// A round of the watch list is over. Guard: the domain has none of that time.
+    WatchRound(WatchRoundRow),
+    /// Rounds before a time are forgotten.
+    ForgetWatchRounds {
         /// The time.
         before: Timestamp,
     },

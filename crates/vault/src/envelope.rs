@@ -56,6 +56,8 @@ pub enum Label {
     RecipientKey = 7,
     /// A private key of the organisation's own, for end-to-end protection.
     OrgKey = 8,
+    /// What a round of the watch list found.
+    WatchRound = 9,
 }
 
 /// The bytes that begin every envelope.

@@ -121,13 +121,10 @@ fn details(event: &Event) -> String {
         }
         Event::Refused { recipient, because }
         | Event::Held { recipient, because }
-        | Event::Expired { recipient, because } => {
-            format!("{}: {because}", recipient.as_ref().map_or_else(|| "all".to_owned(), ToString::to_string))
-        }
+        | Event::Expired { recipient, because } => format!("{}: {because}", whom(recipient.as_ref())),
         Event::Released { recipient, by, reason } => {
-            let recipient = recipient.as_ref().map_or_else(|| "all".to_owned(), ToString::to_string);
             let reason = reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
-            format!("{recipient}, by {by}{reason}")
+            format!("{}, by {by}{reason}", whom(recipient.as_ref()))
         }
         Event::Rejected { recipient, by, reason } => format!("{recipient}, by {by}: {reason}"),
         Event::Bounced { recipient, because, .. }
@@ -140,6 +137,9 @@ fn details(event: &Event) -> String {
         | Event::CodeAccepted { recipient, .. }
         | Event::PassphraseWrong { recipient, .. }
         | Event::ResendAsked { recipient } => recipient.to_string(),
+        Event::PostureFell { domain, because, .. } | Event::PostureRecovered { domain, because, .. } => {
+            format!("{domain}: {}", because.join("; "))
+        }
         Event::ApiKeyMade { key, by, .. } | Event::ApiKeyRevoked { key, by } => format!("{key}, by {by}"),
         Event::Opened { recipient, met, .. } => format!("{recipient}: met {}", met.join(" and ")),
         Event::Erased { because } => because.clone(),
@@ -156,6 +156,10 @@ fn details(event: &Event) -> String {
         Event::OrgKeyMade { key, fingerprint, how, by, .. } => format!("{key} {fingerprint} {how}, by {by}"),
         Event::OrgKeyRevoked { key, fingerprint, because, by } => format!("{key} {fingerprint}: {because}, by {by}"),
     }
+}
+
+fn whom(recipient: Option<&Address>) -> String {
+    recipient.map_or_else(|| "all".to_owned(), ToString::to_string)
 }
 
 fn after(warnings: &[String]) -> String {

@@ -22,6 +22,7 @@ pub mod seal;
 pub mod serve;
 pub mod shell;
 pub mod vault;
+pub mod watch;
 
 use std::io::Write as _;
 use std::sync::Arc;

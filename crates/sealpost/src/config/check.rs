@@ -21,6 +21,7 @@ pub fn problems(loaded: &Loaded) -> Vec<Problem> {
     found.gateway(&loaded.config);
     found.portal(&loaded.config);
     found.dkim(&loaded.config);
+    found.watch(&loaded.config);
     found.log(&loaded.config);
     found.problems
 }

@@ -23,6 +23,7 @@ mod show;
 mod store;
 mod tree;
 mod units;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -16,6 +16,7 @@ use super::gateway::Gateway;
 use super::keys::{Keys, Smime};
 use super::store::{Store, StoreUrl};
 use super::units::{Size, Span};
+use super::watch::Watch;
 
 /// The whole configuration.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -60,6 +61,9 @@ pub struct Config {
     /// What policy holds for a person.
     #[serde(default)]
     pub holds: Holds,
+    /// Domains that are probed on a schedule.
+    #[serde(default)]
+    pub watch: Watch,
     /// Health and metrics.
     #[serde(default)]
     pub health: Health,

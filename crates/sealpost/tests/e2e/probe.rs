@@ -9,6 +9,7 @@ use testkit::loopback;
 use testkit::postfix::{Postfix, Tls};
 use testkit::process::run;
 use testkit::sealpost::Machine;
+use testkit::wait;
 
 use crate::clinic::BINARY;
 
@@ -48,6 +49,33 @@ fn several_domains_in_one_call() {
     }
     assert!(text.contains("    → serve \"version: STSv1"), "{text}");
     assert!(!text.contains('\u{1b}'), "colour off a terminal");
+}
+
+#[test]
+fn the_server_probes_what_is_watched_and_a_command_shows_it() {
+    let ca = Ca::new();
+    let port = loopback::free().port();
+    let good = Postfix::named("mx.good.test").tls(&Tls::Valid(&ca)).port(port).start();
+    let dns = Dns::start(&good.mx_of("good.test"));
+    let configuration = "[watch]\ndomains = ['good.test', 'silent.test']\nquick = true\n";
+    let machine = Machine::new(BINARY, &ca, &dns, port, configuration);
+    machine.init();
+    assert_eq!(machine.ok(["watch", "list"]), "good.test    not probed yet\nsilent.test  not probed yet\n");
+    let _server = machine.serve();
+    let lines = |arguments: &[&str]| -> Vec<Value> {
+        machine.ok(arguments).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let list = wait::until("a round of each domain", || {
+        Some(lines(&["watch", "list", "--json"])).filter(|list| list.iter().all(|standing| !standing["at"].is_null()))
+    });
+    let told = |standing: &Value| ["domain", "level", "grade"].map(|key| standing[key].as_str().unwrap().to_owned());
+    assert_eq!(told(&list[0]), ["good.test", "verified", "B"]);
+    assert_eq!((told(&list[1]), &list[1]["fall"]), (["silent.test", "none", "F"].map(str::to_owned), &Value::Null));
+    let rounds = lines(&["watch", "history", "good.test", "--json"]);
+    assert_eq!((rounds.len(), &rounds[0]["change"]), (1, &Value::from("first")));
+    assert_eq!(rounds[0]["findings"][0]["code"], "anchor.none");
+    assert!(machine.ok(["watch", "list"]).lines().next().unwrap().ends_with("verified  grade B  as it was"));
+    assert_eq!(machine.run(["watch", "history", "other.test"]).status.code(), Some(1));
 }
 
 #[test]

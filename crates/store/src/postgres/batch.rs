@@ -86,6 +86,9 @@ impl<'a> Batch<'a> {
                 | Write::OrgKeyChanged { .. }
                 | Write::Once { .. }
                 | Write::ForgetMarks { .. }
+                | Write::Claim { .. }
+                | Write::WatchRound(_)
+                | Write::ForgetWatchRounds { .. }
                 | Write::EraseKey { .. } => {
                     self.singles.push((org, write));
                 }

@@ -31,7 +31,9 @@ pub(super) fn order(org: OrgId, write: &Write) -> (u8, OrgId, Vec<u8>) {
         Write::Discovery(row) => (7, org, row.subject.to_vec()),
         Write::OrgKey(row) | Write::OrgKeyChanged { row, .. } => (8, org, row.key.as_bytes().to_vec()),
         Write::Once { mark, .. } => (9, org, mark.to_vec()),
-        _ => (10, org, Vec::new()),
+        Write::Claim { name, .. } => (10, org, name.as_bytes().to_vec()),
+        Write::WatchRound(row) => (11, org, row.domain.to_vec()),
+        _ => (12, org, Vec::new()),
     }
 }
 

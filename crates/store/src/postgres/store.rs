@@ -17,7 +17,7 @@ use crate::change::{Answer, Change};
 use crate::migrations::POSTGRES;
 use crate::row::{
     CredentialRow, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, OrgKeyRow, OrgRow, ParcelRow, PostureRow,
-    QueueSummary, RecipientKeyRow, RunRow,
+    QueueSummary, RecipientKeyRow, RunRow, WatchRoundRow,
 };
 use crate::sql::{self, Query};
 use crate::{BodyRef, BodyWriter, Pending, PostgresOptions, Store, StoreError, Transition};
@@ -257,6 +257,10 @@ impl Store for PostgresStore {
 
     fn posture(&self, org: OrgId, domain: [u8; 16]) -> Pending<'_, Option<PostureRow>> {
         self.one(sql::portal::posture(org, domain))
+    }
+
+    fn watch_rounds(&self, org: OrgId, domain: [u8; 16], limit: usize) -> Pending<'_, Vec<WatchRoundRow>> {
+        self.all(sql::watch::rounds(org, domain, limit))
     }
 
     fn queue(&self, org: OrgId) -> Pending<'_, QueueSummary> {

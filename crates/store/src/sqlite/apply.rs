@@ -118,7 +118,10 @@ impl<'a> Group<'a> {
             | Write::OrgKey(_)
             | Write::OrgKeyChanged { .. }
             | Write::Once { .. }
-            | Write::ForgetMarks { .. } => self.shared(org, write),
+            | Write::ForgetMarks { .. }
+            | Write::Claim { .. }
+            | Write::WatchRound(_)
+            | Write::ForgetWatchRounds { .. } => self.shared(org, write),
             Write::EraseKey { message } => self.erase_key(org, *message),
         }
     }

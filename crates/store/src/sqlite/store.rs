@@ -12,7 +12,7 @@ use super::spool::BodySpool;
 use crate::change::{Answer, Change};
 use crate::row::{
     CredentialRow, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, OrgKeyRow, OrgRow, ParcelRow, PostureRow,
-    QueueSummary, RecipientKeyRow, RunRow,
+    QueueSummary, RecipientKeyRow, RunRow, WatchRoundRow,
 };
 use crate::sql::{self, Query};
 use crate::{BodyRef, BodyWriter, Pending, SqliteOptions, Store, StoreError, Transition};
@@ -190,6 +190,10 @@ impl Store for SqliteStore {
 
     fn posture(&self, org: OrgId, domain: [u8; 16]) -> Pending<'_, Option<PostureRow>> {
         self.one(sql::portal::posture(org, domain))
+    }
+
+    fn watch_rounds(&self, org: OrgId, domain: [u8; 16], limit: usize) -> Pending<'_, Vec<WatchRoundRow>> {
+        self.all(sql::watch::rounds(org, domain, limit))
     }
 
     fn queue(&self, org: OrgId) -> Pending<'_, QueueSummary> {

@@ -18,3 +18,4 @@ mod portal;
 mod queue;
 mod recipient_keys;
 mod schema;
+mod watch;

@@ -99,6 +99,10 @@ async fn check(store: &dyn Store, version: usize) {
     if version > 2 {
         assert_eq!(store.once(CLINIC, [25; 32]).await.unwrap(), Some(vec![26]));
     }
+    if version > 3 {
+        let round = store.watch_rounds(CLINIC, [0x1c; 16], 9).await.unwrap().remove(0);
+        assert_eq!((round.at, round.sealed), (at(1), vec![0x1d]));
+    }
     accept_and_queue(store, CLINIC, 9, at(9)).await;
     let entry = JournalNew { message: None, at: at(9), entry: b"new".to_vec() };
     commit_one(store, Transition { org: CLINIC, writes: vec![], journal: Some(entry) }).await.unwrap();
