@@ -55,6 +55,7 @@ pub(crate) fn found(material: &Material, named: &str, source: KeySource, days: i
         detail: "a test".to_owned(),
         is_bound_by_hand: false,
         vouched_by: Vec::new(),
+        prefers_encryption: None,
         at: at(days),
     }
 }
@@ -79,11 +80,16 @@ impl Authority {
 
     /// A certificate for an address; its key is on P-256, for agreement.
     pub fn issue(&self, named: &str) -> Material {
+        self.issue_for(named, rcgen::ExtendedKeyUsagePurpose::EmailProtection)
+    }
+
+    /// The same for some other purpose.
+    pub fn issue_for(&self, named: &str, purpose: rcgen::ExtendedKeyUsagePurpose) -> Material {
         let mut params = rcgen::CertificateParams::default();
         let name = rcgen::SanType::Rfc822Name(named.to_owned().try_into().unwrap());
         params.subject_alt_names = vec![name];
         params.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature, rcgen::KeyUsagePurpose::KeyAgreement];
-        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::EmailProtection];
+        params.extended_key_usages = vec![purpose];
         params.not_before = rcgen::date_time_ymd(2020, 1, 1);
         params.not_after = rcgen::date_time_ymd(2050, 1, 1);
         let certificate = params.signed_by(&rcgen::KeyPair::generate().unwrap(), &self.0).unwrap();

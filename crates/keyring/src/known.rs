@@ -35,6 +35,8 @@ pub struct Known {
     pub confirmed_by: Option<String>,
     /// Whether a person bound it to an address that it does not name itself.
     pub is_bound_by_hand: bool,
+    /// Whether its holder prefers encrypted mail, as the last Autocrypt field said.
+    pub prefers_encryption: Option<bool>,
     /// When it was first seen.
     pub first_seen: Timestamp,
     /// When it was last seen.
@@ -80,6 +82,8 @@ struct Written {
     confirmed_by: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     is_bound_by_hand: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    prefers_encryption: Option<bool>,
     first_seen: Timestamp,
     last_seen: Timestamp,
 }
@@ -127,6 +131,7 @@ impl Known {
             because: self.because.clone(),
             confirmed_by: self.confirmed_by.clone(),
             is_bound_by_hand: self.is_bound_by_hand,
+            prefers_encryption: self.prefers_encryption,
             first_seen: self.first_seen,
             last_seen: self.last_seen,
         };
@@ -151,6 +156,7 @@ impl Known {
             because: written.because,
             confirmed_by: written.confirmed_by,
             is_bound_by_hand: written.is_bound_by_hand,
+            prefers_encryption: written.prefers_encryption,
             first_seen: written.first_seen,
             last_seen: written.last_seen,
         })

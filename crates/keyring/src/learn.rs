@@ -34,6 +34,8 @@ pub struct Found {
     pub is_bound_by_hand: bool,
     /// Fingerprints of the keys that signed what brought it, verified.
     pub vouched_by: Vec<String>,
+    /// Whether its holder prefers encrypted mail, where what brought it says so.
+    pub prefers_encryption: Option<bool>,
     /// When.
     pub at: Timestamp,
 }
@@ -94,6 +96,7 @@ pub fn learn(known: &[Known], found: Found, policy: &KeyPolicy, id: RecipientKey
         because,
         confirmed_by: None,
         is_bound_by_hand: found.is_bound_by_hand,
+        prefers_encryption: found.prefers_encryption,
         first_seen: found.at,
         last_seen: found.at,
         material: found.material,
@@ -125,13 +128,16 @@ fn again(known: &[Known], same: &Known, found: &Found, policy: &KeyPolicy) -> Re
     if same.state == KeyState::Rejected && !is_by_staff {
         return Err(NotLearned::Rejected);
     }
-    let merged = same.material.merged(&found.material).unwrap_or_else(|| same.material.clone());
-    let more = !merged.is_same(&same.material);
+    let merged = same.material.merged(&found.material).filter(Material::is_of_bounded_size);
+    let merged = merged.unwrap_or_else(|| same.material.clone());
+    let prefers_encryption = found.prefers_encryption.or(same.prefers_encryption);
+    let more = !merged.is_same(&same.material) || prefers_encryption != same.prefers_encryption;
     let source = same.source.min(found.source);
     let mut next = Known {
         material: merged,
         source,
         is_bound_by_hand: same.is_bound_by_hand || found.is_bound_by_hand,
+        prefers_encryption,
         last_seen: same.last_seen.max(found.at),
         ..same.clone()
     };

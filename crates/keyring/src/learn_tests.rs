@@ -203,3 +203,41 @@ fn what_is_known_comes_back_as_it_was() {
         assert!(matches!(Known::from_bytes(known.id, newer.as_bytes()), Err(crate::NotKnown::Format(2))));
     }
 }
+
+#[test]
+fn what_the_holder_prefers_is_kept() {
+    let key = openpgp(1, PAT, 400);
+    let saying = |prefers, day| Found { prefers_encryption: prefers, ..found(&key, PAT, KeySource::Autocrypt, day) };
+    let mut book = Book::default();
+    book.take(saying(Some(true), 1)).unwrap();
+    assert_eq!(book.known[0].prefers_encryption, Some(true));
+    assert_eq!(book.take(saying(None, 2)), Ok("seen"));
+    assert_eq!(book.take(saying(Some(false), 3)), Ok("updated"));
+    assert_eq!(book.known[0].prefers_encryption, Some(false));
+    let again = Known::from_bytes(book.known[0].id, &book.known[0].to_bytes()).unwrap();
+    assert_eq!(again.prefers_encryption, Some(false));
+}
+
+#[test]
+fn a_certificate_for_something_else_is_refused_whoever_gives_it() {
+    let certificate = Authority::new("A").issue_for(PAT, rcgen::ExtendedKeyUsagePurpose::ServerAuth);
+    let mut book = Book::default();
+    let refused = book.take(found(&certificate, PAT, KeySource::Staff, 1));
+    assert_eq!(refused, Err(NotLearned::Unusable(crate::NotUsable::Purpose)));
+    let by_hand = Found { is_bound_by_hand: true, ..found(&certificate, PAT, KeySource::Staff, 1) };
+    assert!(book.take(by_hand).is_err(), "also where a person binds it");
+    assert!(book.known.is_empty());
+}
+
+#[test]
+fn a_certificate_of_staff_needs_no_authority_but_its_dates() {
+    let certificate = Authority::new("nobody knows").issue(PAT);
+    let mut book = Book::default();
+    let ended = found(&certificate, PAT, KeySource::Staff, 9_000);
+    assert!(matches!(book.take(ended), Err(NotLearned::Unusable(_))));
+    assert_eq!(
+        book.take(found(&certificate, "other@example.com", KeySource::Staff, 1)).unwrap_err(),
+        NotLearned::OtherAddress(address("other@example.com"))
+    );
+    assert_eq!(book.take(found(&certificate, PAT, KeySource::Staff, 1)), Ok("new"));
+}

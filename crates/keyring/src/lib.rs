@@ -9,6 +9,8 @@
 //! very mailbox, names it still, and neither a person nor policy's rule for
 //! changes holds it back.
 
+#[cfg(test)]
+mod addresses_tests;
 mod candidates;
 #[cfg(test)]
 mod fixture;

@@ -7,6 +7,8 @@ use smime::Capabilities;
 
 /// The largest file that is looked at: a keyring of thousands.
 const FILE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Who sends a key with other signatures each time must not make it grow for ever.
+const MERGED_BYTES_MAX: usize = 256 * 1024;
 
 /// A recipient's certificate.
 #[derive(Clone)]
@@ -57,6 +59,9 @@ pub enum NotUsable {
     /// S/MIME.
     #[error(transparent)]
     Smime(#[from] smime::Unusable),
+    /// A certificate for something else: a web server, code.
+    #[error("the certificate is not for mail (extendedKeyUsage)")]
+    Purpose,
 }
 
 /// How a copy would be sealed with a certificate.
@@ -165,6 +170,9 @@ impl Material {
                 Ok(Usable { algorithm: plan.algorithm, is_aead, expires_at: plan.expires_at })
             }
             Material::Smime(key) => {
+                if !key.certificate.is_for_mail() {
+                    return Err(NotUsable::Purpose);
+                }
                 let recipient = key.recipient(now)?;
                 Ok(Usable {
                     algorithm: recipient.transport().to_string(),
@@ -190,6 +198,14 @@ impl Material {
                 }))
             }
             _ => None,
+        }
+    }
+
+    /// Whether it is no larger than what is kept of one that others keep adding to.
+    pub(crate) fn is_of_bounded_size(&self) -> bool {
+        match self {
+            Material::OpenPgp(certificate) => certificate.to_bytes().len() <= MERGED_BYTES_MAX,
+            Material::Smime(_) => true,
         }
     }
 

@@ -167,6 +167,7 @@ impl Finder {
                 detail: format!("https://{}", fetched.url.host()),
                 is_bound_by_hand: false,
                 vouched_by: Vec::new(),
+                prefers_encryption: None,
                 at: now,
             };
             match learn(&self.journey, organisation, found, "wkd").await {

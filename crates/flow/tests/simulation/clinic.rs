@@ -143,6 +143,7 @@ impl Clinic {
             detail: "the simulation".into(),
             is_bound_by_hand: false,
             vouched_by: Vec::new(),
+            prefers_encryption: None,
             at: self.clock.now(),
         };
         let organisation = journey.organisations.find(ORG).unwrap();

@@ -150,6 +150,7 @@ async fn add(
             source: KeySource::Staff,
             detail: note.map_or_else(|| format!("file {name}"), str::to_owned),
             vouched_by: Vec::new(),
+            prefers_encryption: None,
             at: now,
         };
         let by = opened.principal.to_string();
@@ -274,7 +275,7 @@ pub fn to_json(known: &Known) -> Value {
     json!({
         "id": known.id, "address": known.address, "format": known.format(), "fingerprint": known.fingerprint(),
         "state": known.state, "because": known.because, "source": known.source, "detail": known.detail,
-        "confirmed_by": known.confirmed_by, "first_seen": known.first_seen, "last_seen": known.last_seen,
+        "confirmed_by": known.confirmed_by, "bound_by_hand": known.is_bound_by_hand, "prefers_encryption": known.prefers_encryption, "first_seen": known.first_seen, "last_seen": known.last_seen,
     })
 }
 
@@ -301,6 +302,13 @@ pub fn describe(known: &Known, now: jiff::Timestamp) -> String {
     }
     if let Some(by) = &known.confirmed_by {
         lines.push(format!("  accepted by {by}"));
+    }
+    if known.is_bound_by_hand {
+        lines.push("  a person bound it to this address, which it does not name".to_owned());
+    }
+    if let Some(prefers) = known.prefers_encryption {
+        let words = if prefers { "prefers encrypted mail" } else { "does not ask for encrypted mail" };
+        lines.push(format!("  its holder {words}"));
     }
     lines.push(format!("  first seen {}, last seen {}", known.first_seen, known.last_seen));
     lines.push(match known.material.usable(now) {

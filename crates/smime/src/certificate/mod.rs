@@ -152,6 +152,14 @@ impl Certificate {
         self.read.extensions.key_usage
     }
 
+    /// Whether it may be used for mail at all: RFC 8550 §4.4.4.
+    pub fn is_for_mail(&self) -> bool {
+        let is_mail = |uses: &[ExtendedUsage]| {
+            uses.contains(&ExtendedUsage::EmailProtection) || uses.contains(&ExtendedUsage::Any)
+        };
+        self.extended_key_usage().is_none_or(is_mail)
+    }
+
     /// What the certificate may be used for; None where it is not said.
     pub fn extended_key_usage(&self) -> Option<&[ExtendedUsage]> {
         self.read.extensions.extended_usage.as_deref()
