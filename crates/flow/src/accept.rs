@@ -21,6 +21,7 @@ use crate::arrival::{self, Arrival, HEADER_BYTES_MAX, HeaderRefused, Session};
 use crate::case::{Case, Changes};
 use crate::crossing::{Concluded, Crossing};
 use crate::gateway::Passage;
+use crate::harvest::Ground;
 use crate::inbound;
 use crate::journey::Journey;
 use crate::judge;
@@ -270,6 +271,7 @@ impl Arriving {
             mark: self.mark,
             proofs: crossed.once,
             shown: crossed.event,
+            harvest: crossed.harvest,
         };
         arrived.manifest.test = self.test;
         if let Some(passphrase) = arrival.passphrase {
@@ -296,6 +298,7 @@ struct Arrived {
     mark: Option<Mark>,
     proofs: Vec<Write>,
     shown: Option<Event>,
+    harvest: Option<Ground>,
 }
 
 impl Arrived {
@@ -325,6 +328,9 @@ impl Arrived {
             StoreError::Conflict if is_proof => reply::taken_before(),
             why => reply::not_stored(&why),
         })?;
+        if let Some(ground) = self.harvest {
+            self.journey.harvest.offer(self.organisation.org, self.message, ground);
+        }
         match state {
             MessageState::Accepted => self.journey.undecided.notify_one(),
             MessageState::Decided | MessageState::Held => self.journey.queued.notify_one(),

@@ -11,6 +11,7 @@ use crate::arrival::Arrival;
 use crate::case::later;
 use crate::gateway::proof::{AGE_MAX, Claim};
 use crate::gateway::{Caller, Gateway, Passage};
+use crate::harvest::Ground;
 use crate::journey::Journey;
 use crate::listener::Submission;
 use crate::manifest::Crossed;
@@ -31,6 +32,7 @@ pub(crate) struct Concluded {
     pub manifest: Option<Crossed>,
     pub event: Option<Event>,
     pub once: Vec<Write>,
+    pub harvest: Option<Ground>,
 }
 
 impl Crossing {
@@ -97,7 +99,7 @@ impl Crossing {
                 }
                 let once = used_up(organisation, &claim, &recipients, now);
                 let manifest = Some(Crossed::Outbound { connector: connector.name.clone() });
-                Ok(Concluded { manifest, event: None, once })
+                Ok(Concluded { manifest, once, ..Concluded::default() })
             }
             (Passage::Inbound(_), Some(verdicts), Some(gateway)) => {
                 inbound(journey, gateway, submission, arrival, verdicts, &self.shown, received)
@@ -140,7 +142,8 @@ fn inbound(
     let names = submission.tls.as_ref().map(|tls| tls.client_names.as_slice()).unwrap_or_default();
     let caller = Caller { address: submission.peer, is_tls: submission.tls.is_some(), names };
     // Whoever shares a provider with the organisation passes its SPF too.
-    let is_proven = dmarc.result == DmarcResult::Pass && (dmarc.by_dkim || !gateway.is_shared(caller));
+    let is_shared = gateway.is_shared(caller);
+    let is_proven = dmarc.result == DmarcResult::Pass && (dmarc.by_dkim || !is_shared);
     let known = gateway.known.get(&submission.sender.org);
     let pretends = known.map(|known| known.judge(&arrival.from, shown, is_proven)).unwrap_or_default();
     let event = Event::Authenticated {
@@ -148,8 +151,10 @@ fn inbound(
         warnings: pretends.iter().map(ToString::to_string).collect(),
         return_path: is_return_path_proven(&verdicts),
     };
+    let may_bring_keys = journey.settings.harvest && is_proven && pretends.is_empty();
+    let harvest = may_bring_keys.then(|| Ground::of(&verdicts, arrival, is_shared)).flatten();
     let manifest = Some(Crossed::Inbound { received, verdicts: Box::new(verdicts), pretends });
-    Ok(Concluded { manifest, event: Some(event), once: Vec::new() })
+    Ok(Concluded { manifest, event: Some(event), once: Vec::new(), harvest })
 }
 
 /// Whether the sender's own domain says that its mail comes from there: only

@@ -9,6 +9,7 @@ use tokio::sync::{Notify, Semaphore};
 use zeroize::Zeroizing;
 
 use crate::gateway::Gateway;
+use crate::harvest;
 use crate::keys::KeyIndex;
 use crate::memory::Memory;
 use crate::organisation::Organisations;
@@ -36,6 +37,8 @@ pub struct Journey {
     pub(crate) keys_changed: Arc<Notify>,
     /// The addresses for which there are keys.
     pub(crate) keys: Arc<KeyIndex>,
+    /// Inbound mail that may bring keys.
+    pub(crate) harvest: Arc<harvest::Queue>,
     /// The gateway, where there is one.
     pub(crate) gateway: OnceLock<Arc<Gateway>>,
     pub(crate) memory: Memory,
@@ -60,6 +63,7 @@ impl Journey {
             undecided: Arc::default(),
             keys_changed: Arc::default(),
             keys: Arc::default(),
+            harvest: Arc::default(),
             gateway: OnceLock::new(),
             memory: Memory::new(settings.memory_bytes_max),
             hashing: Arc::new(Semaphore::new(settings.hashing_max)),
@@ -79,6 +83,7 @@ impl Journey {
             undecided: self.undecided.clone(),
             keys_changed: self.keys_changed.clone(),
             keys: self.keys.clone(),
+            harvest: self.harvest.clone(),
             gateway: OnceLock::new(),
             memory: Memory::new(settings.memory_bytes_max),
             hashing: Arc::new(Semaphore::new(settings.hashing_max)),

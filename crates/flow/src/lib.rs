@@ -30,6 +30,7 @@ mod dsn;
 mod enqueue;
 mod evidence;
 pub mod gateway;
+pub mod harvest;
 pub mod holds;
 mod inbound;
 mod journey;

@@ -35,6 +35,8 @@ pub struct Settings {
     pub wkd_wait: Duration,
     /// How long an answer holds before it is asked again.
     pub wkd_again: Duration,
+    /// Whether keys are taken from inbound mail that passes DMARC.
+    pub harvest: bool,
     /// How long a leased parcel is this node's.
     pub lease: Duration,
 }
@@ -59,6 +61,7 @@ impl Settings {
             wkd: false,
             wkd_wait: Duration::from_secs(10),
             wkd_again: Duration::from_secs(24 * HOUR),
+            harvest: true,
             lease: Duration::from_secs(HOUR),
         }
     }

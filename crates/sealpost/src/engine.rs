@@ -333,6 +333,7 @@ impl Engine {
         let courier = Courier::new(self.journey.clone(), transport);
         self.inner.add(courier.run(self.inner.stop.subscribe()));
         self.inner.add(flow::resume::run(self.journey.clone(), Some(finder), self.inner.stop.subscribe()));
+        self.inner.add(flow::harvest::run(self.journey.clone(), self.inner.stop.subscribe()));
         self.inner.add(flow::keys::run(self.journey.clone(), self.inner.stop.subscribe()));
         self.inner.add(self.ledger.clone().run(self.inner.stop.subscribe()));
     }

@@ -257,6 +257,7 @@ fn settings(config: &Config) -> Settings {
         wkd: config.keys.wkd,
         wkd_wait: config.keys.wkd_wait.0,
         wkd_again: config.keys.wkd_again.0,
+        harvest: config.keys.harvest,
         ..defaults
     }
 }

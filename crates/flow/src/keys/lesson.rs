@@ -1,6 +1,7 @@
 //! A key that was found becomes known, and the ledger tells of it in the same
 //! transaction.
 
+use jiff::SignedDuration;
 use keyring::{Found, Known, Lesson, NotLearned};
 use ledger::Event;
 use mail::RecipientKeyId;
@@ -27,6 +28,9 @@ impl From<StoreError> for NotKept {
     }
 }
 
+/// That a key was seen again is written down at most this often.
+const SEEN_EVERY: SignedDuration = SignedDuration::from_hours(1);
+
 /// Another change may be first; then it is worked out anew.
 const TRIES: usize = 8;
 
@@ -38,6 +42,9 @@ pub async fn learn(journey: &Journey, organisation: &Organisation, found: Found,
         let known: Vec<Known> = kept.iter().map(|kept| kept.known.clone()).collect();
         let id = RecipientKeyId::new(found.at, journey.entropy.as_ref());
         let lesson = keyring::learn(&known, found.clone(), &organisation.policy.keys, id)?;
+        if is_old_news(&known, &lesson) {
+            return Ok(lesson);
+        }
         match commit(journey, organisation, change(journey, organisation, &kept, &lesson, by)).await {
             Err(StoreError::Conflict) if tried < TRIES => tried += 1,
             Err(error) => return Err(error.into()),
@@ -48,6 +55,14 @@ pub async fn learn(journey: &Journey, organisation: &Organisation, found: Found,
             }
         }
     }
+}
+
+/// A key that was only seen again, and lately before, is no reason to write:
+/// it may come with every message.
+fn is_old_news(known: &[Known], lesson: &Lesson) -> bool {
+    let Lesson::Seen(seen) = lesson else { return false };
+    let before = known.iter().find(|key| key.id == seen.id);
+    before.is_some_and(|before| seen.last_seen.duration_since(before.last_seen) < SEEN_EVERY)
 }
 
 /// Writes and events of one change of what is known.

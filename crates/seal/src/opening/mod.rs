@@ -80,6 +80,10 @@ pub struct Announced {
     pub certificate: smime::Certificate,
     /// What the signer's program reads.
     pub capabilities: Option<smime::Capabilities>,
+    /// The chain of the certificate that signed, itself first, the anchor last.
+    pub chain: Vec<smime::Certificate>,
+    /// When it was signed, as the signer says.
+    pub signed_at: Option<jiff::Timestamp>,
 }
 
 /// Why a message was not opened. Nothing of its content comes out.

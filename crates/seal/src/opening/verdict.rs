@@ -53,7 +53,12 @@ impl Bench<'_> {
             return None;
         }
         let certificate = verdict.encryption.clone().or_else(|| verdict.certificate.clone())?;
-        Some(Announced { certificate, capabilities: verdict.capabilities.clone() })
+        Some(Announced {
+            certificate,
+            capabilities: verdict.capabilities.clone(),
+            chain: verdict.trusted.as_ref().map(|chain| chain.certificates.clone()).unwrap_or_default(),
+            signed_at: verdict.signing_time,
+        })
     }
 
     fn openpgp(&self, verdict: &openpgp::SignatureVerdict) -> Signature {

@@ -19,11 +19,13 @@ pub struct Keys {
     pub wkd_again: Span,
     /// The port of web key directories.
     pub wkd_port: u16,
+    /// Whether keys are taken from inbound mail that passes DMARC.
+    pub harvest: bool,
 }
 
 impl Default for Keys {
     fn default() -> Self {
-        Self { wkd: true, wkd_wait: Span::seconds(10), wkd_again: Span::days(1), wkd_port: 443 }
+        Self { wkd: true, wkd_wait: Span::seconds(10), wkd_again: Span::days(1), wkd_port: 443, harvest: true }
     }
 }
 
