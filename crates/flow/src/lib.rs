@@ -46,6 +46,7 @@ mod organisation;
 mod plan;
 pub mod portal;
 mod portal_desk;
+mod portal_keys;
 mod prepared;
 mod receipts;
 mod record;

@@ -158,6 +158,9 @@ impl Tally {
             | Event::PostureFell { .. }
             | Event::PostureRecovered { .. }
             | Event::KeyRemoved { .. }
+            | Event::KeyOffered { .. }
+            | Event::KeyProofWrong { .. }
+            | Event::KeyProven { .. }
             | Event::OrgKeyMade { .. }
             | Event::OrgKeyRevoked { .. }
             | Event::Erased { .. } => {}

@@ -20,6 +20,7 @@ use crate::portal::{
     self, Change, Code, CodeMail, Content, DeskError, Factor, Found, LinkId, LinkState, Pending, PortalDesk,
     PortalEvent, Saved, StateError, Ticket,
 };
+use crate::portal_keys;
 use crate::receipts::{Fact, receipt};
 
 /// The portal's desk over the journey.
@@ -27,7 +28,7 @@ pub struct LinkDesk(Arc<Journey>);
 
 /// Why the desk could not serve, before it is told to the portal.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+pub(crate) enum Trouble {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -40,6 +41,8 @@ enum Trouble {
     Forbidden(#[from] Forbidden),
     #[error("the link's message is not there")]
     NoMessage,
+    #[error("a key can't be read, or nothing can be sealed to it")]
+    NoKey,
 }
 
 impl From<Trouble> for DeskError {
@@ -59,13 +62,17 @@ impl LinkDesk {
         Self(journey)
     }
 
+    pub(crate) fn journey(&self) -> &Journey {
+        &self.0
+    }
+
     fn store(&self) -> &dyn Store {
         self.0.store.as_ref()
     }
 
     /// Refuses what the holder of a link may not do, which is anything but
     /// with the own copy.
-    fn may(ticket: &Ticket, action: Action) -> Result<(), Trouble> {
+    pub(crate) fn may(ticket: &Ticket, action: Action) -> Result<(), Trouble> {
         let (org, message, recipient) = (ticket.org, ticket.message, ticket.recipient);
         let holder = Principal::Recipient { org, message, recipient };
         Ok(authorize(&holder, action, &Resource::Copy(org, message, recipient))?)
@@ -107,15 +114,25 @@ impl LinkDesk {
         let opened = self.open(ticket.org, ticket.message).await?.ok_or(Trouble::NoMessage)?;
         let case = opened.case(&self.0, change.at);
         let mut changes = Changes::default();
+        let needs = self.code_needs(&case, &change.state).await?;
+        let state = match &change.code {
+            Some(_) => change.state.code_needs(needs),
+            None => change.state.clone(),
+        };
         changes.writes.push(Write::LinkState {
             hash: ticket.hash,
             expected_version: change.version,
-            sealed: case.seal_link(&ticket.hash, &change.state),
-            expires_at: change.state.expires_at(),
+            sealed: case.seal_link(&ticket.hash, &state),
+            expires_at: state.expires_at(),
         });
-        let sends = change.code.is_some() || change.event == Some(PortalEvent::AskedAgain);
+        let sends = change.code.is_some() || change.key.is_some() || change.event == Some(PortalEvent::AskedAgain);
         if let Some(code) = &change.code {
-            self.queue_code(&case, &change.state, code, &mut changes).await?;
+            self.queue_code(&case, &state, (code, needs), &mut changes).await?;
+        }
+        if let Some(step) = &change.key {
+            Self::may(ticket, Action::GiveKey)?;
+            let grounds = self.grounds(&case, &state).await?;
+            portal_keys::step(&case, &state, step, (change.peer, grounds), &mut changes)?;
         }
         if let Some(event) = &change.event {
             self.tell(&case, &change, event, &mut changes).await?;
@@ -132,17 +149,21 @@ impl LinkDesk {
         }
     }
 
+    /// What the connection must prove that carries a code of this link.
+    async fn code_needs(&self, case: &Case<'_>, state: &LinkState) -> Result<Level, Trouble> {
+        let domain = case.organisation.vault.domain_index(state.recipient().domain());
+        let posture = self.store().posture(case.organisation.org, domain).await?;
+        let best = posture.map_or(Level::None, |posture| Level::from_rank(posture.best));
+        Ok(state.code_level(best))
+    }
+
     async fn queue_code(
         &self,
         case: &Case<'_>,
         state: &LinkState,
-        code: &Code,
+        (code, needs): (&Code, Level),
         changes: &mut Changes,
     ) -> Result<(), Trouble> {
-        let domain = case.organisation.vault.domain_index(state.recipient().domain());
-        let posture = self.store().posture(case.organisation.org, domain).await?;
-        let best = posture.map_or(Level::None, |posture| Level::from_rank(posture.best));
-        let needs = state.code_level(best);
         let stamp = case.stamp();
         let mail = CodeMail {
             clinic: &case.clinic(),

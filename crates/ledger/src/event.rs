@@ -388,6 +388,31 @@ events! {
         /// Who did it.
         by: String,
     }
+    /// A recipient offers a key at the portal: a code was sealed to it, and sent.
+    KeyOffered = "key_offered" {
+        /// Whose it is.
+        recipient: Address,
+        /// Its fingerprint.
+        fingerprint: String,
+        /// The visitor's address.
+        peer: Option<IpAddr>,
+    }
+    /// A wrong code was entered for a key that was offered.
+    KeyProofWrong = "key_proof_wrong" {
+        /// Whose it is.
+        recipient: Address,
+        /// The visitor's address.
+        peer: Option<IpAddr>,
+    }
+    /// The code that was sealed to an offered key was entered.
+    KeyProven = "key_proven" {
+        /// Whose it is.
+        recipient: Address,
+        /// Its fingerprint.
+        fingerprint: String,
+        /// The visitor's address.
+        peer: Option<IpAddr>,
+    }
     /// A key of the organisation's own was made, imported or renewed.
     OrgKeyMade = "org_key_made" {
         /// The key.

@@ -36,7 +36,8 @@ pub enum Kind {
     Notice,
     /// The portal's one-time code. Never rerouted; not sent below its need.
     Code,
-    /// A word to the sender about a message: a DSN, a note about a hold.
+    /// A word to the sender about a message: a DSN, a note about a hold; or to
+    /// a recipient about a key.
     /// Never rerouted, never bounced.
     Dsn,
 }
@@ -223,6 +224,13 @@ impl Parcel {
     pub fn dsn(stamp: Stamp, recipient: Recipient, template: String) -> Self {
         let grounds = Grounds { need: Need::Encrypted, because: vec!["dsn".to_owned()], policy_sha256: [0; 32] };
         Self::template(stamp, Kind::Dsn, recipient, Need::Encrypted, grounds, template)
+    }
+
+    /// A word to a recipient about a key: it must arrive, and crosses whatever
+    /// connection there is, since its template holds nothing of any message.
+    pub fn word(stamp: Stamp, recipient: Recipient, template: String) -> Self {
+        let grounds = Grounds { need: Need::None, because: vec!["key".to_owned()], policy_sha256: [0; 32] };
+        Self::template(stamp, Kind::Dsn, recipient, Need::None, grounds, template)
     }
 
     fn template(stamp: Stamp, kind: Kind, to: Recipient, need: Need, grounds: Grounds, text: String) -> Self {

@@ -264,7 +264,8 @@ impl Engine {
 
     async fn open_portal(&mut self, config: &Config, seams: &Seams) -> Result<()> {
         let desk = Arc::new(LinkDesk::new(self.journey.clone()));
-        let portal = Arc::new(Portal::new(desk, seams.clock.clone(), seams.entropy.clone()));
+        let portal = Portal::new(desk.clone(), seams.clock.clone(), seams.entropy.clone()).with_keys(desk);
+        let portal = Arc::new(portal);
         let door = Applications::new(self.journey.clone());
         let api = web::api::router(door, request_bytes_max(config));
         let router = web::portal::router(site(config)?, portal, seams.clock.clone()).merge(api);

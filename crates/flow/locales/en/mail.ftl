@@ -19,6 +19,18 @@ code-life = Enter it on the page that asked for it. It works once, for 10 minute
 code-secret = Give this code to nobody. { $clinic } never asks for it by phone or by mail.
 code-doubt = You did not ask for a code? Then you need not do anything: without the code nobody can read the message. If you are worried, call { $clinic } at { $phone }.
 
+key-proof-subject = A code from { $clinic }, sealed to your key
+key-proof-lead = You gave a key on the page of { $clinic }. That you can read this shows that it is yours. Enter this code on that page:
+key-proof-life = It works once, for an hour, on the device that you gave the key with.
+key-proof-doubt = It was not you? Then please do not enter the code, and call { $clinic } at { $phone }.
+
+key-given-subject = A key was added for mail from { $clinic }
+key-given-lead = On the page of { $clinic }, this key was given for your address. Messages to you can be sealed to it, so that only its holder reads them.
+key-given-held = It is used once { $clinic } has accepted it.
+key-removed-subject = A key was removed for mail from { $clinic }
+key-removed-lead = On the page of { $clinic }, this key was removed. No more messages are sealed to it.
+key-doubt = It was not you? Call { $clinic } at { $phone }.
+
 date = { $month } { $day }, { $year }
 month-1 = January
 month-2 = February

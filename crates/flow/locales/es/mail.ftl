@@ -19,6 +19,18 @@ code-life = Escríbalo en la página que se lo pidió. Sirve una sola vez, duran
 code-secret = No dé este código a nadie. { $clinic } nunca se lo pedirá por teléfono ni por correo.
 code-doubt = ¿No pidió ningún código? Entonces no tiene que hacer nada: sin el código nadie puede leer el mensaje. Si le preocupa, llame a { $clinic } al { $phone }.
 
+key-proof-subject = Un código de { $clinic }, cifrado para su clave
+key-proof-lead = Usted indicó una clave en la página de { $clinic }. Si puede leer esto, la clave es suya. Escriba este código en esa página:
+key-proof-life = Sirve una vez, durante una hora, en el dispositivo con el que indicó la clave.
+key-proof-doubt = ¿No ha sido usted? Entonces no escriba el código y llame a { $clinic } al { $phone }.
+
+key-given-subject = Se ha añadido una clave para el correo de { $clinic }
+key-given-lead = En la página de { $clinic } se indicó esta clave para su dirección. Los mensajes para usted se pueden cifrar con ella, de modo que solo los lea quien la tenga.
+key-given-held = Se usa en cuanto { $clinic } la haya aceptado.
+key-removed-subject = Se ha quitado una clave para el correo de { $clinic }
+key-removed-lead = En la página de { $clinic } se quitó esta clave. Ya no se cifran mensajes con ella.
+key-doubt = ¿No ha sido usted? Llame a { $clinic } al { $phone }.
+
 date = { $day } de { $month } de { $year }
 month-1 = enero
 month-2 = febrero

@@ -11,6 +11,7 @@ use mail::{MessageId, OrgId};
 use serde::{Deserialize, Serialize};
 
 use super::code::Code;
+use super::key_desk::KeyStep;
 use super::link::LinkId;
 use super::state::LinkState;
 
@@ -84,6 +85,8 @@ pub struct Change {
     pub code: Option<Code>,
     /// What happened.
     pub event: Option<PortalEvent>,
+    /// What is done about a key.
+    pub key: Option<KeyStep>,
     /// The visitor's network address, where it is known.
     pub peer: Option<IpAddr>,
     /// When.

@@ -8,11 +8,15 @@
 
 mod code;
 mod desk;
+mod giving;
+mod key_desk;
+mod key_mail;
 mod language;
 mod link;
 mod mime;
 pub mod notice;
 mod passphrase;
+mod proof;
 mod rules;
 mod service;
 mod session;
@@ -22,10 +26,14 @@ mod testing;
 
 pub use code::Code;
 pub use desk::{Change, Content, DeskError, Factor, Found, Pending, PortalDesk, PortalEvent, Saved, Ticket};
+pub use giving::{KeyProof, KeyVisit, Offer};
+pub use key_desk::{GivenKey, KeyDesk, KeyStep, NotOffered};
+pub use key_mail::{Challenge, KeyNote, Told, challenge, told};
 pub use language::{Catalogue, Language, UnknownLanguage};
 pub use link::{LinkId, LinkIdError};
 pub use notice::{Clinic, CodeMail, Mailbox, NoticeMail, link_url};
 pub use passphrase::{Passphrase, PassphraseError};
+pub use proof::{Offered, ProofCode};
 pub use rules::{Refusal, Stage};
 pub use service::{Caller, Entry, PassphraseEntry, Portal, PortalError, Visit};
 pub use session::SessionToken;

@@ -143,14 +143,14 @@ pub fn code(mail: &CodeMail<'_>) -> String {
     .write()
 }
 
-fn phone(words: &Catalogue, clinic: &Clinic) -> String {
+pub(super) fn phone(words: &Catalogue, clinic: &Clinic) -> String {
     match clinic.phone.as_str() {
         "" => words.text("phone-known").into_owned(),
         phone => phone.to_owned(),
     }
 }
 
-fn words(language: Language) -> &'static Catalogue {
+pub(super) fn words(language: Language) -> &'static Catalogue {
     static EN: LazyLock<Catalogue> =
         LazyLock::new(|| Catalogue::new(Language::En, include_str!("../../locales/en/mail.ftl")));
     static ES: LazyLock<Catalogue> =
@@ -168,26 +168,31 @@ fn day(words: &Catalogue, expires_at: Timestamp, zone: &TimeZone) -> String {
     words.text_with("date", &[("day", &last.day().to_string()), ("month", &month), ("year", &last.year().to_string())])
 }
 
-fn paragraphs(paragraphs: &[String]) -> String {
+pub(super) fn paragraphs(paragraphs: &[String]) -> String {
     paragraphs.join("\n\n")
 }
 
 /// What stands out in the mail.
-enum Block<'a> {
-    Button { href: &'a str, label: &'a str },
+pub(super) enum Block<'a> {
+    Button {
+        href: &'a str,
+        label: &'a str,
+    },
     Code(&'a str),
+    /// Something to compare, such as a fingerprint.
+    Text(&'a str),
 }
 
 /// The frame of the HTML alternative. Mail clients know little CSS and drop
 /// style sheets, so styles stand on the elements; nothing is loaded.
-struct Page<'a> {
-    language: Language,
-    clinic: &'a str,
-    lead: &'a str,
+pub(super) struct Page<'a> {
+    pub(super) language: Language,
+    pub(super) clinic: &'a str,
+    pub(super) lead: &'a str,
 }
 
 impl Page<'_> {
-    fn html(&self, block: &Block<'_>, after: &[String], small: &[String]) -> String {
+    pub(super) fn html(&self, block: &Block<'_>, after: &[String], small: &[String]) -> String {
         let mut body = format!(
             "<p style=\"margin:0 0 24px;font-size:18px;font-weight:bold;\">{}</p>\n<p style=\"{P}\">{}</p>\n",
             escaped(self.clinic),
@@ -200,6 +205,7 @@ impl Page<'_> {
                 escaped(label)
             ),
             Block::Code(digits) => format!("<p style=\"{CODE}\">{}</p>\n", escaped(digits)),
+            Block::Text(text) => format!("<p style=\"{TEXT}\">{}</p>\n", escaped(text)),
         });
         after.iter().for_each(|text| body.push_str(&format!("<p style=\"{P}\">{}</p>\n", escaped(text))));
         body.push_str("<hr style=\"border:0;border-top:1px solid #c5ced4;margin:24px 0;\">\n");
@@ -220,6 +226,7 @@ const P: &str = "margin:0 0 16px;font-size:16px;line-height:24px;";
 const SMALL: &str = "margin:0 0 12px;font-size:14px;line-height:21px;";
 const BUTTON: &str = "display:inline-block;padding:14px 24px;border-radius:8px;background-color:#0b5a6e;\
                       color:#ffffff;font-size:16px;font-weight:bold;text-decoration:none;";
+const TEXT: &str = "margin:0 0 16px;font-size:16px;line-height:24px;font-family:monospace;";
 const CODE: &str = "margin:24px 0;font-size:32px;line-height:40px;font-weight:bold;letter-spacing:4px;";
 
 fn escaped(text: &str) -> String {

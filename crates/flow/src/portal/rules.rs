@@ -5,7 +5,7 @@
 //! long, how often it may be asked for, how many tries a message has in its life.
 
 use jiff::{SignedDuration, Timestamp};
-use mail::Entropy;
+use mail::{Entropy, Level};
 
 use super::code::Code;
 use super::session::{CLOCK_SLACK, Session, SessionToken};
@@ -48,6 +48,9 @@ pub enum Refusal {
     /// There is no such session, or it has ended.
     #[error("no such session")]
     NoSession,
+    /// Neither a passphrase nor a code over verified TLS: too little for a key.
+    #[error("the session proves too little for that")]
+    ProvesTooLittle,
     /// The clinic has been asked lately.
     #[error("the clinic has been asked within a day")]
     AskedLately,
@@ -81,7 +84,7 @@ impl LinkState {
             return Err(Refusal::TooManyCodes);
         }
         let code = Code::new(entropy);
-        next.codes.push(IssuedCode { at: now, hash: Some(code.hash(&next.salt)), wrong_tries: 0 });
+        next.codes.push(IssuedCode { at: now, hash: Some(code.hash(&next.salt)), wrong_tries: 0, needs: None });
         let displaced = next.codes.len().saturating_sub(LIVE_CODES_MAX);
         next.codes.iter_mut().take(displaced).for_each(|code| code.hash = None);
         Ok((next, code))
@@ -112,7 +115,8 @@ impl LinkState {
             return Ok((next, None));
         };
         issued.hash = None;
-        next.begin_session(token, now);
+        let verified = issued.needs.is_some_and(|needs| needs >= Level::Verified);
+        next.begin_session(token, verified, now);
         let stage = next.stage_of(!next.passphrase_required, now);
         Ok((next, Some(stage)))
     }
@@ -202,12 +206,12 @@ impl LinkState {
         }
     }
 
-    fn begin_session(&mut self, token: &SessionToken, now: Timestamp) {
+    fn begin_session(&mut self, token: &SessionToken, verified: bool, now: Timestamp) {
         self.sessions.retain(|session| session.is_live(now));
         let displaced = (self.sessions.len() + 1).saturating_sub(SESSIONS_MAX);
         self.sessions.drain(..displaced);
         let open = !self.passphrase_required;
-        self.sessions.push(Session::new(token, open, now));
+        self.sessions.push(Session::new(token, open, verified, now));
         if self.stage_of(open, now) == Stage::Open {
             self.note_opened(now);
         }

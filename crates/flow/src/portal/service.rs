@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 
 use super::code::Code;
 use super::desk::{Change, Content, DeskError, Factor, Found, PortalDesk, PortalEvent, Saved};
+use super::key_desk::{KeyDesk, KeyStep};
 use super::language::Language;
 use super::link::LinkId;
 use super::rules::Stage;
@@ -21,7 +22,7 @@ use super::session::SessionToken;
 use super::state::{LinkState, NewLink};
 
 /// So often a step is tried again when another change of the same link was first.
-const CONFLICTS_MAX: usize = 16;
+pub(super) const CONFLICTS_MAX: usize = 16;
 /// So many passphrases are hashed at once: each takes 19 MiB and tens of
 /// milliseconds, and entering them must not be a flood.
 const HASHES_AT_ONCE: usize = 2;
@@ -98,9 +99,10 @@ pub struct Caller {
 
 /// The portal of all links.
 pub struct Portal {
-    desk: Arc<dyn PortalDesk>,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
+    pub(super) desk: Arc<dyn PortalDesk>,
+    pub(super) keys: Option<Arc<dyn KeyDesk>>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
     decoy: LinkState,
     hashing: Semaphore,
 }
@@ -109,7 +111,13 @@ impl Portal {
     /// A portal at that desk.
     pub fn new(desk: Arc<dyn PortalDesk>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
         let decoy = decoy(entropy.as_ref());
-        Self { desk, clock, entropy, decoy, hashing: Semaphore::new(HASHES_AT_ONCE) }
+        Self { desk, keys: None, clock, entropy, decoy, hashing: Semaphore::new(HASHES_AT_ONCE) }
+    }
+
+    /// The same, where recipients may give keys of their own.
+    #[must_use]
+    pub fn with_keys(self, keys: Arc<dyn KeyDesk>) -> Self {
+        Self { keys: Some(keys), ..self }
     }
 
     /// Puts a code in the queue, if that may be. The answer is the same
@@ -263,9 +271,18 @@ impl Portal {
         Err(PortalError::Contended)
     }
 
-    async fn saved(&self, found: Found, step: Step) -> Result<bool, PortalError> {
+    pub(super) async fn saved(&self, found: Found, step: Step) -> Result<bool, PortalError> {
+        self.save(found, step, None).await
+    }
+
+    /// As `saved`, with what the step does about a key.
+    pub(super) async fn saved_with(&self, found: Found, step: Step, key: KeyStep) -> Result<bool, PortalError> {
+        self.save(found, step, Some(key)).await
+    }
+
+    async fn save(&self, found: Found, step: Step, key: Option<KeyStep>) -> Result<bool, PortalError> {
         let Step { state, code, event, peer, at } = step;
-        let change = Change { ticket: found.ticket, version: found.version, state, code, event, peer, at };
+        let change = Change { ticket: found.ticket, version: found.version, state, code, event, key, peer, at };
         Ok(self.desk.save(change).await? == Saved::Done)
     }
 
@@ -286,22 +303,22 @@ impl Portal {
 }
 
 /// A step that the rules allowed.
-struct Step {
-    state: LinkState,
-    code: Option<Code>,
-    event: Option<PortalEvent>,
-    peer: Option<IpAddr>,
-    at: Timestamp,
+pub(super) struct Step {
+    pub(super) state: LinkState,
+    pub(super) code: Option<Code>,
+    pub(super) event: Option<PortalEvent>,
+    pub(super) peer: Option<IpAddr>,
+    pub(super) at: Timestamp,
 }
 
 impl Step {
     /// One that nobody needs to hear of.
-    fn quiet(state: LinkState, at: Timestamp) -> Self {
+    pub(super) fn quiet(state: LinkState, at: Timestamp) -> Self {
         Self { state, code: None, event: None, peer: None, at }
     }
 }
 
-fn visit(state: &LinkState, token: &SessionToken, now: Timestamp) -> Option<Visit> {
+pub(super) fn visit(state: &LinkState, token: &SessionToken, now: Timestamp) -> Option<Visit> {
     let stage = state.visit(now, token)?;
     Some(Visit {
         stage,

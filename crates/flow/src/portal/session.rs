@@ -41,7 +41,7 @@ impl SessionToken {
         BASE64_URL_SAFE_NO_PAD.encode(self.0)
     }
 
-    fn hash(&self) -> [u8; 32] {
+    pub(super) fn hash(&self) -> [u8; 32] {
         let mut hash = [0; 32];
         hash.copy_from_slice(digest::digest(&digest::SHA256, &self.0).as_ref());
         hash
@@ -60,13 +60,16 @@ pub(super) struct Session {
     hash: [u8; 32],
     /// Whether everything that this link asks for was met; a right code alone may not be all.
     pub(super) open: bool,
+    /// Whether its code was sent over verified TLS only.
+    #[serde(default)]
+    pub(super) verified: bool,
     since: Timestamp,
     seen: Timestamp,
 }
 
 impl Session {
-    pub(super) fn new(token: &SessionToken, open: bool, now: Timestamp) -> Self {
-        Self { hash: token.hash(), open, since: now, seen: now }
+    pub(super) fn new(token: &SessionToken, open: bool, verified: bool, now: Timestamp) -> Self {
+        Self { hash: token.hash(), open, verified, since: now, seen: now }
     }
 
     pub(super) fn is_of(&self, token: &SessionToken) -> bool {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::language::Language;
 use super::passphrase::Passphrase;
+use super::proof::Proving;
 use super::session::Session;
 
 const FORMAT: u8 = 1;
@@ -71,6 +72,8 @@ pub struct LinkState {
     pub(super) sessions: Vec<Session>,
     pub(super) opened: Vec<Timestamp>,
     pub(super) asked_again_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Proving::is_empty")]
+    pub(super) proving: Proving,
 }
 
 /// A code of the last hour; without a hash once it was used, void or displaced.
@@ -79,6 +82,9 @@ pub(super) struct IssuedCode {
     pub(super) at: Timestamp,
     pub(super) hash: Option<[u8; 32]>,
     pub(super) wrong_tries: u8,
+    /// What the connection must prove that carries it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) needs: Option<Level>,
 }
 
 impl LinkState {
@@ -100,6 +106,7 @@ impl LinkState {
             sessions: Vec::new(),
             opened: Vec::new(),
             asked_again_at: None,
+            proving: Proving::default(),
         }
     }
 

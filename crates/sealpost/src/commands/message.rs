@@ -122,10 +122,7 @@ fn details(event: &Event) -> String {
         Event::Refused { recipient, because }
         | Event::Held { recipient, because }
         | Event::Expired { recipient, because } => format!("{}: {because}", whom(recipient.as_ref())),
-        Event::Released { recipient, by, reason } => {
-            let reason = reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
-            format!("{}, by {by}{reason}", whom(recipient.as_ref()))
-        }
+        Event::Released { recipient, by, reason } => released(recipient.as_ref(), by, reason.as_deref()),
         Event::Rejected { recipient, by, reason } => format!("{recipient}, by {by}: {reason}"),
         Event::Bounced { recipient, because, .. }
         | Event::CodeWithheld { recipient, because }
@@ -136,6 +133,7 @@ fn details(event: &Event) -> String {
         Event::CodeWrong { recipient, .. }
         | Event::CodeAccepted { recipient, .. }
         | Event::PassphraseWrong { recipient, .. }
+        | Event::KeyProofWrong { recipient, .. }
         | Event::ResendAsked { recipient } => recipient.to_string(),
         Event::PostureFell { domain, because, .. } | Event::PostureRecovered { domain, because, .. } => {
             format!("{domain}: {}", because.join("; "))
@@ -152,6 +150,9 @@ fn details(event: &Event) -> String {
         Event::KeyHeld { recipient, key, by, because } => {
             format!("{recipient}: {}, by {by}, because {because}", named(key))
         }
+        Event::KeyOffered { recipient, fingerprint, .. } | Event::KeyProven { recipient, fingerprint, .. } => {
+            format!("{recipient}: {fingerprint}")
+        }
         Event::KeyReplaced { recipient, key, with } => format!("{recipient}: {}, by {with}", named(key)),
         Event::OrgKeyMade { key, fingerprint, how, by, .. } => format!("{key} {fingerprint} {how}, by {by}"),
         Event::OrgKeyRevoked { key, fingerprint, because, by } => format!("{key} {fingerprint}: {because}, by {by}"),
@@ -160,6 +161,11 @@ fn details(event: &Event) -> String {
 
 fn whom(recipient: Option<&Address>) -> String {
     recipient.map_or_else(|| "all".to_owned(), ToString::to_string)
+}
+
+fn released(recipient: Option<&Address>, by: &str, reason: Option<&str>) -> String {
+    let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+    format!("{}, by {by}{reason}", whom(recipient))
 }
 
 fn after(warnings: &[String]) -> String {

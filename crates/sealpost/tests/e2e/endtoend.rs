@@ -48,24 +48,24 @@ fn file(folder: &TempDir, name: &str, content: &[u8]) -> String {
 }
 
 /// The armored public key of a gpg key ring.
-fn public(gpg: &GnuPg, address: &str) -> Vec<u8> {
+pub fn public(gpg: &GnuPg, address: &str) -> Vec<u8> {
     gpg.must(&["--armor", "--export", address], b"")
 }
 
 /// The encrypted part of a PGP/MIME message.
-fn armored(letter: &str) -> String {
+pub fn armored(letter: &str) -> String {
     let begin = letter.find("-----BEGIN PGP MESSAGE-----").unwrap_or_else(|| panic!("no armor in {letter}"));
     let end = letter.find("-----END PGP MESSAGE-----").unwrap();
     format!("{}-----END PGP MESSAGE-----\n", &letter[begin..end])
 }
 
 /// An S/MIME identity of openssl's.
-struct Holder {
+pub struct Holder {
     folder: TempDir,
 }
 
 impl Holder {
-    fn new(address: &str, extra: &[&str]) -> Self {
+    pub fn new(address: &str, extra: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).display().to_string();
         let (key, certificate) = (path("key.pem"), path("cert.pem"));
@@ -80,16 +80,16 @@ impl Holder {
         Self { folder }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn certificate(&self) -> String {
+    pub fn certificate(&self) -> String {
         self.path("cert.pem").display().to_string()
     }
 
     /// What is inside of a sealed message.
-    fn open(&self, letter: &[u8]) -> String {
+    pub fn open(&self, letter: &[u8]) -> String {
         let mut command = Command::new("openssl");
         command.args(["cms", "-decrypt", "-inkey"]).arg(self.path("key.pem"));
         command.arg("-recip").arg(self.path("cert.pem"));

@@ -13,6 +13,7 @@ mod endtoend;
 mod faults;
 mod gateway;
 mod gateway_origin;
+mod given_keys;
 mod harvest;
 mod held;
 mod holds;

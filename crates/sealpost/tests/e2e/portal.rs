@@ -147,6 +147,24 @@ impl Journey<'_> {
         check_message(&mut visitor, link);
     }
 
+    /// The page of keys, by text that is pasted; back at the message.
+    async fn give_a_key(&self, link: &str) {
+        let gpg = testkit::gnupg::GnuPg::new();
+        gpg.generate(&format!("Pat <{PATIENT}>"), "ed25519", "cv25519");
+        let key = String::from_utf8(gpg.must(&["--armor", "--export", PATIENT], b"")).unwrap();
+        self.press(&format!("a[href^='{link}/key']")).await;
+        self.arrive("Su propia clave").await;
+        self.look("9-key").await;
+        self.driver().find(By::Id("text")).await.unwrap().send_keys(key).await.unwrap();
+        self.press("main form button.primary").await;
+        shown(self.driver(), "h2", "Demuestre que es suya").await;
+        self.look("10-key-proof").await;
+        self.fill("code", "0000-0000-0000").await;
+        shown(self.driver(), "[role=alert]", "Ese código no es correcto").await;
+        self.press("main a.secondary").await;
+        shown(self.driver(), "section.after", "Cerrar el mensaje").await;
+    }
+
     async fn leave(&self, words: &Words) {
         self.press("section.after button").await;
         self.arrive(words.closed).await;
@@ -262,6 +280,11 @@ async fn a_message_is_picked_up_in_english() {
     let journey = Journey { clinic: &clinic, browser: &browser, language: "en", width, pictures };
     journey.enter(&link, &ENGLISH).await;
     journey.read(&link).await;
+    browser.driver.goto(format!("{}{link}/key", clinic.origin)).await.unwrap();
+    journey.arrive("Your own key").await;
+    journey.look("9-key").await;
+    journey.press("main a.secondary").await;
+    shown(&browser.driver, "section.after", "Close the message").await;
     journey.leave(&ENGLISH).await;
     assert_eq!(clinic.events_named(&id, "opened"), 1);
     browser.quit().await;
@@ -288,6 +311,7 @@ async fn a_message_with_a_passphrase_is_picked_up_in_spanish_on_a_dark_phone_wit
     shown(&browser.driver, "[role=alert]", "Esa no es la frase de acceso").await;
     journey.fill("passphrase", "tetera azul").await;
     journey.read(&link).await;
+    journey.give_a_key(&link).await;
     let dark =
         "return getComputedStyle(document.body).backgroundColor + matchMedia('(prefers-color-scheme: dark)').matches";
     let ground: String = browser.driver.execute(dark, vec![]).await.unwrap().convert().unwrap();

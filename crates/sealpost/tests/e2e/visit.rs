@@ -37,7 +37,7 @@ pub fn links(ward: &Ward, to: &str, count: usize) -> Vec<String> {
     })
 }
 
-fn link_in(text: &str) -> Option<String> {
+pub fn link_in(text: &str) -> Option<String> {
     let (_, rest) = text.split_once("/m/")?;
     let id: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect();
     Some(format!("/m/{id}"))
@@ -130,6 +130,23 @@ impl Visitor {
 
     pub fn get(&mut self, path: &str) -> Answer {
         self.ask("GET", path, "", "")
+    }
+
+    /// Sends a form with a file and follows where it leads.
+    pub fn upload(&mut self, path: &str, file: &[u8], more: &str) -> Answer {
+        let head = "--xyz\r\nContent-Disposition: form-data; name=\"file\"; filename=\"key\"\r\n\
+                    Content-Type: application/octet-stream\r\n\r\n";
+        let form = [head.as_bytes(), file, b"\r\n--xyz--\r\n"].concat();
+        let fields = format!(
+            "Origin: null\r\n{more}Content-Type: multipart/form-data; boundary=xyz\r\nContent-Length: {}\r\n",
+            form.len()
+        );
+        // What is no text here is sent as text: keys in these tests are armored or PEM.
+        let answer = self.ask("POST", path, &fields, std::str::from_utf8(&form).expect("text"));
+        match answer.header("location") {
+            to if to.is_empty() => answer,
+            to => self.get(&to),
+        }
     }
 
     /// Sends a form and follows where it leads.

@@ -75,6 +75,43 @@ closed-heading = The message is closed
 closed-lead = You can open it again with a new code, as long as it is kept here.
 closed-button = Open it again
 
+## The recipient's own key
+message-key = Use your own encryption key for messages from us
+key-heading = Your own key
+key-lead = If your mail program uses OpenPGP or S/MIME, { $clinic } can seal messages to your key. Then they come straight to your mailbox, and only you can read them.
+key-unproven = You opened this message with a code that came by ordinary mail. To add a key, we need to be surer that it is you. Please call { $clinic } at { $phone }: they can send you a message with a passphrase, or take your key themselves.
+key-file = A file with your public key or certificate
+key-text = Or paste it here
+key-which = It must be for { $address }.
+key-button = Use this key
+key-public = We only ever need the public part. Never give anybody your private key.
+key-proof-heading = Show that it is yours
+key-proof-lead = We have sent a mail to { $address } that only this key opens. Open it in your mail program, and enter the code that is inside.
+key-proof-label = The code inside
+key-proof-life = It works once, for an hour.
+key-proof-button = It is mine
+key-withdraw = Give another key
+key-given = Keys that you gave
+key-openpgp = OpenPGP
+key-smime = S/MIME
+key-since = Given on { $day }.
+key-active = Messages are sealed to it.
+key-held = It waits until { $clinic } accepts it.
+key-remove = Remove this key
+key-back = Back to the message
+key-note-held = Thank you. { $clinic } looks at your key before it is used. We have told you by mail, too.
+key-note-kept = Thank you. From now on messages can be sealed to your key. We have told you by mail, too.
+key-note-removed = The key was removed. We have told you by mail, too.
+key-note-wrong = That code is not right. Please enter the code in the newest sealed mail, or give the key again.
+key-note-empty = Please choose a file, or paste your key.
+key-note-unreadable = We could not read one key in that. Please give the file with your public key or certificate, and nothing else.
+key-note-often = That was too often for today. Please try again tomorrow, or call { $clinic } at { $phone }.
+key-note-private = That is a private key. Keep it to yourself: we did not store it. Please give the public key or the certificate.
+key-note-other = That key is not for { $address }. Please give a key that names this address.
+key-note-unusable = That key can’t be used: it has ended, was withdrawn, or is too weak to seal messages.
+key-note-rejected = { $clinic } has decided not to use that key. Call them at { $phone } if you think that is wrong.
+key-note-many = There are too many keys for your address. Please remove one first.
+
 ## Is it really us?
 verify-heading = Is this mail really from us?
 verify-lead = { $clinic } sends secure messages as a mail with one button. You can check here whether a link in a mail leads to us.

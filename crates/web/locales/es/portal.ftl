@@ -75,6 +75,43 @@ closed-heading = El mensaje está cerrado
 closed-lead = Puede abrirlo otra vez con un código nuevo mientras se guarde aquí.
 closed-button = Abrirlo otra vez
 
+## La clave propia
+message-key = Use su propia clave de cifrado para nuestros mensajes
+key-heading = Su propia clave
+key-lead = Si su programa de correo usa OpenPGP o S/MIME, { $clinic } puede cifrar los mensajes con su clave. Entonces llegan directamente a su buzón y solo usted puede leerlos.
+key-unproven = Usted abrió este mensaje con un código que llegó por correo corriente. Para añadir una clave necesitamos más seguridad de que es usted. Llame a { $clinic } al { $phone }: pueden enviarle un mensaje con una frase de acceso o recibir su clave directamente.
+key-file = Un archivo con su clave pública o su certificado
+key-text = O péguelo aquí
+key-which = Debe ser para { $address }.
+key-button = Usar esta clave
+key-public = Solo necesitamos la parte pública. No dé nunca a nadie su clave privada.
+key-proof-heading = Demuestre que es suya
+key-proof-lead = Hemos enviado a { $address } un correo que solo se abre con esta clave. Ábralo en su programa de correo y escriba el código que contiene.
+key-proof-label = El código que contiene
+key-proof-life = Sirve una vez, durante una hora.
+key-proof-button = Es mía
+key-withdraw = Dar otra clave
+key-given = Claves que usted dio
+key-openpgp = OpenPGP
+key-smime = S/MIME
+key-since = Dada el { $day }.
+key-active = Los mensajes se cifran con ella.
+key-held = Espera a que { $clinic } la acepte.
+key-remove = Quitar esta clave
+key-back = Volver al mensaje
+key-note-held = Gracias. { $clinic } revisa su clave antes de usarla. También se lo hemos comunicado por correo.
+key-note-kept = Gracias. Desde ahora los mensajes se pueden cifrar con su clave. También se lo hemos comunicado por correo.
+key-note-removed = La clave se ha quitado. También se lo hemos comunicado por correo.
+key-note-wrong = Ese código no es correcto. Escriba el código del correo cifrado más reciente o dé la clave otra vez.
+key-note-empty = Elija un archivo o pegue su clave.
+key-note-unreadable = No hemos podido leer una clave ahí. Dé el archivo con su clave pública o su certificado, y nada más.
+key-note-often = Han sido demasiadas veces por hoy. Inténtelo mañana o llame a { $clinic } al { $phone }.
+key-note-private = Eso es una clave privada. Guárdela para usted: no la hemos almacenado. Dé la clave pública o el certificado.
+key-note-other = Esa clave no es para { $address }. Dé una clave que nombre esta dirección.
+key-note-unusable = Esa clave no se puede usar: ha caducado, se ha retirado o es demasiado débil para cifrar mensajes.
+key-note-rejected = { $clinic } ha decidido no usar esa clave. Llame al { $phone } si cree que es un error.
+key-note-many = Hay demasiadas claves para su dirección. Quite una primero.
+
 ## ¿Somos realmente nosotros?
 verify-heading = ¿Este correo es realmente nuestro?
 verify-lead = { $clinic } envía los mensajes seguros en un correo con un solo botón. Aquí puede comprobar si un enlace de un correo lleva a nosotros.

@@ -12,6 +12,8 @@
 //! | `POST /m/{id}/open` | a code |
 //! | `POST /m/{id}/passphrase` | a passphrase, after a right code |
 //! | `GET /m/{id}/message`, `/body`, `/a/{n}` | the message, its HTML, a file |
+//! | `GET /m/{id}/key`, `POST` | an own key: what is known, one is given |
+//! | `POST /m/{id}/key/proof`, `/withdraw`, `/remove` | it is proven, not given after all, removed |
 //! | `POST /m/{id}/again`, `GET` | "ask the clinic to send it again" |
 //! | `POST /m/{id}/leave`, `GET /m/{id}/closed` | the end of a session |
 //! | `/verify`, `/`, `/static/…` | |
@@ -19,6 +21,7 @@
 mod accent;
 mod cookie;
 mod journey;
+mod keys;
 mod letter;
 mod pace;
 mod pages;
@@ -128,6 +131,10 @@ pub fn router(site: Site, portal: Arc<Portal>, clock: Arc<dyn Clock>) -> Router 
         .route("/m/{id}/message", get(reading::message))
         .route("/m/{id}/body", get(reading::body))
         .route("/m/{id}/a/{number}", get(reading::file))
+        .route("/m/{id}/key", get(keys::page).post(keys::offer).layer(DefaultBodyLimit::max(keys::UPLOAD_BYTES_MAX)))
+        .route("/m/{id}/key/proof", get(keys::back).post(keys::prove))
+        .route("/m/{id}/key/withdraw", get(keys::back).post(keys::withdraw))
+        .route("/m/{id}/key/remove", get(keys::back).post(keys::remove))
         .route("/static/portal.css", get(style_sheet))
         .route("/static/portal.svg", get(icon))
         .route("/favicon.ico", get(|| async { Redirect::permanent("/static/portal.svg") }))

@@ -24,6 +24,10 @@ pub(super) async fn message(State(app): State<Arc<App>>, asked: Asked) -> Respon
         Err(response) => return response,
     };
     let visit = opened.visit;
+    let takes_keys = match app.portal.takes_keys(asked.caller()).await {
+        Ok(takes_keys) => takes_keys,
+        Err(error) => return broken(&app, &asked, "/message", &error).await,
+    };
     let words = app.words_for(asked.wish, visit.language);
     let link = asked.link;
     let markup = match (visit.stage, opened.content) {
@@ -33,7 +37,7 @@ pub(super) async fn message(State(app): State<Arc<App>>, asked: Asked) -> Respon
         (Stage::Expired, _) => ends::expired(&words, link, &visit),
         (Stage::Open, None) => ends::gone(&words, link),
         (Stage::Open, Some(content)) => match read(content).await {
-            Some(letter) => page::message(&words, link, &visit, &letter),
+            Some(letter) => page::message(&words, link, &visit, &letter, takes_keys),
             None => return broken(&app, &asked, "/message", &PortalError::Stopping).await,
         },
     };
@@ -118,7 +122,7 @@ async fn read(content: Content) -> Option<Letter> {
 }
 
 /// The session was used: the browser may keep its cookie a while longer.
-fn renewed(app: &App, asked: &Asked, response: Response) -> Response {
+pub(super) fn renewed(app: &App, asked: &Asked, response: Response) -> Response {
     match &asked.token {
         Some(token) => with_cookie(response, cookie::set(asked.link, token, app.is_https())),
         None => response,

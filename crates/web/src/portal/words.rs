@@ -199,6 +199,7 @@ mod tests {
             include_str!("pages/ends.rs"),
             include_str!("pages/entry.rs"),
             include_str!("pages/frame.rs"),
+            include_str!("pages/keys.rs"),
             include_str!("pages/message.rs"),
             include_str!("pages/verify.rs"),
             include_str!("verify.rs"),

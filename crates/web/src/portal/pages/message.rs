@@ -8,7 +8,13 @@ use crate::portal::letter::{Block, Letter, Text};
 use crate::portal::words::Words;
 
 /// The page of an open message.
-pub(in crate::portal) fn message(words: &Words<'_>, link: LinkId, visit: &Visit, letter: &Letter) -> Markup {
+pub(in crate::portal) fn message(
+    words: &Words<'_>,
+    link: LinkId,
+    visit: &Visit,
+    letter: &Letter,
+    takes_keys: bool,
+) -> Markup {
     let path = format!("/m/{link}/message");
     let page = Page { words, path: &path, heading: &words.say("message-title") };
     page.bare(html! {
@@ -24,6 +30,9 @@ pub(in crate::portal) fn message(words: &Words<'_>, link: LinkId, visit: &Visit,
         section.after {
             p { (words.say_with("message-until", &[("until", &words.last_day(visit.expires_at))])) }
             p.hint { (words.say("message-idle")) }
+            @if takes_keys {
+                p.quiet { a href=(words.url(&format!("/m/{link}/key"))) { (words.say("message-key")) } }
+            }
             (button(&words.url(&format!("/m/{link}/leave")), &words.say("message-close"), "secondary"))
         }
     })

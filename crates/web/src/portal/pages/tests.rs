@@ -1,13 +1,13 @@
 //! Every page, in a language whose every word is `⟦key⟧`: what is left when
 //! those are taken away are the texts that no translator would ever see.
 
-use flow::portal::{Catalogue, Clinic, Language, LinkId, Stage, Visit};
+use flow::portal::{Catalogue, Clinic, GivenKey, KeyVisit, Language, LinkId, NotOffered, Offered, Stage, Visit};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use mail::Address;
+use mail::{Address, KeyFormat, KeyState, RecipientKeyId};
 use maud::{Markup, PreEscaped};
 
-use super::{ends, entry, message, verify};
+use super::{ends, entry, keys, message, verify};
 use crate::portal::letter::{Block, FileLine, Letter, Text};
 use crate::portal::verify::Verdict;
 use crate::portal::words::{EN_SOURCE, Words};
@@ -52,6 +52,36 @@ fn blocks() -> Vec<Block> {
     vec![Block { nested: true, markup: PreEscaped("<p>7</p>".into()) }]
 }
 
+const KEY: RecipientKeyId = RecipientKeyId::from_bytes([7; 16]);
+
+fn key_pages(words: &Words<'_>) -> Vec<(&'static str, Markup)> {
+    let given =
+        |format, state| GivenKey { id: KEY, format, fingerprint: "7777".into(), state, since: Timestamp::UNIX_EPOCH };
+    let keys = vec![given(KeyFormat::OpenPgp, KeyState::Active), given(KeyFormat::Smime, KeyState::HeldBack)];
+    let offered = Offered { format: KeyFormat::Smime, fingerprint: "7777".into(), certificate: Vec::new() };
+    let none = KeyVisit { visit: visit(), may_give: false, offered: None, keys: Vec::new() };
+    let some = KeyVisit { may_give: true, keys, ..none.clone() };
+    let waiting = KeyVisit { offered: Some(offered), ..some.clone() };
+    let refused = [
+        NotOffered::Unreadable,
+        NotOffered::Private,
+        NotOffered::OtherAddress,
+        NotOffered::Unusable,
+        NotOffered::Rejected,
+        NotOffered::TooMany,
+    ];
+    let mut notes: Vec<keys::Note> = refused.into_iter().map(keys::Note::Refused).collect();
+    notes.extend([keys::Note::Held, keys::Note::Kept, keys::Note::Removed, keys::Note::Empty, keys::Note::TooOften]);
+    let mut pages = vec![
+        ("keys of who proved little", keys::keys(words, LINK, &none, keys::Note::None)),
+        ("keys", keys::keys(words, LINK, &some, keys::Note::None)),
+        ("proof of a key", keys::keys(words, LINK, &waiting, keys::Note::None)),
+        ("wrong proof of a key", keys::keys(words, LINK, &waiting, keys::Note::Wrong)),
+    ];
+    pages.extend(notes.into_iter().map(|note| ("keys with a note", keys::keys(words, LINK, &some, note))));
+    pages
+}
+
 fn every_page(words: &Words<'_>) -> Vec<(&'static str, Markup)> {
     let visit = visit();
     let verdicts = [
@@ -67,9 +97,9 @@ fn every_page(words: &Words<'_>) -> Vec<(&'static str, Markup)> {
         ("wrong code", entry::code(words, LINK, true)),
         ("passphrase", entry::passphrase(words, LINK, &visit, false)),
         ("wrong passphrase", entry::passphrase(words, LINK, &visit, true)),
-        ("framed message", message::message(words, LINK, &visit, &letter(Text::Framed(blocks())))),
-        ("plain message", message::message(words, LINK, &visit, &letter(Text::Plain(blocks())))),
-        ("empty message", message::message(words, LINK, &visit, &letter(Text::Empty))),
+        ("framed message", message::message(words, LINK, &visit, &letter(Text::Framed(blocks())), true)),
+        ("plain message", message::message(words, LINK, &visit, &letter(Text::Plain(blocks())), false)),
+        ("empty message", message::message(words, LINK, &visit, &letter(Text::Empty), false)),
         ("body", message::body(words, &blocks())),
         ("expired", ends::expired(words, LINK, &visit)),
         ("gone", ends::gone(words, LINK)),
@@ -80,6 +110,7 @@ fn every_page(words: &Words<'_>) -> Vec<(&'static str, Markup)> {
         ("home", ends::home(words)),
         ("verify", verify::verify(words, "7", None)),
     ];
+    pages.extend(key_pages(words));
     pages.extend(verdicts.iter().map(|verdict| ("verdict", verify::verify(words, "7", Some(verdict)))));
     pages
 }
@@ -110,6 +141,7 @@ fn every_word_of_every_page_is_in_the_catalogue() {
     let words = Words::of(&catalogue, &clinic);
     for (name, page) in every_page(&words) {
         let mut rest = spoken(&page.0).replace("English", "").replace("Español", "").replace("+1", "");
+        rest = rest.replace(&KEY.to_string(), "").replace("p@example.com", "");
         while let (Some(from), Some(to)) = (rest.find('⟦'), rest.find('⟧')) {
             rest.replace_range(from..to + '⟧'.len_utf8(), "");
         }
