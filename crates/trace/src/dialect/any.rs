@@ -12,12 +12,16 @@ const NOT: [&str; 9] = ["not", "no", "non", "without", "none", "off", "disabled"
 
 /// Reads a comment word by word.
 pub(super) fn read(text: &str) -> Option<Said<'_>> {
+    // GroupWise: `with ESMTP (NOT encrypted)`, beside `(TLS encrypted)`.
+    if text.eq_ignore_ascii_case("not encrypted") {
+        return Some(Said::Plain);
+    }
     if !has_hint(text) || is_chosen_by_others(text) {
         return None;
     }
     let mut tls = Tls::default();
     let (mut found, mut denied) = (text == "Google Transport Security", false);
-    for word in text.split([' ', ',', '=', '(', ')', ';', '\t']).map(|word| word.trim_matches([':', '.', '"'])) {
+    for word in text.split([' ', ',', '=', '(', ')', ';', '\t']).flat_map(parts) {
         if Version::is_word(word) || word.eq_ignore_ascii_case("STARTTLS") {
             found = true;
             let is_version = word.len() > 3 && !word.eq_ignore_ascii_case("STARTTLS");
@@ -34,6 +38,12 @@ pub(super) fn read(text: &str) -> Option<Said<'_>> {
         return Some(Said::Plain);
     }
     found.then_some(Said::Tls(tls))
+}
+
+/// `TLSv1.2/AES128-SHA/128` is three words, `TLSv1/SSLv3` is one.
+fn parts(word: &str) -> impl Iterator<Item = &str> {
+    let word = word.trim_matches([':', '.', '"']);
+    word.split(if Version::is_word(word) { '\0' } else { '/' })
 }
 
 fn is_cipher(word: &str) -> bool {

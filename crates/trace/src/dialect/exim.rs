@@ -4,6 +4,7 @@
 //! with esmtps  (TLS1.3) tls TLS_AES_256_GCM_SHA384       from 4.93
 //! with esmtps (TLSv1.2:ECDHE-RSA-AES256-GCM-SHA384:256)   OpenSSL
 //! with esmtps (TLS1.0:RSA_AES_128_CBC_SHA1:16)            GnuTLS, 4.6 to 4.7: bytes
+//! (UNKNOWN:ECDHE-RSA-AES256-GCM-SHA384:256)               OpenSSL newer than Exim
 //! (Cipher TLS1.3:…), (tls_cipher TLS-1.0:…)               custom headers
 //! ```
 //!
@@ -19,7 +20,8 @@ pub(super) fn comment(text: &str) -> Option<Said<'_>> {
     let text = text.strip_prefix("Cipher ").or_else(|| text.strip_prefix("tls_cipher ")).unwrap_or(text);
     let mut parts = text.splitn(4, [':', ' ']);
     let version = parts.next()?;
-    if !Version::is_word(version) {
+    let is_unknown = version == "UNKNOWN" && text.contains(':');
+    if !Version::is_word(version) && !is_unknown {
         return None;
     }
     // `TLS: TLSv1/SSLv3,256bits,…` is Courier's.

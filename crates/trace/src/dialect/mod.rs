@@ -15,7 +15,7 @@ mod sendmail;
 mod smtpsvc;
 
 use crate::Tls;
-use crate::received::{Clauses, Place};
+use crate::received::{Clauses, Place, Words};
 use crate::text::until;
 
 /// What one comment or clause says.
@@ -73,14 +73,22 @@ fn clauses_say<'a>(clauses: &Clauses<'a>) -> [(&'a str, Option<Tls<'a>>); 4] {
     let with = Some(clauses.with.all).filter(|with| with.len() > 8).unwrap_or_default();
     let also = clauses.also.all;
     // RFC 8314 §4.3: `tls` and the name of the suite.
-    let clause = Tls { cipher: Some(clauses.tls.first), ..Tls::default() };
+    let clause = clauses.tls;
     [
-        (clauses.tls.all, (!clauses.tls.is_empty()).then_some(clause)),
+        (clause.all, (!clause.is_empty()).then(|| tls_clause(clause))),
         (with, cisco::with(with).or_else(|| qmail::encrypted(with))),
         // Mimecast: `with ESMTP with STARTTLS`, `with ESMTP with both STARTTLS and AUTH`.
         (also, (!also.is_empty() && also.contains("STARTTLS")).then(Tls::default)),
         (clauses.over.all, smtpsvc::over(clauses.over.all)),
     ]
+}
+
+/// `tls TLS_AES_256_GCM_SHA384`; OpenSMTPD before 6.0 wrote `TLS version=… cipher=… bits=…`.
+fn tls_clause<'a>(clause: Words<'a>) -> Tls<'a> {
+    match sendmail::pairs(clause.all) {
+        Some(Said::Tls(tls)) => tls,
+        _ => Tls { cipher: Some(clause.first), ..Tls::default() },
+    }
 }
 
 impl<'a> Evidence<'a> {
@@ -98,7 +106,8 @@ impl<'a> Evidence<'a> {
 /// What a comment says. The first byte tells whose form it may be.
 fn comment_says(text: &str, place: Place) -> Option<Said<'_>> {
     match text.as_bytes().first()? {
-        b'u' | b'U' => postfix::using(text),
+        b'u' => postfix::using(text),
+        b'U' => postfix::using(text).or_else(|| exim::comment(text)),
         b'v' => sendmail::pairs(text),
         b'c' => sendmail::pairs(text).or_else(|| postfix::curve(text)).or_else(|| any::read(text)),
         b't' => sendmail::pairs(text).or_else(|| exim::comment(text)).or_else(|| any::read(text)),

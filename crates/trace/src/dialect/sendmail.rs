@@ -24,11 +24,11 @@ pub(super) fn pairs(text: &str) -> Option<Said<'_>> {
                 (tls.version, denied) = (some(value).filter(|_| !is_none), is_none)
             }
             "cipher" | "tlscipher" | "tls_cipher" => tls.cipher = some(value).filter(|_| !is_none),
-            "bits" => tls.bits = bits(value),
+            "bits" | "keysize" => tls.bits = bits(value),
             "verify" => tls.client_certificate = Some(pair),
             _ => continue,
         }
-        found |= !matches!(key, "bits" | "verify");
+        found |= !matches!(key, "bits" | "keysize" | "verify");
     }
     if denied && tls.cipher.is_none() {
         return Some(Said::Plain);
