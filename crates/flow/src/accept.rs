@@ -240,6 +240,11 @@ impl Arriving {
             return Err(reply::try_again());
         };
         let received = self.received_field();
+        // Inbound mail gets its fields when it is passed on, and what is outbound has them already.
+        let traced = match self.is_inbound() {
+            true => traced(&[received.as_bytes(), &arrival.header].concat()),
+            false => traced(&arrival.header),
+        };
         let crossed = match self.crossing.take() {
             None => Concluded::default(),
             Some(crossing) => {
@@ -251,7 +256,7 @@ impl Arriving {
         self.body.push(last).await.map_err(|why| reply::not_stored(&why))?;
         let body = self.body.finish().await.map_err(|why| reply::not_stored(&why))?;
         let mut arrived = Arrived {
-            traced: traced(&arrival.header),
+            traced,
             manifest: manifest(
                 &self.submission,
                 &arrival,

@@ -193,3 +193,41 @@ fn a_large_inbound_message_is_taken_and_then_passed_on() {
     let letter = clinic.letter(Kind::Good, &staff);
     assert!(letter.body() == message.split_once("\n\n").unwrap().1, "{} bytes", letter.body().len());
 }
+
+#[test]
+fn inbound_mail_is_traced_as_it_arrives_and_its_verdict_is_shown() {
+    let clinic = border::clinic("");
+    let staff = clinic.nurse.clone();
+    let server = clinic.serve();
+    let way = "Received: from app.patient.example (app.patient.example [203.0.113.25])\n\
+        \tby out.patient.example (Postfix) with ESMTP id 1; Mon, 5 Jan 2026 10:00:00 +0000\n";
+    let bring = |tls| {
+        let message = format!("{way}{INBOUND}");
+        let id = accepted(Peer { tls, ..stranger(&[&staff], &message) }.bring(&server));
+        clinic.wait_for(&id, "delivered", &staff);
+        id
+    };
+    let id = bring(true);
+    let traced = clinic.wait_for(&id, "traced", "");
+    assert_eq!(
+        (&traced["verdict"], traced["hops"].as_array().map(Vec::len)),
+        (&"internal".into(), Some(2)),
+        "{traced}"
+    );
+    let top = &traced["hops"][0];
+    assert_eq!(
+        (&top["verdict"], &top["trusted"]),
+        (&"encrypted".into(), &true.into()),
+        "our own field stands on top: {top}"
+    );
+    assert!(top["tls"][0].as_str().is_some_and(|version| version.starts_with("TLS 1.")), "{top}");
+    let shown = clinic.machine.ok(["message", "show", &id]);
+    for words in ["traced", "delivered", "app.patient.example", "out.patient.example"] {
+        assert!(shown.contains(words), "{words} in {shown}");
+    }
+    let clear = clinic.wait_for(&bring(false), "traced", "");
+    assert_eq!(clear["hops"][0]["tls"], serde_json::Value::Null, "{clear}");
+    let plain = accepted(stranger(&[&staff], INBOUND).bring(&server));
+    clinic.wait_for(&plain, "delivered", &staff);
+    assert!(clinic.events(&plain).iter().all(|event| event["event"] != "traced"), "nobody else wrote a field");
+}
