@@ -1,6 +1,9 @@
 //! Whatever stands in a header: an answer or an error, and never a panic.
 
 use bolero::{TypeGenerator, check};
+use trace::evidence::dkim::{Checks, Key};
+use trace::evidence::gather;
+use trace::report::Report;
 use trace::{Block, Limits, Trust, Verdict};
 
 /// A header of random words, so that what is found is more than rubbish.
@@ -10,7 +13,7 @@ struct Header {
 }
 
 /// What servers write, and what breaks it.
-const WORDS: [&str; 48] = [
+const WORDS: [&str; 64] = [
     "Received:",
     "\r\nReceived: ",
     "\n",
@@ -59,6 +62,22 @@ const WORDS: [&str; 48] = [
     "(qmail 1 invoked",
     "mail.b.example ",
     "rhost-flags ",
+    "\r\nAuthentication-Results: ",
+    "mx.b.example; spf=pass smtp.mailfrom=x; dkim=fail (",
+    "\r\nARC-Seal: i=1; a=rsa-sha256; cv=none; d=b.example; s=s; b=YQ==",
+    "\r\nARC-Message-Signature: i=1; a=rsa-sha256; d=b.example; s=s; h=from:from; bh=YQ==; b=YQ==",
+    "\r\nARC-Authentication-Results: i=1; b.example; ",
+    "\r\nDKIM-Signature: v=1; a=rsa-sha256; c=relaxed/simple; d=b.example; s=s; l=3; x=1; h=from; bh=YQ==; b=YQ==",
+    "\r\nFrom: x",
+    "; h=",
+    "i=2; ",
+    "\r\nTLS-Required: No",
+    "\r\nX-Forefront-Antispam-Report: CIP:",
+    "\r\nX-Xfinity-Message-Heuristics: TLS=",
+    "\r\nContent-Type: multipart/encrypted; protocol=\"application/pgp-encrypted",
+    "\r\n\r\n-----BEGIN PGP MESSAGE-----\r\n",
+    "x-tls=pass smtp.version=TLSv1.3 smtp.cipher=",
+    "=?utf-8?q?x?=",
 ];
 
 fn judge(header: &[u8]) {
@@ -79,6 +98,26 @@ fn judge(header: &[u8]) {
     let before = traced.summary;
     traced.conclude();
     assert_eq!(traced.summary, before);
+    weigh(&block, &traced);
+}
+
+/// A key for whatever is signed, so that every step of a check is taken.
+fn key() -> &'static Key {
+    static KEY: std::sync::LazyLock<Key> = std::sync::LazyLock::new(|| Key::read(RECORD, None).unwrap());
+    &KEY
+}
+
+const RECORD: &str = "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+
+fn weigh(block: &Block<'_>, traced: &trace::Trace<'_>) {
+    let mut checks = Checks::begin(block, std::slice::from_ref(key()));
+    block.body().chunks(7).for_each(|piece| checks.body(piece));
+    let evidence = gather(block, traced, block.body(), &checks.finish(!block.body().is_empty()));
+    for item in &evidence.items {
+        assert!(!item.says.chars().chain(item.source.chars()).any(char::is_control), "{item:?}");
+        assert_ne!(item.weight, trace::evidence::Weight::Proved, "nobody here can sign: {item:?}");
+    }
+    assert!(serde_json::to_string(&Report::new(traced, &evidence)).is_ok());
 }
 
 #[test]
