@@ -5,6 +5,7 @@
 //! Everything is on loopback, in a temporary folder, bounded in count and in
 //! time, and gone at the end. It measures; it never judges: no figure fails it.
 
+mod inspect;
 mod load;
 mod peer;
 mod postfix;
@@ -57,9 +58,10 @@ pub fn run(arguments: &[String]) -> Result<()> {
     match arguments.split_first() {
         Some((name, rest)) if name == "relay" => relay::run(&read(rest)?),
         Some((name, rest)) if name == "seal" => seal::run(rest),
+        Some((name, rest)) if name == "inspect" => inspect::run(rest),
         // Not for people: the relay benchmark starts its receiving end as a process of its own.
         Some((name, rest)) if name == "sink" => sink::run(rest.first().context("a folder for the anchors")?.as_ref()),
-        _ => bail!("there are two benchmarks\n\n{USAGE}\n\n{}", seal::USAGE),
+        _ => bail!("there are three benchmarks\n\n{USAGE}\n\n{}\n\n{}", seal::USAGE, inspect::USAGE),
     }
 }
 
