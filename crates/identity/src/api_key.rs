@@ -29,11 +29,14 @@ pub enum Scope {
     /// Let held messages go, reject them, and recall what was sent.
     #[serde(rename = "messages:judge")]
     Judge,
+    /// Have header blocks traced that the key's owner hands in.
+    #[serde(rename = "headers:inspect")]
+    Inspect,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Scope; 3] = [Scope::Send, Scope::Read, Scope::Judge];
+    pub const ALL: [Scope; 4] = [Scope::Send, Scope::Read, Scope::Judge, Scope::Inspect];
 
     /// The word for it: `messages:send`.
     pub const fn word(self) -> &'static str {
@@ -41,6 +44,7 @@ impl Scope {
             Scope::Send => "messages:send",
             Scope::Read => "messages:read",
             Scope::Judge => "messages:judge",
+            Scope::Inspect => "headers:inspect",
         }
     }
 }
@@ -53,7 +57,7 @@ impl fmt::Display for Scope {
 
 /// The text is no scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a scope is messages:send, messages:read or messages:judge")]
+#[error("a scope is messages:send, messages:read, messages:judge or headers:inspect")]
 pub struct NoScope;
 
 impl FromStr for Scope {

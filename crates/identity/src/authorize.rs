@@ -59,6 +59,8 @@ pub enum Action {
     ManageOrganisations,
     /// Make, rotate and rewrap keys at rest.
     RotateKeys,
+    /// Have a header block traced that the principal hands in.
+    InspectHeader,
 }
 
 /// To what it is done.
@@ -95,6 +97,7 @@ fn fits(action: Action, resource: &Resource) -> bool {
         A::Submit | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => matches!(resource, R::Organisation(_)),
         A::ReadKeys | A::ManageKeys | A::LearnKeys | A::ManageOrgKeys => matches!(resource, R::Organisation(_)),
         A::ReadWatch | A::KeepWatch => matches!(resource, R::Organisation(_)),
+        A::InspectHeader => matches!(resource, R::Organisation(_)),
         A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::EraseMessage | A::ReadReceipts => {
             matches!(resource, R::Message(..))
         }
@@ -114,12 +117,13 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts | A::ReadLedger => false,
             A::ReadQueue | A::ReadPolicy | A::ManageCredentials | A::RequestCode | A::OpenAtPortal => false,
             A::EraseMessage | A::ManageOrganisations | A::RotateKeys => false,
-            A::ReadWatch | A::KeepWatch => false,
+            A::ReadWatch | A::KeepWatch | A::InspectHeader => false,
         },
         Principal::Application { scopes, .. } => match action {
             A::Submit => scopes.contains(&Scope::Send),
             A::ReadTimeline | A::ReadQueue | A::ReadReceipts => scopes.contains(&Scope::Read),
             A::JudgeHeld => scopes.contains(&Scope::Judge),
+            A::InspectHeader => scopes.contains(&Scope::Inspect),
             A::Process | A::ReadContent | A::ReadLedger | A::ReadPolicy | A::ManageCredentials => false,
             A::ReadKeys | A::ManageKeys | A::LearnKeys | A::ManageOrgKeys | A::GiveKey => false,
             A::EraseMessage | A::RequestCode | A::OpenAtPortal | A::ManageOrganisations | A::RotateKeys => false,
@@ -133,7 +137,7 @@ fn may(principal: &Principal, action: Action) -> bool {
             // A body needs a reason and a record of the look; no command of today takes one.
             A::ReadContent => false,
             A::Submit | A::Process | A::RequestCode | A::OpenAtPortal => false,
-            A::KeepWatch | A::ManageOrganisations | A::RotateKeys => false,
+            A::KeepWatch | A::ManageOrganisations | A::RotateKeys | A::InspectHeader => false,
         },
         Principal::Host { .. } => match action {
             A::ManageOrganisations | A::RotateKeys => true,
@@ -141,14 +145,14 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::Submit | A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts => false,
             A::ReadLedger | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => false,
             A::EraseMessage | A::RequestCode | A::OpenAtPortal => false,
-            A::ReadWatch | A::KeepWatch => false,
+            A::ReadWatch | A::KeepWatch | A::InspectHeader => false,
         },
         Principal::System { .. } => match action {
             A::Process | A::ReadContent | A::ReadPolicy | A::ReadQueue | A::ReadLedger => true,
             A::ReadKeys | A::LearnKeys | A::ReadWatch | A::KeepWatch => true,
             A::ManageKeys | A::ManageOrgKeys | A::GiveKey => false,
             A::Submit | A::ReadTimeline | A::JudgeHeld | A::ReadReceipts | A::ManageCredentials => false,
-            A::EraseMessage => false,
+            A::EraseMessage | A::InspectHeader => false,
             A::RequestCode | A::OpenAtPortal | A::ManageOrganisations | A::RotateKeys => false,
         },
         Principal::Recipient { .. } => match action {
@@ -157,7 +161,7 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::Submit | A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts => false,
             A::ReadLedger | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => false,
             A::EraseMessage | A::ManageOrganisations | A::RotateKeys => false,
-            A::ReadWatch | A::KeepWatch => false,
+            A::ReadWatch | A::KeepWatch | A::InspectHeader => false,
         },
     }
 }
@@ -188,7 +192,7 @@ mod tests {
     const MESSAGE: MessageId = MessageId::from_bytes([1; 16]);
     const OTHER_MESSAGE: MessageId = MessageId::from_bytes([2; 16]);
 
-    const ACTIONS: [Action; 21] = [
+    const ACTIONS: [Action; 22] = [
         Action::Submit,
         Action::Process,
         Action::ReadTimeline,
@@ -210,6 +214,7 @@ mod tests {
         Action::KeepWatch,
         Action::ManageOrganisations,
         Action::RotateKeys,
+        Action::InspectHeader,
     ];
 
     fn resources(org: OrgId) -> [Resource; 5] {
@@ -250,10 +255,11 @@ mod tests {
     fn each_principal_may_do_this_and_no_more() {
         use Action as A;
         let [all, submission, operator, host, system, recipient] = principals(OURS);
-        check(&all, &[A::Submit, A::ReadTimeline, A::JudgeHeld, A::ReadReceipts, A::ReadQueue]);
+        check(&all, &[A::Submit, A::ReadTimeline, A::JudgeHeld, A::ReadReceipts, A::ReadQueue, A::InspectHeader]);
         check(&application(OURS, &[Scope::Send]), &[A::Submit]);
         check(&application(OURS, &[Scope::Read]), &[A::ReadTimeline, A::ReadReceipts, A::ReadQueue]);
         check(&application(OURS, &[Scope::Judge]), &[A::JudgeHeld]);
+        check(&application(OURS, &[Scope::Inspect]), &[A::InspectHeader]);
         check(&submission, &[A::Submit]);
         check(
             &operator,

@@ -267,7 +267,7 @@ impl Engine {
         let portal = Portal::new(desk.clone(), seams.clock.clone(), seams.entropy.clone()).with_keys(desk);
         let portal = Arc::new(portal);
         let door = Applications::new(self.journey.clone());
-        let api = web::api::router(door, request_bytes_max(config));
+        let api = web::api::router(door, seams.clock.clone(), request_bytes_max(config));
         let router = web::portal::router(site(config)?, portal, seams.clock.clone()).merge(api);
         let tls = match config.portal_tls() {
             Some((chain, key)) => {
@@ -429,6 +429,7 @@ fn site(config: &Config) -> Result<Site> {
         sender_domains: config.organisation.iter().flat_map(|one| one.domains.clone()).collect(),
         accent: config.portal.accent.as_deref().map(str::parse).transpose().context("portal.accent")?,
         proxies: config.portal.proxies.clone(),
+        has_analyser: config.portal.analyser,
     })
 }
 

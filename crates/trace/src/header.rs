@@ -45,6 +45,7 @@ pub enum HeaderError {
 #[derive(Clone, Debug)]
 pub struct Block<'h> {
     header: &'h [u8],
+    body: &'h [u8],
     fields: Vec<Field<'h>>,
     received: Vec<Unfolded>,
     text: String,
@@ -94,6 +95,7 @@ impl<'h> Block<'h> {
         let begin = first_line(message);
         let mut block = Self {
             header: &[],
+            body: &[],
             fields: Vec::with_capacity(48),
             received: Vec::new(),
             text: String::with_capacity(4096),
@@ -116,12 +118,18 @@ impl<'h> Block<'h> {
         let end = if is_end(message.get(at..).unwrap_or_default()) { at } else { message.len() };
         block.take(message.get(at..end).unwrap_or_default(), end - begin, colon, limits)?;
         block.header = message.get(begin..end).unwrap_or_default();
+        block.body = behind_empty_line(message.get(end..).unwrap_or_default());
         Ok(block)
     }
 
     /// The bytes of the block, without the empty line that ends it.
     pub fn header(&self) -> &'h [u8] {
         self.header
+    }
+
+    /// What stands behind that line, as far as it was handed in.
+    pub fn body(&self) -> &'h [u8] {
+        self.body
     }
 
     /// Every field, from the top.
@@ -132,6 +140,14 @@ impl<'h> Block<'h> {
     /// The first field of that name.
     pub fn first(&self, name: &str) -> Option<&Field<'h>> {
         self.fields.iter().find(|field| field.is(name))
+    }
+
+    /// Whether most of what could be fields has a field's name (RFC 5322 §2.2):
+    /// in bytes of chance there are colons, too.
+    pub fn is_message(&self) -> bool {
+        let is_named = |name: &[u8]| !name.is_empty() && name.iter().all(|byte| matches!(byte, b'!'..=b'~'));
+        let named = self.fields.iter().filter(|field| is_named(field.name)).count();
+        named > 0 && named * 2 >= self.fields.len()
     }
 
     /// The `Received` fields unfolded, from the top, and whether each was cut.
@@ -178,6 +194,11 @@ fn is_end(rest: &[u8]) -> bool {
         Some(b'\r') => rest.starts_with(b"\r\n") || rest.starts_with(b"\r\r\n"),
         Some(_) => false,
     }
+}
+
+fn behind_empty_line(rest: &[u8]) -> &[u8] {
+    let lines: [&[u8]; 3] = [b"\r\r\n", b"\r\n", b"\n"];
+    lines.iter().find_map(|line| rest.strip_prefix(*line)).unwrap_or_default()
 }
 
 /// What a line that goes on with no field begins.
@@ -255,4 +276,31 @@ fn push(line: &str, is_folded: bool, into: &mut String) {
 /// Controls, and all that is not ASCII.
 fn is_odd(byte: u8) -> bool {
     byte.wrapping_sub(b' ') > b'~' - b' '
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(message: &str, fields: usize, body: &str) {
+        let block = Block::read(message.as_bytes(), &Limits::default()).unwrap();
+        assert_eq!((block.fields().len(), block.body()), (fields, body.as_bytes()), "{message:?}");
+    }
+
+    #[test]
+    fn a_body_begins_behind_the_empty_line() {
+        check("A: 1\r\nB: 2\r\n\r\nbody\r\n", 2, "body\r\n");
+        check("A: 1\nB: 2\n\nbody", 2, "body");
+        check("A: 1\r\n\r\n", 1, "");
+        check("A: 1\r\n", 1, "");
+        check("\r\nA: 1\n\n\nbody", 1, "\nbody");
+    }
+
+    #[test]
+    fn bytes_of_chance_are_no_message() {
+        let is_message = |bytes: &[u8]| Block::read(bytes, &Limits::default()).unwrap().is_message();
+        assert!(is_message(b"Received: x\nSubject: y\n\nbody") && is_message(b"no colon\nA: 1"));
+        assert!(!is_message(b"") && !is_message(b"hello"));
+        assert!(!is_message("\u{e9}\u{e8}: x".as_bytes()));
+    }
 }

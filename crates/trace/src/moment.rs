@@ -73,6 +73,26 @@ fn civil(day: i64) -> (i64, i64, i64) {
     (year + era * 400 + i64::from(month <= 2), month, day)
 }
 
+/// Seconds between two hops as people read them: `+3s`, `+2m05s`, `+1h10m`,
+/// `+3d04h`; below zero the clocks disagree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delay(pub i64);
+
+impl fmt::Display for Delay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { '-' } else { '+' };
+        let all = self.0.unsigned_abs();
+        let (days, hours, minutes, rest) = (all / 86_400, all / 3600 % 24, all / 60 % 60, all % 60);
+        match all {
+            0..60 => write!(f, "{sign}{all}s"),
+            60..3_600 => write!(f, "{sign}{minutes}m{rest:02}s"),
+            3_600..86_400 => write!(f, "{sign}{hours}h{minutes:02}m"),
+            _ if days > 9_999 => write!(f, "{sign}years"),
+            _ => write!(f, "{sign}{days}d{hours:02}h"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,5 +122,21 @@ mod tests {
         check(2023, 13, 1, false);
         check(2023, 0, 1, false);
         check(2023, 4, 31, false);
+    }
+
+    #[test]
+    fn delays_are_short() {
+        for (seconds, expect) in [
+            (0, "+0s"),
+            (59, "+59s"),
+            (-3, "-3s"),
+            (125, "+2m05s"),
+            (4_200, "+1h10m"),
+            (277_200, "+3d05h"),
+            (i64::MIN, "-years"),
+            (86_400 * 9_999, "+9999d00h"),
+        ] {
+            assert_eq!(Delay(seconds).to_string(), expect);
+        }
     }
 }

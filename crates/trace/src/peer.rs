@@ -6,6 +6,7 @@
 //! `reverse ([address] helo=helo)` (Exim), `helo (address)` (Exchange),
 //! `reverse ([address]:port "EHLO helo" …)` (ZMailer), `address (EHLO helo)`.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use memchr::memchr2_iter;
@@ -28,6 +29,15 @@ pub struct Peer<'a> {
     pub is_doubted: bool,
     /// The address.
     pub address: Option<IpAddr>,
+}
+
+impl<'a> Peer<'a> {
+    /// The word by which it is known best: what the server found for its
+    /// address comes before what it called itself. None where nobody is named.
+    pub fn label(&self) -> Option<Cow<'a, str>> {
+        let name = self.reverse.or(self.name).map(Cow::Borrowed);
+        name.or_else(|| self.address.map(|address| Cow::Owned(address.to_string()))).or(self.written.map(Cow::Borrowed))
+    }
 }
 
 /// Who handed the message over. `looks_up`: the writer puts the name first that

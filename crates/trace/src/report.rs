@@ -8,18 +8,25 @@ use crate::{Trace, json};
 
 /// The object of one message. docs/inspect.md describes each key.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Report<'a> {
     #[serde(flatten)]
     message: json::Message<'a>,
+    /// What is told of the two ends, which nothing in a message can prove.
     ends: Ends,
+    /// By its label: encrypted or signed content.
     content: Option<Content>,
+    /// What else the header says, with its weight.
     evidence: &'a [Item],
 }
 
 /// What is told of the two ends, which nothing in a message can prove.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 struct Ends {
+    /// How its author handed it in.
     sender: &'static str,
+    /// How it is read.
     reader: &'static str,
 }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 /// What can be said of one hop, or of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The receiving server says that TLS was used.
@@ -39,6 +40,7 @@ impl fmt::Display for Verdict {
 
 /// Between whom a message was handed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Leg {
     /// Within one machine or organisation.
@@ -53,7 +55,6 @@ pub enum Leg {
 
 /// What a hop's verdict rests on. Shown as a sentence without its full stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Because<'a> {
     /// Written in a comment or clause, as it stands.
     Written(&'a str),

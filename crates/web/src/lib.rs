@@ -6,7 +6,9 @@
 
 pub mod api;
 pub mod health;
+mod inspect;
 pub mod portal;
+mod rate;
 pub mod sanitise;
 pub mod server;
 

@@ -448,3 +448,84 @@ async fn plain_http_is_sent_on_to_https() {
     let response = router.oneshot(request).await.unwrap();
     assert_eq!(response.headers()["location"], format!("{ORIGIN}/m/x?lang=es"));
 }
+
+/// A header of two hops, the first of them clear.
+const HEADER: &str = "Received: from out.a.example (out.a.example [192.0.2.1]) by mx.b.example (Postfix) with ESMTPS id 1;\r\n\
+    \tTue, 13 Jan 2026 10:00:07 +0000\r\n\
+    Received: from app.c.example (app.c.example [192.0.2.2]) by out.a.example (Postfix) with ESMTP id 1;\r\n\
+    \tTue, 13 Jan 2026 10:00:05 +0000\r\nSubject: marker\r\n";
+
+/// A form's field, every byte in three.
+fn pasted(header: &[u8]) -> String {
+    let bytes: String = header.iter().map(|byte| format!("%{byte:02X}")).collect();
+    format!("header={bytes}")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pasted_header_is_answered() {
+    let mut visitor = Visitor::new();
+    let form = visitor.get("/inspect?lang=es").await;
+    assert!(form.body.contains("¿Cómo viajó este correo?") && form.body.contains("action=\"/inspect?lang=es\""));
+    let told = visitor.post("/inspect", &pasted(HEADER.as_bytes())).await;
+    assert_eq!((told.status, told.header("cache-control")), (StatusCode::OK, "no-store"));
+    assert!(told.header("content-security-policy").starts_with("default-src 'none'"));
+    for words in
+        ["From app.c.example to out.a.example it was not encrypted.", "Postfix always says so", "+2s", "10:00:05"]
+    {
+        assert!(told.body.contains(words), "{words} in {}", told.body);
+    }
+    assert!(!told.body.contains("marker"), "only what tells of its way is shown");
+    assert!(visitor.get("/").await.body.contains("href=\"/inspect\""));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_is_pasted_gets_an_answer_within_bounds() {
+    let mut visitor = Visitor::new();
+    for (bytes, status) in [
+        (b"hello".to_vec(), StatusCode::UNPROCESSABLE_ENTITY),
+        (vec![0; 10_000], StatusCode::UNPROCESSABLE_ENTITY),
+        (vec![b'a', b':', 0xff, 0xfe, 0, b'\n'], StatusCode::OK),
+        (HEADER.repeat(1_000).into_bytes(), StatusCode::OK),
+        (b"Received: from a by b\n".repeat(10_000), StatusCode::OK),
+        (b"Received: x\n".repeat(30_000), StatusCode::PAYLOAD_TOO_LARGE),
+        ([HEADER.as_bytes(), b"X: ", &vec![b'x'; 2 << 20]].concat(), StatusCode::PAYLOAD_TOO_LARGE),
+        ([HEADER.as_bytes(), b"\r\n", &vec![b'x'; 10 << 20]].concat(), StatusCode::OK),
+    ] {
+        let answer = visitor.post("/inspect", &pasted(&bytes)).await;
+        assert_eq!(answer.status, status, "{} bytes: {}", bytes.len(), answer.body);
+        assert!(answer.body.len() < 200_000 && answer.body.contains("name=\"header\""));
+    }
+    let answer = visitor.post("/inspect", &format!("header={}", "x".repeat(70 << 20))).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    for form in ["", "other=x", "%"] {
+        assert_eq!(visitor.post("/inspect", form).await.status, StatusCode::UNPROCESSABLE_ENTITY, "{form}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_address_pastes_only_so_often_and_the_portal_goes_on() {
+    let mut visitor = Visitor::new();
+    let form = pasted(HEADER.as_bytes());
+    let mut last = StatusCode::OK;
+    for _ in 0..21 {
+        last = visitor.post("/inspect", &form).await.status;
+    }
+    assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(visitor.post(&format!("/m/{LINK}/code"), "").await.status, StatusCode::SEE_OTHER);
+    visitor.clock.advance(1);
+    assert_eq!(visitor.post("/inspect", &form).await.status, StatusCode::OK);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_switch_nothing_is_there() {
+    let (desk, clock) = (Arc::new(MemoryDesk::default()), TestClock::new());
+    let portal = Arc::new(Portal::new(desk.clone(), clock.clone(), TestEntropy::new()));
+    let without = web::Site { has_analyser: false, ..site(ORIGIN) };
+    let router = web::portal::router(without, portal, clock.clone());
+    let mut visitor = Visitor { router, desk, clock, cookies: Vec::new() };
+    let nothing = visitor.get("/nothing").await;
+    for answer in [visitor.get("/inspect").await, visitor.post("/inspect", &pasted(HEADER.as_bytes())).await] {
+        assert_eq!((answer.status, &answer.body), (StatusCode::NOT_FOUND, &nothing.body));
+    }
+    assert!(!visitor.get("/").await.body.contains("/inspect"));
+}

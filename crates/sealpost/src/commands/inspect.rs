@@ -120,6 +120,6 @@ impl Watch for Watcher {
     }
 
     fn failed(&self, why: &str) {
-        self.bar.suspend(|| say(&format!("sealpost: {}", crate::inspect::terminal::shown(why))));
+        self.bar.suspend(|| say(&format!("sealpost: {}", trace::shown(why))));
     }
 }

@@ -14,8 +14,8 @@ use serde_json::json;
 
 use super::{Opened, line_from_stdin, print, say};
 use crate::cli::{Cli, MessageVerb, Organisation};
-use crate::inspect::terminal::shown;
 use crate::wake;
+use trace::shown;
 
 /// Runs it.
 pub async fn run(cli: &Cli, verb: &MessageVerb) -> Result<ExitCode> {

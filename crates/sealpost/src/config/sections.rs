@@ -237,6 +237,8 @@ pub struct Portal {
     pub proxies: Vec<IpNet>,
     /// The colour of buttons and links, as `#rrggbb`, dark enough to read on white.
     pub accent: Option<String>,
+    /// Whether the header analyser is a page for everybody.
+    pub analyser: bool,
 }
 
 impl Default for Portal {
@@ -250,6 +252,7 @@ impl Default for Portal {
             expiry: Span::days(30),
             proxies: Vec::new(),
             accent: None,
+            analyser: false,
         }
     }
 }

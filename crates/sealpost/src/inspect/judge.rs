@@ -25,7 +25,7 @@ impl Judge<'_> {
         tell: impl FnOnce(&Block<'_>, &Trace<'_>, &Evidence) -> T,
     ) -> Result<T, String> {
         let block = Block::read(batch.header(message), &LIMITS).map_err(|error| error.to_string())?;
-        if !is_message(&block) {
+        if !block.is_message() {
             return Err("not a message: it does not begin with header fields".to_owned());
         }
         let mut judged = trace(&block, self.trust);
@@ -37,14 +37,6 @@ impl Judge<'_> {
         }
         Ok(tell(&block, &judged, &evidence))
     }
-}
-
-/// Whether most of what could be fields has a field's name (RFC 5322 §2.2):
-/// in bytes of chance there are colons, too.
-fn is_message(block: &Block<'_>) -> bool {
-    let is_named = |name: &[u8]| !name.is_empty() && name.iter().all(|byte| matches!(byte, b'!'..=b'~'));
-    let named = block.fields().iter().filter(|field| is_named(field.name)).count();
-    named > 0 && named * 2 >= block.fields().len()
 }
 
 /// What the receipt says of the hop right after Sealpost's own. Where the salt

@@ -63,19 +63,6 @@ impl Colour {
     }
 }
 
-/// Text without anything that a terminal acts on: controls and escapes, marks
-/// that turn the direction of writing, and characters without width.
-pub fn shown(text: &str) -> String {
-    text.chars().map(|c| if is_harmless(c) { c } else { '\u{fffd}' }).collect()
-}
-
-fn is_harmless(c: char) -> bool {
-    let is_mark = matches!(c, '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e0fff}');
-    !c.is_control() && !is_mark && c.width().is_some()
-}
-
 /// The columns that a text takes.
 pub fn width(text: &str) -> usize {
     text.width()
@@ -144,15 +131,6 @@ fn end_within(word: &str, columns: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nothing_moves_a_cursor() {
-        assert_eq!(
-            shown("a\u{1b}[2Jb\r\u{9b}c\u{202e}d\u{200b}e\u{7f}"),
-            "a\u{fffd}[2Jb\u{fffd}\u{fffd}c\u{fffd}d\u{fffd}e\u{fffd}"
-        );
-        assert_eq!(shown("mx.büro.example"), "mx.büro.example");
-    }
 
     #[test]
     fn text_fits_its_columns() {

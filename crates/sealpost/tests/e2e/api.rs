@@ -45,17 +45,23 @@ struct Client<'s> {
 
 impl Client<'_> {
     fn ask(&self, method: &str, path: &str, fields: &str, body: &str) -> Answer {
+        self.ask_as("application/json", method, path, fields, body.as_bytes())
+    }
+
+    fn ask_as(&self, kind: &str, method: &str, path: &str, fields: &str, body: &[u8]) -> Answer {
         let mut stream = TcpStream::connect(self.server.address("portal")).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let length = body.len();
         let key = &self.key;
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nAuthorization: Bearer {key}\r\n\
-             Content-Type: application/json\r\nContent-Length: {length}\r\n{fields}\r\n{body}"
+             Content-Type: {kind}\r\nContent-Length: {length}\r\n{fields}\r\n"
         );
         stream.write_all(request.as_bytes()).unwrap();
+        // A server that refuses reads no further.
+        let _refused = stream.write_all(body);
         let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
+        let _cut = stream.read_to_end(&mut answer);
         let answer = String::from_utf8(answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
@@ -248,4 +254,59 @@ fn a_held_message_is_judged_by_a_key_that_may() {
     client.ask("POST", &release, "", "{\"reason\": \"fine\"}").expect(200);
     client.wait_for(&id, "delivered");
     client.ask("POST", &release, "", "{\"reason\": \"fine\"}").problem(409, "not_held");
+}
+
+/// Two hops, the first of them clear.
+const HEADER: &str = "Received: from out.a.example (out.a.example [192.0.2.1]) by mx.b.example (Postfix) with ESMTPS id 1;\r\n\
+    \tTue, 13 Jan 2026 10:00:07 +0000\r\n\
+    Received: from app.c.example (app.c.example [192.0.2.2]) by out.a.example (Postfix) with ESMTP id 1;\r\n\
+    \tTue, 13 Jan 2026 10:00:05 +0000\r\nSubject: marker\r\n\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nx\r\n";
+
+#[test]
+fn a_header_is_inspected_as_by_the_command() {
+    let ward = ward();
+    let server = ward.machine.serve();
+    let client = client(&ward, &server, &["--scope", "headers:inspect"]);
+    ward.machine.write("mail.eml", HEADER);
+    let path = ward.machine.path("mail.eml").display().to_string();
+    let mut command: Value = serde_json::from_str(&ward.machine.ok(["inspect", "--json", &path])).unwrap();
+    command.as_object_mut().unwrap().remove("file");
+    let raw = client.ask_as("message/rfc822", "POST", "/v1/inspect", "", HEADER.as_bytes()).expect(200).json;
+    assert_eq!(raw, command);
+    assert_eq!((&raw["verdict"], &raw["content"]), (&json!("not_encrypted"), &json!("openpgp_encrypted")));
+    let in_json = json!({"message": HEADER}).to_string();
+    assert_eq!(client.ask("POST", "/v1/inspect", "", &in_json).expect(200).json, command);
+    assert!(!server.log().contains("out.a.example"), "nothing of a header is logged");
+    client.ask("POST", "/v1/inspect", "", "{\"header\": \"x\"}").problem(422, "invalid_json");
+    client.ask("POST", "/v1/inspect", "", "{").problem(400, "invalid_json");
+    client.ask_as("text/plain", "POST", "/v1/inspect", "", b"marker").problem(422, "no_header");
+    client.ask("GET", "/v1/messages", "", "").problem(403, "forbidden");
+}
+
+#[test]
+fn whatever_is_inspected_gets_an_answer_within_bounds() {
+    let ward = ward();
+    let server = ward.machine.serve();
+    let client = client(&ward, &server, &["--scope", "headers:inspect"]);
+    let ask = |bytes: &[u8]| client.ask_as("message/rfc822", "POST", "/v1/inspect", "", bytes);
+    let many = ask(&b"Received: from a by b\r\n".repeat(10_000)).expect(200).json;
+    assert_eq!(many["hops"].as_array().unwrap().len(), 10_000);
+    ask(&[HEADER.as_bytes(), &[b'x'; 50 << 20]].concat()).expect(200);
+    ask(&[b"X: ".as_slice(), &vec![b'x'; 50 << 20]].concat()).problem(413, "too_large");
+    ask(&vec![0; 1 << 20]).problem(422, "no_header");
+    ask(b"A: \xff\xfe\0\r\nReceived: from \xe9 by \0\r\n").expect(200);
+    ask(&vec![b'x'; 120 << 20]).problem(413, "too_large");
+    let other = self::client(&ward, &server, &["--scope", "messages:read"]);
+    other.ask_as("message/rfc822", "POST", "/v1/inspect", "", HEADER.as_bytes()).problem(403, "forbidden");
+}
+
+#[test]
+fn one_key_inspects_only_so_often() {
+    let ward = ward();
+    let server = ward.machine.serve();
+    let client = client(&ward, &server, &["--scope", "headers:inspect"]);
+    let ask = || client.ask_as("message/rfc822", "POST", "/v1/inspect", "", HEADER.as_bytes());
+    let refused = (0..3_000).find_map(|_| Some(ask()).filter(|answer| answer.status == 429)).expect("a bound");
+    assert!(refused.head.contains("retry-after:"), "{}", refused.head);
+    refused.problem(429, "too_many_requests");
 }

@@ -112,7 +112,7 @@ impl Journey<'_> {
         let field = self.driver().find(By::Id(field)).await.unwrap();
         field.clear().await.unwrap();
         field.send_keys(text).await.unwrap();
-        self.press("main form:has(input) button.primary").await;
+        self.press("main form:has(input, textarea) button.primary").await;
     }
 
     /// From the link to the form for the code, and on with the code that came.
@@ -469,5 +469,92 @@ fn an_expired_message_can_be_asked_for_again() {
     assert!(page.text().contains("We have told the clinic"), "{}", page.text());
     wait::until("the clinic to know", || (clinic.events_named(&id, "resend_asked") == 1).then_some(()));
     assert_eq!(codes(&clinic.ward, PATIENT).len(), 1);
+    server.stop();
+}
+
+/// Three hops: handed in over TLS, clear between two others, encrypted to the reader's own.
+const HEADER: &str = "Authentication-Results: mx.clinic.example; spf=pass smtp.mailfrom=ana@sender.example
+Received: from out.relay.example (out.relay.example [192.0.2.7])
+ (using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange X25519)
+ by mx.clinic.example (Postfix) with ESMTPS id 4Xk1; Tue, 13 Jan 2026 10:00:07 +0000
+Received: from mail.sender.example (mail.sender.example [198.51.100.4])
+ by out.relay.example (Postfix) with ESMTP id 4Xk0; Tue, 13 Jan 2026 10:00:05 +0000
+Received: from cable-77.provider.example (cable-77.provider.example [203.0.113.9])
+ by mail.sender.example (Postfix) with ESMTPSA id 4Xj9; Tue, 13 Jan 2026 10:00:04 +0000
+Subject: <script>document.title='marker'</script>
+";
+
+struct Said {
+    heading: &'static str,
+    sentence: &'static str,
+    table: &'static [&'static str],
+    refused: &'static str,
+}
+
+impl Journey<'_> {
+    /// Pastes a header, looks at what is told, opens what a step rests on, and pastes what is none.
+    async fn analyse(&self, said: &Said) {
+        let address = format!("{}/inspect", self.clinic.origin);
+        self.driver().goto(address.clone()).await.unwrap();
+        self.arrive(said.heading).await;
+        self.look("a1-form").await;
+        self.fill("header", HEADER).await;
+        shown(self.driver(), "[role=status]", said.sentence).await;
+        assert_eq!(self.driver().current_url().await.unwrap().as_str(), address, "nothing of it is in the address");
+        let table = self.text_of(".way table").await;
+        for words in said.table {
+            assert!(table.contains(words), "{words} in {table}");
+        }
+        self.look("a2-told").await;
+        self.press(".way tbody:last-of-type summary").await;
+        let open = self.text_of(".way details[open]").await;
+        assert!(
+            open.contains("X25519") && open.contains("spf=pass") && open.contains("Received: from out.relay"),
+            "{open}"
+        );
+        self.look("a3-open").await;
+        self.fill("header", "hello").await;
+        shown(self.driver(), "[role=status]", said.refused).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_header_is_analysed_on_a_desktop() {
+    let clinic = Clinic::new("analyser = true\n");
+    let server = clinic.ward.machine.serve();
+    let browser = Chromium::start(&Settings::default()).await;
+    let width: u32 = browser.driver.execute("return innerWidth", vec![]).await.unwrap().convert().unwrap();
+    let pictures = pictures(&clinic.ward.machine);
+    let journey = Journey { clinic: &clinic, browser: &browser, language: "en", width, pictures };
+    journey
+        .analyse(&Said {
+            heading: "How did this mail travel?",
+            sentence: "From mail.sender.example to out.relay.example it was not encrypted.",
+            table: &["10:00:05", "+2s", "Not encrypted", "TLS 1.3", "Above: told by servers of others."],
+            refused: "That is no header of a mail",
+        })
+        .await;
+    assert!(!server.log().contains("sender.example"), "nothing of a header is logged");
+    browser.quit().await;
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_header_is_analysed_in_spanish_on_a_phone_without_scripts() {
+    let clinic = Clinic::new("analyser = true\n");
+    let server = clinic.ward.machine.serve();
+    let settings = Settings { language: "es".into(), javascript: false, dark: false, window: (320, 640) };
+    let browser = Chromium::start(&settings).await;
+    let pictures = pictures(&clinic.ward.machine);
+    let journey = Journey { clinic: &clinic, browser: &browser, language: "es", width: 320, pictures };
+    journey
+        .analyse(&Said {
+            heading: "¿Cómo viajó este correo?",
+            sentence: "De mail.sender.example a out.relay.example no iba cifrado.",
+            table: &["10:00:05", "+2s", "Sin cifrar", "TLS 1.3", "Arriba: lo cuentan servidores ajenos."],
+            refused: "Eso no es la cabecera de un correo",
+        })
+        .await;
+    browser.quit().await;
     server.stop();
 }

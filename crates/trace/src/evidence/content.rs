@@ -10,6 +10,7 @@ pub const BODY_START_MAX: usize = 4096;
 
 /// What the content is, as far as it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Content {
     /// OpenPGP, encrypted (RFC 3156 §4, or armoured in the text).

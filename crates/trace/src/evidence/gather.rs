@@ -10,7 +10,7 @@
 use super::arc::{Chain, NoChain};
 use super::authentication::Results;
 use super::dkim::{Checked, NoSignature, Outcome, Signature};
-use super::{Content, Evidence, Item, Kind, Weight, fields};
+use super::{Content, Evidence, Item, Kind, NAMELESS, Weight, fields};
 use crate::header::Field;
 use crate::name::same_organisation;
 use crate::{Block, Trace};
@@ -63,7 +63,7 @@ impl Gathering<'_> {
 
     fn results(&mut self, field: &Field<'_>) {
         let results = Results::read(&field.text());
-        let server = results.server.clone().unwrap_or_else(|| "a server that gives no name".to_owned());
+        let server = results.server.clone().unwrap_or_else(|| NAMELESS.to_owned());
         let weight = self.weight(results.server.as_deref());
         let tls = results.tls().map(|(is_used, _)| is_used);
         self.push(Kind::AuthenticationResults, &server, &results.says(), weight, tls);

@@ -22,6 +22,7 @@ pub use gather::gather;
 
 /// What a piece of evidence is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Authentication-Results (RFC 8601).
@@ -58,8 +59,12 @@ impl Kind {
     }
 }
 
+/// The source of Authentication-Results that name no server, as Microsoft's do.
+pub const NAMELESS: &str = "a server that gives no name";
+
 /// What a piece of evidence is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Weight {
     /// It was checked here, by a signature and a key that the reader gave.
@@ -86,6 +91,7 @@ impl Weight {
 
 /// One piece of evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Item {
     /// What it is.
     pub kind: Kind,

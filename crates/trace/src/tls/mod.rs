@@ -74,20 +74,20 @@ impl Tls<'_> {
 fn weakness(version: Option<Version>, suite: Option<Suite>) -> Weakness {
     let mut weakness = Weakness::default();
     match version {
-        Some(Version::Ssl2 | Version::Ssl3) => weakness.add(Weakness::SSL),
-        Some(Version::Tls10 | Version::Tls11) => weakness.add(Weakness::OLD_TLS),
+        Some(Version::Ssl2 | Version::Ssl3) => weakness.add(Reason::Ssl),
+        Some(Version::Tls10 | Version::Tls11) => weakness.add(Reason::OldTls),
         Some(Version::Tls12 | Version::Tls13) | None => {}
     }
     let Some(suite) = suite else { return weakness };
     if suite.has_forward_secrecy(version) == Some(false) {
-        weakness.add(Weakness::NO_FORWARD_SECRECY);
+        weakness.add(Reason::NoForwardSecrecy);
     }
     let flags = [
-        (suite.is_rc4(), Weakness::RC4),
-        (suite.is_triple_des(), Weakness::TRIPLE_DES),
-        (suite.is_export(), Weakness::EXPORT),
-        (suite.is_broken(), Weakness::BROKEN),
-        (suite.is_null(), Weakness::NULL),
+        (suite.is_rc4(), Reason::Rc4),
+        (suite.is_triple_des(), Reason::TripleDes),
+        (suite.is_export(), Reason::Export),
+        (suite.is_broken(), Reason::Broken),
+        (suite.is_null(), Reason::Null),
     ];
     flags.iter().filter(|(holds, _)| *holds).for_each(|(_, flag)| weakness.add(*flag));
     weakness
@@ -108,41 +108,74 @@ pub enum Strength {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Weakness(u16);
 
-impl Weakness {
-    const SSL: u16 = 1;
-    const OLD_TLS: u16 = 1 << 1;
-    const NO_FORWARD_SECRECY: u16 = 1 << 2;
-    const RC4: u16 = 1 << 3;
-    const TRIPLE_DES: u16 = 1 << 4;
-    const EXPORT: u16 = 1 << 5;
-    const BROKEN: u16 = 1 << 6;
-    const NULL: u16 = 1 << 7;
+/// One thing that is weak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// SSL 2 or 3.
+    Ssl,
+    /// TLS 1.0 or 1.1.
+    OldTls,
+    /// Who gets the server's key later can read it.
+    NoForwardSecrecy,
+    /// RC4.
+    Rc4,
+    /// 3DES.
+    TripleDes,
+    /// Weakened for export.
+    Export,
+    /// A cipher that is broken.
+    Broken,
+    /// A suite that doesn't encrypt.
+    Null,
+}
 
-    const WORDS: [(u16, &'static str); 8] = [
-        (Self::SSL, "SSL"),
-        (Self::OLD_TLS, "TLS older than 1.2"),
-        (Self::NO_FORWARD_SECRECY, "no forward secrecy"),
-        (Self::RC4, "RC4"),
-        (Self::TRIPLE_DES, "3DES"),
-        (Self::EXPORT, "export grade"),
-        (Self::BROKEN, "a broken cipher"),
-        (Self::NULL, "no encryption"),
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 8] = [
+        Self::Ssl,
+        Self::OldTls,
+        Self::NoForwardSecrecy,
+        Self::Rc4,
+        Self::TripleDes,
+        Self::Export,
+        Self::Broken,
+        Self::Null,
     ];
 
-    fn add(&mut self, flag: u16) {
-        self.0 |= flag;
+    /// The words for it.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Ssl => "SSL",
+            Self::OldTls => "TLS older than 1.2",
+            Self::NoForwardSecrecy => "no forward secrecy",
+            Self::Rc4 => "RC4",
+            Self::TripleDes => "3DES",
+            Self::Export => "export grade",
+            Self::Broken => "a broken cipher",
+            Self::Null => "no encryption",
+        }
     }
 
-    /// The reasons, in words.
-    pub fn reasons(self) -> impl Iterator<Item = &'static str> {
-        Self::WORDS.into_iter().filter(move |(flag, _)| self.0 & flag != 0).map(|(_, word)| word)
+    const fn flag(self) -> u16 {
+        1 << self as u16
+    }
+}
+
+impl Weakness {
+    fn add(&mut self, reason: Reason) {
+        self.0 |= reason.flag();
+    }
+
+    /// The reasons.
+    pub fn reasons(self) -> impl Iterator<Item = Reason> {
+        Reason::ALL.into_iter().filter(move |reason| self.0 & reason.flag() != 0)
     }
 }
 
 impl fmt::Display for Weakness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, reason) in self.reasons().enumerate() {
-            write!(f, "{}{reason}", if index > 0 { ", " } else { "" })?;
+            write!(f, "{}{}", if index > 0 { ", " } else { "" }, reason.words())?;
         }
         Ok(())
     }

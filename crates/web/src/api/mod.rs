@@ -4,6 +4,7 @@
 //! It converts at the edge and decides nothing: a message goes in by
 //! [`flow::application`], as by any other door.
 
+mod inspect;
 mod key;
 mod messages;
 mod problem;
@@ -24,18 +25,27 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use mail::Clock;
 use problem::Problem;
+
+use crate::inspect::Desk;
+use crate::rate::{self, Limiter};
 
 /// What the handlers share.
 struct Api {
     door: Applications,
+    clock: Arc<dyn Clock>,
+    /// Where header blocks are judged.
+    desk: Desk,
+    inspecting: Limiter<String>,
+    request_bytes_max: usize,
 }
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Sealpost",
-        description = "Hand in messages, follow them, judge what policy holds.",
+        description = "Hand in messages, follow them, judge what policy holds; ask how a mail travelled.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     modifiers(&Bearer)
@@ -53,14 +63,21 @@ impl Modify for Bearer {
 }
 
 /// The routes under `/v1`, and `/openapi.json`. A request may have so many bytes.
-pub fn router(door: Applications, body_bytes_max: usize) -> Router {
-    let api = Arc::new(Api { door });
+pub fn router(door: Applications, clock: Arc<dyn Clock>, body_bytes_max: usize) -> Router {
+    let api = Arc::new(Api {
+        door,
+        clock,
+        desk: Desk::new(inspect::HEADER_BYTES_MAX),
+        inspecting: Limiter::new(rate::INSPECTING),
+        request_bytes_max: body_bytes_max,
+    });
     let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(messages::submit, messages::list))
         .routes(routes!(messages::one))
         .routes(routes!(messages::events))
         .routes(routes!(messages::release))
         .routes(routes!(messages::reject))
+        .routes(routes!(inspect::inspect))
         .with_state(api)
         .split_for_parts();
     let description = description.to_json().unwrap_or_default();

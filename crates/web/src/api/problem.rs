@@ -15,6 +15,8 @@ use mail::{EnhancedCode, Reply};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
+use crate::inspect::NotInspected;
+
 /// A problem (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Problem {
@@ -83,6 +85,12 @@ impl Problem {
     pub(super) fn forbidden() -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", "This key may not do that")
             .hint("sealpost apikey list shows the scopes of each key")
+    }
+
+    /// This key asks too often.
+    pub(super) fn slow() -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "This key asks too often")
+            .hint("wait for as long as Retry-After says")
     }
 
     /// A fault of ours; the cause is for the log.
@@ -165,6 +173,28 @@ impl From<NotJudged> for Problem {
             NotJudged::Message(flow::resume::NotDecided::Message(NotOpened::NoSuchMessage)) => Self::missing(),
             NotJudged::Message(flow::resume::NotDecided::Message(NotOpened::Erased)) => erased(),
             NotJudged::Message(why) => Self::unavailable(&why),
+        }
+    }
+}
+
+impl From<NotInspected> for Problem {
+    fn from(why: NotInspected) -> Self {
+        let large = || Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is too large");
+        match why {
+            NotInspected::NoHeader => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "no_header", "That is no message and no header block")
+                    .detail(why.to_string())
+                    .hint("send the message as it is stored, or all that stands above its text")
+            }
+            NotInspected::Header(_) => large()
+                .detail(why.to_string())
+                .hint("such a header block is no usual one: inspect it by sealpost inspect"),
+            NotInspected::TooLarge { .. } => {
+                large().detail(why.to_string()).hint("send what stands above the text of the message")
+            }
+            NotInspected::BrokeOff => Self::new(StatusCode::BAD_REQUEST, "broke_off", "The request broke off"),
+            NotInspected::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not available just now")
+                .hint("try again later"),
         }
     }
 }

@@ -16,22 +16,24 @@
 //! | `POST /m/{id}/key/proof`, `/withdraw`, `/remove` | it is proven, not given after all, removed |
 //! | `POST /m/{id}/again`, `GET` | "ask the clinic to send it again" |
 //! | `POST /m/{id}/leave`, `GET /m/{id}/closed` | the end of a session |
+//! | `/inspect` | the header analyser, where the deployment has it |
 //! | `/verify`, `/`, `/static/…` | |
 
 mod accent;
 mod cookie;
+mod inspect;
 mod journey;
 mod keys;
 mod letter;
 mod pace;
 mod pages;
-mod rate;
 mod reading;
 mod request;
 mod secure;
 mod verify;
 mod words;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, FromRequest, State};
@@ -47,10 +49,12 @@ use maud::Markup;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
+use crate::inspect::Desk;
+use crate::rate::{self, Limiter};
+
 pub use accent::{Accent, AccentError};
 
 use pages::{ends, verify as verify_page};
-use rate::Limiter;
 use words::{Wish, Words};
 
 /// A form is a few fields.
@@ -71,6 +75,8 @@ pub struct Site {
     pub accent: Option<Accent>,
     /// Reverse proxies whose `X-Forwarded-For` is believed.
     pub proxies: Vec<IpNet>,
+    /// Whether `/inspect` is there, for everybody.
+    pub has_analyser: bool,
 }
 
 /// What the handlers share.
@@ -78,8 +84,11 @@ struct App {
     site: Site,
     portal: Arc<Portal>,
     clock: Arc<dyn Clock>,
-    reading: Limiter,
-    asking: Limiter,
+    reading: Limiter<IpAddr>,
+    asking: Limiter<IpAddr>,
+    pasting: Limiter<IpAddr>,
+    /// Where pasted headers are judged.
+    desk: Desk,
     opening: Semaphore,
     style: String,
 }
@@ -115,10 +124,16 @@ pub fn router(site: Site, portal: Arc<Portal>, clock: Arc<dyn Clock>) -> Router 
         clock,
         reading: Limiter::new(rate::READING),
         asking: Limiter::new(rate::ASKING),
+        pasting: Limiter::new(rate::PASTING),
+        desk: Desk::new(inspect::HEADER_BYTES_MAX),
         opening: Semaphore::new(OPENED_AT_ONCE),
         style,
     });
+    let analyser = Router::new().route(inspect::PATH, get(inspect::form).post(inspect::answer));
+    let analyser = analyser.layer(DefaultBodyLimit::max(inspect::FORM_KEPT_MAX));
+    let analyser = if app.site.has_analyser { analyser } else { Router::new() };
     Router::new()
+        .merge(analyser)
         .route("/", get(home))
         .route("/verify", get(verify_form).post(verify_answer))
         .route("/m/{id}", get(journey::landing))
@@ -158,7 +173,7 @@ pub fn to_https(origin: String) -> Router {
 }
 
 async fn home(State(app): State<Arc<App>>, wish: Wish) -> Markup {
-    ends::home(&app.words(wish))
+    ends::home(&app.words(wish), app.site.has_analyser)
 }
 
 async fn missing(State(app): State<Arc<App>>, wish: Wish) -> Response {

@@ -14,8 +14,10 @@ use tokio::time::Instant;
 
 use super::App;
 use super::cookie;
+use super::inspect;
 use super::pages::ends;
 use super::words::Wish;
+use crate::rate::network;
 use crate::server::PeerAddress;
 
 /// A request about one link.
@@ -67,8 +69,12 @@ struct Visitor(IpAddr);
 pub(super) async fn limited(State(app): State<Arc<App>>, wish: Wish, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<PeerAddress>().map(|peer| peer.0.ip());
     let visitor = peer.map(|peer| visitor(peer, request.headers(), &app.site.proxies));
-    let limiter = if request.method() == Method::POST { &app.asking } else { &app.reading };
-    if !limiter.admits(visitor.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), app.clock.now()) {
+    let limiter = match (request.method() == Method::POST, request.uri().path()) {
+        (true, inspect::PATH) => &app.pasting,
+        (true, _) => &app.asking,
+        (false, _) => &app.reading,
+    };
+    if !limiter.admits(network(visitor.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))), app.clock.now()) {
         return ends::slow(&app.words(wish));
     }
     if let Some(visitor) = visitor {

@@ -189,6 +189,7 @@ pub fn site(origin: &str) -> Site {
         sender_domains: vec!["lakeside.example".parse().unwrap()],
         accent: None,
         proxies: Vec::new(),
+        has_analyser: true,
     }
 }
 

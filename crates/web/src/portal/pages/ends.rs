@@ -9,6 +9,7 @@ use maud::{Markup, html};
 
 use super::entry::again;
 use super::frame::{Page, phone};
+use crate::portal::inspect;
 use crate::portal::words::Words;
 
 /// The link has expired; only who entered a right code is told.
@@ -52,9 +53,13 @@ pub(in crate::portal) fn closed(words: &Words<'_>, link: LinkId) -> Markup {
 }
 
 /// The front page.
-pub(in crate::portal) fn home(words: &Words<'_>) -> Markup {
+pub(in crate::portal) fn home(words: &Words<'_>, has_analyser: bool) -> Markup {
     let page = Page { words, path: "/", heading: &words.say("home-heading") };
-    page.with(html! { p.lead { (words.say("home-lead")) } p { (words.say("home-lost")) } })
+    page.with(html! {
+        p.lead { (words.say("home-lead")) }
+        p { (words.say("home-lost")) }
+        @if has_analyser { p { a href=(words.url(inspect::PATH)) { (words.say("inspect-link")) } } }
+    })
 }
 
 /// Nothing is there.

@@ -23,8 +23,17 @@ impl Page<'_> {
         self.bare(heading)
     }
 
+    /// The same, as wide as a table needs.
+    pub(in crate::portal) fn wide(&self, matter: Markup) -> Markup {
+        self.framed(Some("wide"), html! { h1 { (self.heading) } (matter) })
+    }
+
     /// The page with matter that has a heading of its own.
     pub(in crate::portal) fn bare(&self, matter: Markup) -> Markup {
+        self.framed(None, matter)
+    }
+
+    fn framed(&self, class: Option<&str>, matter: Markup) -> Markup {
         let words = self.words;
         let site = words.say("site-title");
         html! {
@@ -38,7 +47,7 @@ impl Page<'_> {
                     link rel="icon" href="/static/portal.svg" type="image/svg+xml";
                     link rel="stylesheet" href="/static/portal.css";
                 }
-                body {
+                body class=[class] {
                     header.site { (envelope()) span.clinic { (words.clinic().name) } }
                     main { (matter) }
                     footer.site { (foot(words, self.path)) }

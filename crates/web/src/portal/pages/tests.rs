@@ -7,7 +7,12 @@ use jiff::tz::TimeZone;
 use mail::{Address, KeyFormat, KeyState, RecipientKeyId};
 use maud::{Markup, PreEscaped};
 
-use super::{ends, entry, keys, message, verify};
+use trace::evidence::dkim::Checked;
+use trace::evidence::gather;
+use trace::{Block as Header, HeaderError, Limits, Trust};
+
+use super::{ends, entry, inspect, keys, message, verify};
+use crate::inspect::NotInspected;
 use crate::portal::letter::{Block, FileLine, Letter, Text};
 use crate::portal::verify::Verdict;
 use crate::portal::words::{EN_SOURCE, Words};
@@ -82,6 +87,29 @@ fn key_pages(words: &Words<'_>) -> Vec<(&'static str, Markup)> {
     pages
 }
 
+/// Hops of every kind of verdict, with evidence of every kind.
+const WAYS: [&str; 4] = [
+    "Authentication-Results: mx.b.example; spf=pass\nAuthentication-Results: spf=fail smtp.mailfrom=x\n\
+     TLS-Required: No\nX-Originating-IP: 192.0.2.9\nDKIM-Signature: v=1; a=rsa-sha256; d=a.example; s=s; h=from; bh=YQ==; b=YQ==\n\
+     DKIM-Signature: x\nARC-Seal: x\nContent-Type: application/pkcs7-mime\n\
+     Received: from m (m.a.example [192.0.2.1]) (using TLSv1.1 with cipher RC4-MD5 (128/128 bits)) by mx.b.example (Postfix) with ESMTPS id 1;\n\
+     \tTue, 13 Jan 2026 10:00:07 +0000\n\
+     Received: from o.c.example (o.c.example [192.0.2.2]) by m.a.example (Postfix) with ESMTP id 1; Tue, 13 Jan 2026 10:00:05 +0000\n\
+     Received: (qmail 1 invoked from network); Tue, 13 Jan 2026 10:00:05 +0000\n\
+     Received: from p (p.test [192.0.2.3]) by o.c.example with ESMTP id 1; Tue, 13 Jan 2026 10:00:04 +0000\n\
+     Received: rubbish\n",
+    "Received: from m (m.a.example [192.0.2.1]) by mx.b.example (Postfix) with ESMTPS id 1; Tue, 13 Jan 2026 10:00:07 +0000\n",
+    "Received: from m (localhost [127.0.0.1]) by mx.b.example (Postfix) with ESMTP id 1; Tue, 13 Jan 2026 10:00:07 +0000\n",
+    "Subject: 7\n",
+];
+
+fn told(words: &Words<'_>, header: &str) -> Markup {
+    let block = Header::read(header.as_bytes(), &Limits::default()).unwrap();
+    let trust = Trust::default();
+    let trace = trace::trace(&block, &trust);
+    inspect::told(words, &trace, &gather(&block, &trace, b"", &Checked::default()))
+}
+
 fn every_page(words: &Words<'_>) -> Vec<(&'static str, Markup)> {
     let visit = visit();
     let verdicts = [
@@ -107,10 +135,19 @@ fn every_page(words: &Words<'_>) -> Vec<(&'static str, Markup)> {
         ("lacks passphrase", ends::lacks_passphrase(words, LINK)),
         ("asked", ends::asked(words, LINK)),
         ("closed", ends::closed(words, LINK)),
-        ("home", ends::home(words)),
+        ("home", ends::home(words, true)),
+        ("inspect", inspect::form(words)),
         ("verify", verify::verify(words, "7", None)),
     ];
     pages.extend(key_pages(words));
+    let refusals = [
+        NotInspected::NoHeader,
+        NotInspected::Header(HeaderError::TooLong { max: 7 }),
+        NotInspected::TooLarge { max: 7 },
+        NotInspected::BrokeOff,
+    ];
+    pages.extend(refusals.map(|why| ("inspect refused", inspect::refused(words, why))));
+    pages.extend(WAYS.map(|header| ("inspected", told(words, header))));
     pages.extend(verdicts.iter().map(|verdict| ("verdict", verify::verify(words, "7", Some(verdict)))));
     pages
 }
@@ -121,6 +158,10 @@ fn spoken(html: &str) -> String {
         (Some(from), Some(to)) => format!("{}{}", &html[..from], &html[to..]),
         _ => html.to_owned(),
     };
+    // What is quoted from a header is no text of these pages.
+    let quotes = html.split("<bdi translate=\"no\">").enumerate();
+    let html: String =
+        quotes.map(|(at, piece)| if at == 0 { piece } else { piece.split_once("</bdi>").unwrap().1 }).collect();
     let mut out = String::new();
     for piece in html.split('<').skip(1) {
         let (tag, text) = piece.split_once('>').unwrap();
@@ -179,6 +220,60 @@ fn without_a_number_no_page_has_a_gap() {
             assert!(!page.0.contains("tel:") && !text.contains(" at .") && !text.contains("al ."), "{name}: {text}");
         }
     }
+}
+
+#[test]
+fn what_a_header_says_is_never_markup() {
+    let clinic = clinic();
+    let words = Words::new(Language::En, false, &clinic);
+    let evil = "<script>alert(1)</script><img src=x onerror=alert(1)>\u{202e}";
+    let header = format!(
+        "Received: from {evil} ({evil} [192.0.2.1]) (using {evil} with cipher {evil} (1/1 bits)) by {evil} ({evil}) with {evil} \
+         id {evil} for {evil}; Tue, 13 Jan 2026 10:00:07 +0000\nAuthentication-Results: {evil}; x={evil}\n\
+         X-Originating-IP: {evil}\nDKIM-Signature: v=1; a=rsa-sha256; d={evil}; s={evil}; h=from; bh=YQ==; b=YQ==\n"
+    );
+    for with in ["", "Received: from x by y (Postfix) with ESMTP id 1; Tue, 13 Jan 2026 10:00:07 +0000\n"] {
+        let html = told(&words, &[with, &header].concat()).0;
+        assert!(html.contains("&lt;script&gt;") && !html.contains("<script") && !html.contains("<img"), "{html}");
+        assert!(!html.contains('\u{202e}'), "nothing turns the direction of writing");
+    }
+}
+
+/// Whatever is pasted: a page within bounds, and nothing of it is markup.
+#[test]
+fn any_header_makes_a_page() {
+    let heads = [
+        "",
+        "Received: from ",
+        "Received: from a (b [192.0.2.1]) (using ",
+        "Authentication-Results: ",
+        "X-Originating-IP: ",
+    ];
+    bolero::check!().with_type::<Vec<(u8, Vec<u8>)>>().for_each(|fields| {
+        let clinic = clinic();
+        let words = Words::new(Language::Es, false, &clinic);
+        let mut header = Vec::new();
+        for (head, value) in fields {
+            header.extend_from_slice(heads[usize::from(*head) % heads.len()].as_bytes());
+            header.extend_from_slice(b"<i>");
+            header.extend_from_slice(value);
+            header.push(b'\n');
+        }
+        let Ok(block) = Header::read(&header, &Limits::default()) else { return };
+        let trust = Trust::default();
+        let trace = trace::trace(&block, &trust);
+        let html = inspect::told(&words, &trace, &gather(&block, &trace, block.body(), &Checked::default())).0;
+        assert!(!html.contains("<i>") && html.ends_with("</html>") && html.len() < 1 << 20);
+    });
+}
+
+#[test]
+fn a_page_of_a_thousand_steps_is_bounded() {
+    let clinic = clinic();
+    let words = Words::new(Language::En, false, &clinic);
+    let header = WAYS[1].repeat(1_000);
+    let html = told(&words, &header).0;
+    assert!(html.len() < 100_000 && html.contains("960 earlier steps"), "{}", html.len());
 }
 
 #[test]

@@ -1,34 +1,40 @@
-//! How often one address may ask: a bucket each, in memory, bounded.
+//! How often one address, or one key, may ask: a bucket each, in memory, bounded.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 
-/// So many addresses are remembered; beyond, those that rested longest are
-/// forgotten, which only ever favours a visitor.
-const ADDRESSES_MAX: usize = 20_000;
+/// So many are remembered; beyond, those that rested longest are forgotten,
+/// which only ever favours whoever asks.
+const KEYS_MAX: usize = 20_000;
 
 /// What one kind of request costs and how fast the bucket fills.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Allowance {
+pub(crate) struct Allowance {
     /// At once.
-    pub(super) burst: f64,
+    pub(crate) burst: f64,
     /// In the long run.
-    pub(super) per_minute: f64,
+    pub(crate) per_minute: f64,
 }
 
 /// Pages, frames and files.
-pub(super) const READING: Allowance = Allowance { burst: 120.0, per_minute: 240.0 };
+pub(crate) const READING: Allowance = Allowance { burst: 120.0, per_minute: 240.0 };
 /// Codes, tries, questions to the clinic: a whole waiting room behind one
 /// address gets on, a script doesn't.
-pub(super) const ASKING: Allowance = Allowance { burst: 30.0, per_minute: 20.0 };
+pub(crate) const ASKING: Allowance = Allowance { burst: 30.0, per_minute: 20.0 };
+
+/// Headers that anybody pastes into the analyser.
+pub(crate) const PASTING: Allowance = Allowance { burst: 20.0, per_minute: 20.0 };
+/// Headers that one API key hands in.
+pub(crate) const INSPECTING: Allowance = Allowance { burst: 300.0, per_minute: 1_200.0 };
 
 /// The buckets of one allowance.
-pub(super) struct Limiter {
+pub(crate) struct Limiter<K> {
     allowance: Allowance,
-    buckets: Mutex<HashMap<IpAddr, Bucket>>,
+    buckets: Mutex<HashMap<K, Bucket>>,
 }
 
 struct Bucket {
@@ -36,19 +42,19 @@ struct Bucket {
     at: Timestamp,
 }
 
-impl Limiter {
-    pub(super) fn new(allowance: Allowance) -> Self {
+impl<K: Eq + Hash> Limiter<K> {
+    pub(crate) fn new(allowance: Allowance) -> Self {
         Self { allowance, buckets: Mutex::default() }
     }
 
     /// Whether a request from there may go on now.
-    pub(super) fn admits(&self, address: IpAddr, now: Timestamp) -> bool {
+    pub(crate) fn admits(&self, key: K, now: Timestamp) -> bool {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        if buckets.len() >= ADDRESSES_MAX {
+        if buckets.len() >= KEYS_MAX {
             self.forget(&mut buckets, now);
         }
         let full = Bucket { left: self.allowance.burst, at: now };
-        let bucket = buckets.entry(network(address)).or_insert(full);
+        let bucket = buckets.entry(key).or_insert(full);
         bucket.left = self.filled(bucket, now);
         bucket.at = now;
         let admitted = bucket.left >= 1.0;
@@ -64,16 +70,16 @@ impl Limiter {
     }
 
     /// Full buckets say nothing; if none is full, all are forgotten.
-    fn forget(&self, buckets: &mut HashMap<IpAddr, Bucket>, now: Timestamp) {
+    fn forget(&self, buckets: &mut HashMap<K, Bucket>, now: Timestamp) {
         buckets.retain(|_, bucket| self.filled(bucket, now) < self.allowance.burst);
-        if buckets.len() >= ADDRESSES_MAX {
+        if buckets.len() >= KEYS_MAX {
             buckets.clear();
         }
     }
 }
 
 /// One customer of IPv6 has a /64 at the least: it counts as one address.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
@@ -91,29 +97,29 @@ mod tests {
     #[test]
     fn a_bucket_empties_and_fills() {
         let limiter = Limiter::new(Allowance { burst: 3.0, per_minute: 60.0 });
-        let one = "192.0.2.1".parse().unwrap();
+        let one = "192.0.2.1";
         assert_eq!([0; 4].map(|_| limiter.admits(one, at(0))), [true, true, true, false]);
-        assert!(limiter.admits("192.0.2.2".parse().unwrap(), at(0)), "addresses are apart");
+        assert!(limiter.admits("192.0.2.2", at(0)), "addresses are apart");
         assert!(limiter.admits(one, at(1)) && !limiter.admits(one, at(1)));
         assert!(!limiter.admits(one, at(-50)), "a clock set back gives nothing");
     }
 
     #[test]
     fn a_network_of_ipv6_is_one_address() {
-        let limiter = Limiter::new(Allowance { burst: 1.0, per_minute: 1.0 });
-        assert!(limiter.admits("2001:db8::1".parse().unwrap(), at(0)));
-        assert!(!limiter.admits("2001:db8::ffff:2".parse().unwrap(), at(0)));
-        assert!(limiter.admits("2001:db8:0:1::1".parse().unwrap(), at(0)));
-        assert!(limiter.admits("::ffff:192.0.2.1".parse().unwrap(), at(0)));
-        assert!(!limiter.admits("192.0.2.1".parse().unwrap(), at(0)), "a mapped address is the same");
+        let check = |one: &str, expect: &str| assert_eq!(network(one.parse().unwrap()).to_string(), expect);
+        check("2001:db8::1", "2001:db8::");
+        check("2001:db8::ffff:2", "2001:db8::");
+        check("2001:db8:0:1::1", "2001:db8:0:1::");
+        check("::ffff:192.0.2.1", "192.0.2.1");
+        check("192.0.2.1", "192.0.2.1");
     }
 
     #[test]
     fn the_memory_is_bounded() {
         let limiter = Limiter::new(Allowance { burst: 2.0, per_minute: 1.0 });
         for number in 0..50_000u32 {
-            limiter.admits(IpAddr::from(number.to_be_bytes()), at(0));
+            limiter.admits(number, at(0));
         }
-        assert!(limiter.buckets.lock().unwrap().len() <= ADDRESSES_MAX);
+        assert!(limiter.buckets.lock().unwrap().len() <= KEYS_MAX);
     }
 }
