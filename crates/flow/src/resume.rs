@@ -98,6 +98,9 @@ async fn decide(
     org: OrgId,
     message: MessageId,
 ) -> Result<(), NotDecided> {
+    if finder.is_some_and(|finder| finder.holds(message)) {
+        return Ok(());
+    }
     authorize(&Principal::System { org }, Action::Process, &Resource::Message(org, message))?;
     let opened = Opened::find(journey, org, message).await?;
     let case = opened.case(journey, journey.clock.now());
@@ -106,7 +109,7 @@ async fn decide(
     if let Some(finder) = finder {
         let wanted = keys::wanted(&case, &prepared).await?;
         if !wanted.is_empty() {
-            finder.begin(&opened.organisation, wanted);
+            finder.begin(&opened.organisation, message, wanted);
             return Ok(());
         }
         keys::sought(&case, &prepared).await?.into_iter().for_each(|event| changes.event(event));

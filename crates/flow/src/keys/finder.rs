@@ -5,7 +5,6 @@
 //! is looked for. Every lookup ends within its time and leaves a row: found,
 //! nothing, or not reachable; until that row is too old nobody looks again.
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,12 +13,13 @@ use identity::{Action, Principal, Resource, authorize};
 use jiff::Timestamp;
 use keyring::{Found, Material};
 use ledger::Event;
-use mail::{Address, KeySource, Method, Need, OrgId};
+use mail::{Address, KeySource, MessageId, Method, Need};
 use policy::Action as Decided;
 use store::{DiscoveryRow, StoreError, Transition, Write};
 use tokio::sync::Semaphore;
 
 use super::lesson::{NotKept, learn};
+use super::waiting::Waiting;
 use crate::case::{Case, later};
 use crate::journey::Journey;
 use crate::organisation::Organisation;
@@ -29,8 +29,6 @@ use crate::prepared::Prepared;
 const BODY_BYTES_MAX: usize = 256 * 1024;
 /// Lookups at a time.
 const SLOTS: usize = 32;
-/// Lookups under way and waiting for a slot; who comes beyond is begun at the next look.
-const WAITING_MAX: usize = 10_000;
 /// A host that could not be reached is asked again after this.
 const UNREACHABLE_FOR: Duration = Duration::from_secs(15 * 60);
 
@@ -79,26 +77,29 @@ impl Sought {
 pub struct Finder {
     journey: Arc<Journey>,
     fetcher: Fetcher,
-    under_way: Mutex<HashSet<(OrgId, [u8; 16])>>,
+    waiting: Mutex<Waiting>,
     slots: Semaphore,
 }
 
 impl Finder {
     /// A finder that fetches with this.
     pub fn new(journey: Arc<Journey>, fetcher: Fetcher) -> Arc<Self> {
-        Arc::new(Self { journey, fetcher, under_way: Mutex::default(), slots: Semaphore::new(SLOTS) })
+        Arc::new(Self { journey, fetcher, waiting: Mutex::default(), slots: Semaphore::new(SLOTS) })
     }
 
-    /// Begins to look for these, unless it is done already; whoever waits is
-    /// woken when each has ended.
-    pub(crate) fn begin(self: &Arc<Self>, organisation: &Arc<Organisation>, wanted: Vec<Address>) {
+    /// Whether a message waits for a lookup that is under way.
+    pub(crate) fn holds(&self, message: MessageId) -> bool {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).holds(message)
+    }
+
+    /// Begins to look for these on behalf of a message, unless it is done
+    /// already; whoever waits is woken when each has ended.
+    pub(crate) fn begin(self: &Arc<Self>, organisation: &Arc<Organisation>, message: MessageId, wanted: Vec<Address>) {
         for address in wanted {
             let index = (organisation.org, organisation.vault.address_index(&address.folded()));
-            let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-            if under_way.len() >= WAITING_MAX || !under_way.insert(index) {
+            if !self.waiting.lock().unwrap_or_else(PoisonError::into_inner).begin(message, index) {
                 continue;
             }
-            drop(under_way);
             let (finder, organisation) = (Arc::clone(self), Arc::clone(organisation));
             tokio::spawn(async move {
                 let slot = finder.slots.acquire().await;
@@ -106,7 +107,7 @@ impl Finder {
                     tracing::warn!(%error, "what came of looking for a key could not be kept");
                 }
                 drop(slot);
-                finder.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&index);
+                finder.waiting.lock().unwrap_or_else(PoisonError::into_inner).end(&index);
                 finder.journey.undecided.notify_one();
             });
         }
@@ -216,7 +217,8 @@ pub(crate) async fn sought(case: &Case<'_>, prepared: &Prepared) -> Result<Vec<E
     Ok(events)
 }
 
-/// Whose copy needs a key that isn't known.
+/// Whose copy needs a key that isn't known, or is known from a directory alone:
+/// there it may be revoked or replaced meanwhile.
 fn candidates<'a>(case: &'a Case<'_>, prepared: &'a Prepared) -> impl Iterator<Item = &'a Address> {
     let counts = case.organisation.policy.keys.end_to_end.contains(&KeySource::Wkd);
     let is_on = case.journey.settings.wkd && counts && !case.manifest.is_inbound();
@@ -224,7 +226,11 @@ fn candidates<'a>(case: &'a Case<'_>, prepared: &'a Prepared) -> impl Iterator<I
     both.filter(move |((_, decision), recipient)| {
         let Decided::Deliver { needs } = decision.action else { return false };
         let grounds = seal::Grounds { need: needs, because: Vec::new(), policy_sha256: [0; 32] };
-        is_on && needs_key(&decision.action) && prepared.choose(case, recipient, &grounds).method == Method::Portal
+        let is_wanted = || {
+            let chosen = prepared.choose(case, recipient, &grounds);
+            chosen.method == Method::Portal || chosen.key.is_some_and(|(_, key)| key.source == KeySource::Wkd)
+        };
+        is_on && needs_key(&decision.action) && is_wanted()
     })
     .map(|((address, _), _)| address)
 }

@@ -7,6 +7,7 @@
 //! | `lesson` | a key that was found becomes known; the ledger tells of it |
 //! | `manage` | what a person does to a known key |
 //! | `finder` | a key is looked for in the directory of its domain |
+//! | `waiting` | lookups under way, and the messages that wait for them |
 //! | `outlook` | which method a message would get |
 //! | `at_hand` | what a message's recipients hold, for its plan |
 //! | `sealing` | a parcel's copy is sealed when it is sent |
@@ -22,6 +23,7 @@ mod lesson;
 mod manage;
 mod outlook;
 mod sealing;
+mod waiting;
 
 pub use book::{Kept, KeyTrouble, all, find, of};
 pub use finder::{Finder, Sought};

@@ -344,6 +344,34 @@ fn a_key_is_found_in_the_directory_of_the_domain_and_a_changed_one_is_held_back(
 }
 
 #[test]
+fn a_key_that_its_directory_shows_revoked_seals_nothing_more() {
+    let (gpg, port) = (GnuPg::new(), loopback::port());
+    let clinic = Clinic::new(&format!("[keys]\nwkd_port = {port}\nwkd_again = '1ms'\n"));
+    let patient = clinic.patient(Kind::Clear);
+    let (_, domain) = patient.split_once('@').unwrap();
+    clinic.dns.add(&format!("openpgpkey.{domain} A 127.0.0.1\n"));
+    let identity = clinic.hosts.ca.issue(&[&format!("openpgpkey.{domain}")]);
+    let directory = Directory::start(port, &identity);
+    let fingerprint = gpg.generate(&format!("P <{patient}>"), "ed25519", "cv25519");
+    directory.publish(&gpg, &patient);
+    let server = clinic.serve();
+    let id = send(&clinic, &server, &[&patient], "end_to_end");
+    clinic.wait_for(&id, "delivered", &patient);
+
+    let path = gpg.home().join("openpgp-revocs.d").join(format!("{fingerprint}.rev"));
+    let revocation = std::fs::read_to_string(path).unwrap().replace(":-----BEGIN", "-----BEGIN");
+    gpg.must(&["--import"], revocation.as_bytes());
+    directory.publish(&gpg, &patient);
+    let id = send(&clinic, &server, &[&patient], "end_to_end");
+    clinic.wait_for(&id, "notified", &patient);
+    let sealed = find(&clinic.events(&id), "sealed", &patient).unwrap();
+    assert_eq!(sealed["method"], "portal", "{sealed}");
+    assert!(sealed["because"].as_str().unwrap().contains("revoked"), "{sealed}");
+    let shown: Value = serde_json::from_str(&clinic.machine.ok(["recipient", "show", &patient, "--json"])).unwrap();
+    assert!(shown["keys"][0]["usable"]["refused"].is_string(), "{shown}");
+}
+
+#[test]
 fn a_domain_without_a_directory_costs_a_message_no_more_than_a_lookup() {
     let clinic = Clinic::new("");
     let patient = clinic.patient(Kind::Good);
