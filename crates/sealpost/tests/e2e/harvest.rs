@@ -263,6 +263,7 @@ fn the_certificate_of_a_signed_message_seals_the_next_mail() {
     assert_eq!(delivered["sealing"]["cipher"], "AES-256-CBC");
     let opened = people.open("pat", &clinic.letter(Kind::Clear, &pat).0);
     assert!(opened.contains("See you on Tuesday."), "{opened}");
+    announces_gcm(&clinic, &server, &domain, &people);
 
     server.stop();
     clinic.machine.write("conf.d/zz.toml", "[policy.keys]\nend_to_end = ['staff']\n");
@@ -271,6 +272,29 @@ fn the_certificate_of_a_signed_message_seals_the_next_mail() {
     assert_eq!(sealed["method"], "portal", "{sealed}");
     assert!(sealed["because"].as_str().unwrap().contains("keys from signed_mail don't count here"), "{sealed}");
     clinic.machine.ok(["audit", "verify"]);
+}
+
+/// Whose program announces GCM gets it.
+fn announces_gcm(clinic: &Clinic, server: &Server<'_>, domain: &Domain<'_>, people: &Authority) {
+    let address = domain.address("gcm");
+    people.issue("gcm", Some(&address), 300, "EMAIL_PROTECTION");
+    let [certificate, key] = ["gcm.pem", "gcm.key"].map(|name| std::fs::read(people.path(name)).unwrap());
+    let (own, plain) = (people.path("own.pem"), people.path("plain.eml"));
+    std::fs::write(&own, [certificate, key].concat()).unwrap();
+    std::fs::write(&plain, domain.letter("gcm", "Content-Type: text/plain\n")).unwrap();
+    let signed = clinic.machine.ok(["seal", &plain, "--sign", &own]);
+    domain.bring(server, ELSEWHERE, "gcm", &domain.signed(&signed, &[]));
+    assert_eq!(key_source(clinic, &address), "signed_mail");
+    let (id, _) = method(clinic, server, &address);
+    let delivered = find(&clinic.events(&id), "delivered", &address).unwrap();
+    assert_eq!(
+        (&delivered["sealing"]["cipher"], &delivered["sealing"]["integrity"]),
+        (&json!("AES-256-GCM"), &json!("aead"))
+    );
+}
+
+fn key_source(clinic: &Clinic, address: &str) -> String {
+    key(clinic, address)["source"].as_str().unwrap().to_owned()
 }
 
 #[test]

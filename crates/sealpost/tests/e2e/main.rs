@@ -19,6 +19,7 @@ mod held;
 mod holds;
 mod input;
 mod inspect;
+mod key_rules;
 mod methods;
 mod operate;
 mod organisations;
