@@ -5,6 +5,7 @@
 //! time and entropy are handed in through [`Clock`] and [`Entropy`].
 
 pub mod address;
+pub mod bounce;
 pub mod entity;
 pub mod envelope;
 pub mod header;

@@ -193,8 +193,8 @@ fn copy_header(header: &[u8], encoding: Encoding, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// RFC 2045 §6.7, lines of at most 76 characters.
-fn quoted_printable(body: &[u8], out: &mut Vec<u8>) {
+/// Quoted-printable (RFC 2045 §6.7), lines of at most 76 characters.
+pub fn quoted_printable(body: &[u8], out: &mut Vec<u8>) {
     let mut column = 0;
     let mut at = 0;
     while at < body.len() {

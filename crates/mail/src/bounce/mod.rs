@@ -1,0 +1,95 @@
+//! Bounces that come in: delivery status notifications (RFC 3464, RFC 6533)
+//! read for what they say of each recipient, and the causes by class.
+//!
+//! All of it is what somebody wrote. Whether a bounce is about a message that
+//! was really sent is for others to prove.
+
+mod class;
+mod dsn;
+
+pub use class::Class;
+
+use crate::entity::Entity;
+use crate::reply::EnhancedCode;
+
+/// A bounce, read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bounce {
+    /// Who reports (`Reporting-MTA`), without its type.
+    pub reporter: Option<String>,
+    /// `Original-Envelope-Id`, decoded.
+    pub envelope_id: Option<String>,
+    /// What it says, recipient by recipient.
+    pub recipients: Vec<Outcome>,
+    /// The header block of the message that came back, as far as it is there.
+    pub returned: Vec<u8>,
+}
+
+/// What became of one recipient.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// `Final-Recipient`, without its type.
+    pub recipient: Option<String>,
+    /// `Original-Recipient`, without its type: whom the message was sent to.
+    pub original: Option<String>,
+    /// `Action`.
+    pub action: Action,
+    /// `Status`.
+    pub status: Option<EnhancedCode>,
+    /// `Diagnostic-Code`, without its type.
+    pub diagnostic: Option<String>,
+    /// `Remote-MTA`, without its type.
+    pub remote: Option<String>,
+}
+
+/// RFC 3464 §2.3.3.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Action {
+    /// It can't be delivered.
+    Failed,
+    /// It is late.
+    Delayed,
+    /// It was delivered.
+    Delivered,
+    /// It went to a system that tells no more.
+    Relayed,
+    /// It went to several others.
+    Expanded,
+    /// The field is missing, or says something else.
+    #[default]
+    Unknown,
+}
+
+impl Action {
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Action::Failed => "failed",
+            Action::Delayed => "delayed",
+            Action::Delivered => "delivered",
+            Action::Relayed => "relayed",
+            Action::Expanded => "expanded",
+            Action::Unknown => "unknown",
+        }
+    }
+
+    fn read(text: &str) -> Self {
+        let all = [Self::Failed, Self::Delayed, Self::Delivered, Self::Relayed, Self::Expanded];
+        let word = text.split([' ', '(', ';']).next().unwrap_or_default();
+        all.into_iter().find(|one| one.word().eq_ignore_ascii_case(word)).unwrap_or_default()
+    }
+}
+
+impl Outcome {
+    /// The cause, by what the status and the words say.
+    pub fn class(&self) -> Class {
+        Class::of(self.status, self.diagnostic.as_deref().unwrap_or_default())
+    }
+}
+
+impl Bounce {
+    /// Reads a message; none where it is no delivery status notification.
+    pub fn read(message: &[u8]) -> Option<Self> {
+        dsn::read(&Entity::read(message))
+    }
+}
