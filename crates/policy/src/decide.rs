@@ -139,7 +139,11 @@ fn decide_one(policy: &Policy, matching: &[&Rule], built_in: &[Claim], recipient
         // A built-in hold and a contradiction are staff's.
         by_sender: !built_in.iter().any(|claim| claim.action == Action::Hold) && only_senders_hold(&matching),
     });
-    Decision { action, released, because }
+    let banners = matching.iter().filter_map(|rule| match &rule.act {
+        Act::Banner(text) => Some(text.clone()),
+        Act::Require(_) | Act::Hold(_) | Act::Refuse | Act::Exempt(_) => None,
+    });
+    Decision { action, released, because, banners: banners.collect() }
 }
 
 /// What a copy that is held needs once a person lets it go: all that is asked
@@ -157,7 +161,7 @@ fn needs_when_released(claims: &[Action]) -> Need {
 fn only_senders_hold(matching: &[&Rule]) -> bool {
     let mut holding = matching.iter().filter_map(|rule| match rule.act {
         Act::Hold(judge) => Some(judge),
-        Act::Require(_) | Act::Refuse | Act::Exempt(_) => None,
+        Act::Require(_) | Act::Refuse | Act::Exempt(_) | Act::Banner(_) => None,
     });
     match holding.next() {
         Some(first) => first == Judge::Sender && holding.all(|judge| judge == Judge::Sender),
@@ -169,7 +173,7 @@ fn only_senders_hold(matching: &[&Rule]) -> bool {
 fn exempted(rule: &Rule) -> impl Iterator<Item = &str> {
     match &rule.act {
         Act::Exempt(rules) => rules.as_slice(),
-        Act::Require(_) | Act::Hold(_) | Act::Refuse => &[],
+        Act::Require(_) | Act::Hold(_) | Act::Refuse | Act::Banner(_) => &[],
     }
     .iter()
     .map(String::as_str)
@@ -183,7 +187,7 @@ fn claim(rule: &Rule, cancelled: &[&str]) -> Option<Action> {
         Act::Require(needs) => Some(Action::Deliver { needs }),
         Act::Hold(_) => Some(Action::Hold),
         Act::Refuse => Some(Action::Refuse),
-        Act::Exempt(_) => None,
+        Act::Exempt(_) | Act::Banner(_) => None,
     }
 }
 
@@ -194,7 +198,7 @@ fn listed(matching: &[&Rule], built_in: &[Claim], cancelled: &[&str]) -> Vec<Bec
     for rule in matching {
         let exempts: Vec<String> =
             exempted(rule).filter(|name| did_cancel(name, matching, cancelled)).map(str::to_owned).collect();
-        if !exempts.is_empty() || claim(rule, cancelled).is_some() {
+        if !exempts.is_empty() || claim(rule, cancelled).is_some() || matches!(rule.act, Act::Banner(_)) {
             reasons.push(Because { rule: rule.name.clone(), reason: rule.reason.clone(), exempts });
         }
     }

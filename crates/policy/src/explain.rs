@@ -113,6 +113,7 @@ mod tests {
             action: Action::Deliver { needs: Need::Verified },
             released: None,
             because: vec![Because::built_in("default", None)],
+            banners: Vec::new(),
         };
         let hold = Decision {
             action: Action::Hold,
@@ -121,6 +122,7 @@ mod tests {
                 Because::built_in("bulk", Some("lists wait")),
                 Because { rule: "ours".into(), reason: Some("agreed".into()), exempts: vec!["a".into(), "b".into()] },
             ],
+            banners: Vec::new(),
         };
         let finding = Finding {
             detector: Detector::Ssn,

@@ -34,6 +34,8 @@ pub enum Act {
     Refuse,
     /// Cancels the rules of these names.
     Exempt(Vec<String>),
+    /// Shows this text above what came from outside.
+    Banner(String),
 }
 
 /// Who may let a held copy go.

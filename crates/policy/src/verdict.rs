@@ -26,6 +26,8 @@ pub struct Decision {
     pub released: Option<Released>,
     /// The rules that count, in the order of the policy; never empty.
     pub because: Vec<Because>,
+    /// What is shown above the text of mail from outside.
+    pub banners: Vec<String>,
 }
 
 /// How a copy that is held may be let go.

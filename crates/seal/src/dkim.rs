@@ -88,10 +88,7 @@ impl DkimKey {
         let fields: Vec<Field<'_>> = header::fields(split.header).collect();
         let names = signed_names(&fields);
         let body_hash = digest::digest(&digest::SHA256, &relaxed_body(split.body));
-        let algorithm = match self.pair {
-            Pair::Rsa { .. } => "rsa-sha256",
-            Pair::Ed25519(_) => "ed25519-sha256",
-        };
+        let algorithm = self.algorithm();
         let unsigned = format!(
             "DKIM-Signature: v=1; a={algorithm}; c=relaxed/relaxed; d={};\r\n\ts={}; t={};\r\n\th={};\r\n\tbh={};\r\n\tb=",
             self.domain,
@@ -106,8 +103,21 @@ impl DkimKey {
         format!("{unsigned}{}\r\n", fold(&base64(&self.signature(&signed))))
     }
 
+    /// `a=`.
+    pub(crate) const fn algorithm(&self) -> &'static str {
+        match self.pair {
+            Pair::Rsa { .. } => "rsa-sha256",
+            Pair::Ed25519(_) => "ed25519-sha256",
+        }
+    }
+
+    /// `s=`.
+    pub(crate) fn selector(&self) -> &str {
+        &self.selector
+    }
+
     /// RFC 8463 §3: Ed25519 signs the SHA-256 of what RSA signs.
-    fn signature(&self, signed: &[u8]) -> Vec<u8> {
+    pub(crate) fn signature(&self, signed: &[u8]) -> Vec<u8> {
         match &self.pair {
             Pair::Rsa { pair, .. } => {
                 let mut signature = vec![0; pair.public_modulus_len()];
@@ -136,7 +146,7 @@ fn signed_names(fields: &[Field<'_>]) -> Vec<&'static str> {
 
 /// RFC 6376 §5.4.2: of several fields of a name, the last is taken first; a
 /// name that has no field left adds nothing.
-fn canonical_fields(fields: &[Field<'_>], names: &[&str]) -> Vec<u8> {
+pub(crate) fn canonical_fields(fields: &[Field<'_>], names: &[&str]) -> Vec<u8> {
     let mut canonical = Vec::with_capacity(1024);
     let mut taken = std::collections::HashMap::<&str, usize>::new();
     for name in names {
@@ -150,7 +160,7 @@ fn canonical_fields(fields: &[Field<'_>], names: &[&str]) -> Vec<u8> {
 }
 
 /// RFC 6376 §3.4.2.
-fn relaxed_field(field: &Field<'_>) -> Vec<u8> {
+pub(crate) fn relaxed_field(field: &Field<'_>) -> Vec<u8> {
     let mut line = field.name.trim_ascii_end().to_ascii_lowercase();
     line.push(b':');
     let words = field.value.split(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).filter(|word| !word.is_empty());
@@ -165,7 +175,7 @@ fn relaxed_field(field: &Field<'_>) -> Vec<u8> {
 }
 
 /// RFC 6376 §3.4.4.
-fn relaxed_body(body: &[u8]) -> Vec<u8> {
+pub(crate) fn relaxed_body(body: &[u8]) -> Vec<u8> {
     let mut canonical = Vec::with_capacity(body.len() + 2);
     let mut content_end = 0;
     for line in body.split_inclusive(|byte| *byte == b'\n') {
@@ -197,7 +207,7 @@ fn relaxed_line(line: &[u8], canonical: &mut Vec<u8>) {
 }
 
 /// Base 64 in lines of a header field.
-fn fold(text: &str) -> String {
+pub(crate) fn fold(text: &str) -> String {
     let lines: Vec<&str> =
         text.as_bytes().chunks(72).map(|line| std::str::from_utf8(line).unwrap_or_default()).collect();
     lines.join("\r\n\t ")

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use mail::header::{self, Field};
 use serde::{Deserialize, Serialize};
 
+use crate::banner;
 use crate::marks::{Marks, is_ours};
 
 /// The changes for one recipient's copy.
@@ -19,6 +20,9 @@ pub struct Edits {
     /// What the gateway writes into inbound mail, and takes out of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marks: Option<Marks>,
+    /// What stands above the text of mail from outside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub banner: Option<String>,
 }
 
 impl Edits {
@@ -34,7 +38,10 @@ impl Edits {
         }
         copy.extend_from_slice(b"\r\n");
         copy.extend_from_slice(message.body);
-        copy
+        match &self.banner {
+            Some(banner) => banner::add(&copy, banner).into_owned(),
+            None => copy,
+        }
     }
 
     fn removes(&self, field: &Field<'_>) -> bool {
@@ -66,7 +73,7 @@ mod tests {
     use super::*;
 
     fn check(subject: Option<&str>, stored: &str, expect: &str) {
-        let edits = Edits { subject: subject.map(str::to_owned), marks: None };
+        let edits = Edits { subject: subject.map(str::to_owned), ..Edits::default() };
         assert_eq!(String::from_utf8(edits.apply(stored.as_bytes())).unwrap(), expect);
     }
 
@@ -93,7 +100,7 @@ mod tests {
         let marks = Marks { above: "Received: us\r\n".to_owned(), own_names: vec!["us.example".to_owned()] };
         let stored = "Return-Path: <x>\r\nBcc: a\r\nX-Sealpost-Warning: none\r\n\
             Authentication-Results: us.example; spf=pass\r\nAuthentication-Results: o.example; none\r\n\r\nb";
-        let copy = Edits { subject: None, marks: Some(marks) }.apply(stored.as_bytes());
+        let copy = Edits { marks: Some(marks), ..Edits::default() }.apply(stored.as_bytes());
         let expect = "Received: us\r\nBcc: a\r\nAuthentication-Results: o.example; none\r\n\r\nb";
         assert_eq!(String::from_utf8(copy).unwrap(), expect);
     }

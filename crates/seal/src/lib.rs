@@ -7,6 +7,8 @@
 //! stored comes back through [`Parcel::from_bytes`], which checks a tag over
 //! organisation, message, content, recipients, method and need.
 
+mod arc;
+pub mod banner;
 mod choice;
 mod dkim;
 mod edits;
@@ -17,6 +19,7 @@ mod parcel;
 pub mod protect;
 mod sealing;
 
+pub use arc::{ArcSet, Chain};
 pub use choice::{Capabilities, Choice, Preferences, choose};
 pub use dkim::{BadKey, DkimKey};
 pub use edits::Edits;

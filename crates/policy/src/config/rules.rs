@@ -16,6 +16,9 @@ const CONFIDENCE: f64 = 0.5;
 /// A message's findings end there, so no rule can ask for more.
 const COUNT_MAX: u64 = 10_000;
 
+/// The longest banner.
+const BANNER_CHARACTERS_MAX: usize = 600;
+
 /// Reads the rules that stand under `path`.
 pub(super) fn read(path: &str, values: &[Value], mistakes: &mut Mistakes) -> Vec<Rule> {
     let mut rules: Vec<Rule> = Vec::new();
@@ -47,6 +50,9 @@ fn read_rule(mut keys: Keys<'_>, mistakes: &mut Mistakes) -> Option<Rule> {
     if matches!(act, Some(Act::Exempt(_))) && reason.is_none() {
         mistake(mistakes, &keys.path("reason"), "is missing: an exemption must give its reason");
     }
+    if matches!(act, Some(Act::Banner(_))) && when.direction != Some(Direction::Inbound) {
+        mistake(mistakes, &keys.path("direction"), "is to be \"inbound\": a banner is for mail from outside");
+    }
     keys.end(mistakes);
     Some(Rule { name: name?, reason, when, act: act? })
 }
@@ -68,18 +74,33 @@ fn read_act(keys: &mut Keys<'_>, mistakes: &mut Mistakes) -> Option<Act> {
     let hold = keys.read("hold", mistakes, judge).map(Act::Hold);
     let refuse = keys.read("refuse", mistakes, only_true).map(|()| Act::Refuse);
     let exempt = keys.list("exempt", mistakes, table::text).map(Act::Exempt);
-    let mut acts = [require, hold, refuse, exempt].into_iter().flatten();
+    let banner = keys.read("banner", mistakes, banner).map(Act::Banner);
+    let mut acts = [require, hold, refuse, exempt, banner].into_iter().flatten();
     match (acts.next(), acts.next()) {
         (Some(act), None) => Some(act),
         (None, _) if mistakes.len() > before => None,
         (None, _) => {
-            mistake(mistakes, &keys.path("require"), "is missing: a rule does one of require, hold, refuse, exempt");
+            mistake(
+                mistakes,
+                &keys.path("require"),
+                "is missing: a rule does one of require, hold, refuse, exempt, banner",
+            );
             None
         }
         (Some(_), Some(_)) => {
-            mistake(mistakes, &keys.path("require"), "a rule does only one of require, hold, refuse, exempt");
+            mistake(mistakes, &keys.path("require"), "a rule does only one of require, hold, refuse, exempt, banner");
             None
         }
+    }
+}
+
+/// A few sentences for whoever reads the message.
+fn banner(value: &Value) -> Result<String, String> {
+    let text = table::text(value)?;
+    let is_plain = text.chars().all(|c| c == '\n' || !c.is_control());
+    match !text.trim().is_empty() && text.chars().count() <= BANNER_CHARACTERS_MAX && is_plain {
+        true => Ok(text.trim().to_owned()),
+        false => Err(format!("wants 1 to {BANNER_CHARACTERS_MAX} characters of text")),
     }
 }
 
@@ -209,6 +230,7 @@ fn check_exemptions(path: &str, rules: &[Rule], mistakes: &mut Mistakes) {
                 Some(Act::Require(_)) => continue,
                 Some(Act::Hold(_) | Act::Refuse) => format!("\"{name}\" holds or refuses, which no exemption cancels"),
                 Some(Act::Exempt(_)) => format!("\"{name}\" is itself an exemption"),
+                Some(Act::Banner(_)) => format!("\"{name}\" only shows a banner, and requires nothing"),
                 None if name == DEFAULT => continue,
                 None if BUILT_IN.contains(&name.as_str()) => format!("the built-in rule \"{name}\" can't be cancelled"),
                 None => format!("there is no rule \"{name}\"{}", suggestion(name, &names)),

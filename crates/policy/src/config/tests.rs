@@ -100,9 +100,9 @@ fn a_rule_has_a_name_of_its_own_and_does_one_thing() {
     check(&(rule("hold = true") + &rule("hold = true")), "policy.rule[1].name: \"r\" is the name of a rule above");
     check(
         &rule("hold = true\nrefuse = true"),
-        "policy.rule[0].require: a rule does only one of require, hold, refuse, exempt",
+        "policy.rule[0].require: a rule does only one of require, hold, refuse, exempt, banner",
     );
-    check(&rule(""), "policy.rule[0].require: is missing: a rule does one of require, hold, refuse, exempt");
+    check(&rule(""), "policy.rule[0].require: is missing: a rule does one of require, hold, refuse, exempt, banner");
 }
 
 #[test]

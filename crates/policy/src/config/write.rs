@@ -74,6 +74,7 @@ fn write_rule(out: &mut String, rule: &Rule) {
         Act::Hold(Judge::Staff) => line(out, "hold", true.into()),
         Act::Hold(Judge::Sender) => line(out, "hold", "sender".into()),
         Act::Refuse => line(out, "refuse", true.into()),
+        Act::Banner(text) => line(out, "banner", text.as_str().into()),
         Act::Exempt(rules) => list(out, "exempt", rules.iter().map(|name| name.as_str().into())),
     }
 }

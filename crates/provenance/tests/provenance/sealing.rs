@@ -1,0 +1,110 @@
+//! ARC sets that this system writes (RFC 8617), judged by its own verifier and by dkimpy.
+
+use jiff::Timestamp;
+use mail::Domain;
+use provenance::CheckResult;
+use seal::{ArcSet, Chain, DkimKey};
+use serde_json::json;
+use testkit::clients::python;
+
+use crate::signatures::verdicts;
+use crate::zone::Zone;
+
+const AT: &str = "2026-01-05T10:00:00Z";
+const MESSAGE: &str = "Received: from a\r\n\tby b; Mon, 5 Jan 2026 09:59:59 +0000\r\nFrom: Ann <ann@patient.example>\r\n\
+    To: staff@clinic.example\r\nSubject:  A   question\r\nMIME-Version: 1.0\r\n\r\nMay  I come?\t \r\n\r\n\r\n";
+
+struct Sealer {
+    key: DkimKey,
+    zone: Zone,
+    records: Vec<(String, String)>,
+}
+
+fn sealer() -> Sealer {
+    let pkcs8 = DkimKey::generate_rsa().unwrap();
+    let key = DkimKey::from_pkcs8(Domain::parse("clinic.example").unwrap(), "s1", &pkcs8).unwrap();
+    let mut zone = Zone::default();
+    zone.txt(&key.record_name(), &key.record());
+    let records = vec![(key.record_name(), key.record())];
+    Sealer { key, zone, records }
+}
+
+impl Sealer {
+    fn seal(&self, message: &str, instance: usize, chain: Chain) -> String {
+        let results = "mx.clinic.example;\r\n\tspf=pass smtp.mailfrom=patient.example;\r\n\tdmarc=pass header.from=patient.example";
+        let set = ArcSet { instance, chain, results };
+        let fields = self.key.seal(message.as_bytes(), &set, AT.parse::<Timestamp>().unwrap());
+        format!("{}{message}", fields.unwrap())
+    }
+
+    async fn judged(&self, message: &str) -> (CheckResult, usize) {
+        let found = verdicts(&self.zone, message.as_bytes(), AT).await.arc;
+        (found.result, found.sets)
+    }
+
+    /// What dkimpy says of the chain.
+    fn dkimpy(&self, message: &str) -> String {
+        let job = json!({ "message": message, "records": self.records }).to_string();
+        python(DKIMPY, job.as_bytes()).expect_success().text.trim().to_owned()
+    }
+}
+
+const DKIMPY: &str = "
+import sys, json, dkim
+job = json.load(sys.stdin)
+records = {name.rstrip('.') + '.': text.encode() for name, text in job['records']}
+def ask(name, timeout=5):
+    name = name.decode() if isinstance(name, bytes) else name
+    return records.get(name.rstrip('.') + '.')
+result = dkim.arc_verify(job['message'].encode(), dnsfunc=ask)
+word = result[0].decode() if isinstance(result[0], bytes) else str(result[0])
+print(word)
+";
+
+#[tokio::test]
+async fn chains_of_several_sets_verify_here_and_elsewhere() {
+    let sealer = sealer();
+    let one = sealer.seal(MESSAGE, 1, Chain::None);
+    assert_eq!(sealer.judged(&one).await, (CheckResult::Pass, 1), "{one}");
+    assert_eq!(sealer.dkimpy(&one), "pass", "{one}");
+    // A mailing list behind us adds what it likes above, and its own set.
+    let two = sealer.seal(&format!("X-List: yes\r\n{one}"), 2, Chain::Pass);
+    assert_eq!(sealer.judged(&two).await, (CheckResult::Pass, 2), "{two}");
+    assert_eq!(sealer.dkimpy(&two), "pass", "{two}");
+    let three = sealer.seal(&two, 3, Chain::Pass);
+    assert_eq!(sealer.judged(&three).await, (CheckResult::Pass, 3), "{three}");
+    assert_eq!(sealer.dkimpy(&three), "pass");
+}
+
+#[tokio::test]
+async fn what_was_changed_afterwards_does_not_verify() {
+    let sealer = sealer();
+    let sealed = sealer.seal(MESSAGE, 1, Chain::None);
+    for changed in [
+        sealed.replace("May  I", "May not I"),
+        sealed.replace("Subject:  A   question", "Subject: An answer"),
+        sealed.replace("dmarc=pass", "dmarc=fail"),
+        sealed.replace("cv=none", "cv=pass"),
+    ] {
+        assert_ne!(changed, sealed);
+        assert_eq!(sealer.judged(&changed).await.0, CheckResult::Fail, "{changed}");
+        assert_ne!(sealer.dkimpy(&changed), "pass", "{changed}");
+    }
+}
+
+#[tokio::test]
+async fn a_chain_that_failed_is_never_vouched_for() {
+    let sealer = sealer();
+    let sealed = sealer.seal(MESSAGE, 1, Chain::None);
+    let broken = sealed.replace("May  I", "May not I");
+    let given_up = sealer.seal(&broken, 2, Chain::Fail);
+    assert_eq!(sealer.judged(&given_up).await.0, CheckResult::Fail);
+    let again = sealer.seal(&given_up, 3, Chain::Pass);
+    assert_eq!(sealer.judged(&again).await.0, CheckResult::Fail, "nobody seals it well again");
+    assert!(
+        sealer
+            .key
+            .seal(MESSAGE.as_bytes(), &ArcSet { instance: 51, chain: Chain::Pass, results: "x" }, Timestamp::UNIX_EPOCH)
+            .is_none()
+    );
+}
