@@ -18,10 +18,12 @@ use store::{Acceptance, BodyWriter, MessageState, SpooledBody, StoreError, Write
 use vault::{BodySealer, Label, MessageKey};
 
 use crate::arrival::{self, Arrival, HEADER_BYTES_MAX, HeaderRefused, Session};
+use crate::bounces;
 use crate::case::{Case, Changes};
 use crate::crossing::{Concluded, Crossing};
 use crate::gateway::Passage;
 use crate::harvest::Ground;
+use crate::gateway::probe::Probe;
 use crate::inbound;
 use crate::journey::Journey;
 use crate::judge;
@@ -33,6 +35,7 @@ use crate::organisation::Organisation;
 use crate::plan::{Planned, plan};
 use crate::prepared::Prepared;
 use crate::reply;
+use crate::rounds::Rounds;
 use crate::traced::traced;
 
 /// The largest message that is judged before it is answered.
@@ -89,6 +92,8 @@ pub struct Arriving {
     mark: Option<Mark>,
     test: bool,
     crossing: Option<Crossing>,
+    rounds: Rounds,
+    probe: Option<Probe>,
 }
 
 /// The header block is kept until it is whole: it is edited before it is stored.
@@ -128,6 +133,8 @@ impl Arriving {
             mark: None,
             test: false,
             crossing: None,
+            rounds: Rounds::default(),
+            probe: None,
         }
     }
 
@@ -168,6 +175,11 @@ impl Arriving {
         let raw = std::mem::take(raw);
         let (header, rest) = raw.split_at(end.min(raw.len()));
         let arrival = self.read_header(header)?;
+        self.rounds = Rounds::read(&self.journey, header, &self.submission.envelope);
+        self.rounds.judge(&self.journey, &self.submission).await?;
+        if matches!(self.submission.passage, Passage::Known { .. }) {
+            self.probe = Probe::read(&self.organisation.vault, header, self.journey.clock.now());
+        }
         self.crossing = Crossing::begin(&self.journey, &self.submission, header).await;
         self.store_bytes(&arrival.header).await?;
         self.header = HeaderState::Read(Box::new(arrival));
@@ -204,7 +216,8 @@ impl Arriving {
     }
 
     fn received_field(&self) -> String {
-        received_field(&self.submission, self.message, &self.journey.settings.hostname, self.journey.clock.now())
+        let now = self.journey.clock.now();
+        arrival::received_field(&self.submission, self.message, &self.journey.settings.hostname, now)
     }
 
     fn look_at(&mut self, body: &[u8]) {
@@ -251,6 +264,9 @@ impl Arriving {
                 crossing.conclude(&self.journey, &self.organisation, &self.submission, &arrival, received).await?
             }
         };
+        if let (Some(probe), Passage::Known { connector, .. }) = (self.probe, &self.submission.passage) {
+            return Ok(probe.arrived(&self.journey, &self.organisation, Some(&connector.name)).await);
+        }
         let mut last = Vec::new();
         self.sealer.finish(&mut last);
         self.body.push(last).await.map_err(|why| reply::not_stored(&why))?;
@@ -279,6 +295,8 @@ impl Arriving {
             harvest: crossed.harvest,
         };
         arrived.manifest.test = self.test;
+        arrived.manifest.passages = self.rounds.earlier;
+        arrived.manifest.looped = self.rounds.looped.into_iter().map(|(_, _, recipient)| recipient).collect();
         if let Some(passphrase) = arrival.passphrase {
             let hint = arrived.manifest.instructions.hint.clone();
             arrived.manifest.passphrase = Some(arrived.journey.hash_passphrase(passphrase, hint).await?);
@@ -350,6 +368,7 @@ impl Arrived {
             return Ok(MessageState::Accepted);
         };
         let judged = judge::view(case, kept.bytes());
+        changes.beside.extend(bounces::tie(case, &judged).await);
         let read = judge::read(&judged, &self.journey.settings.mime);
         if let Err(why @ (ReadingError::Depth(_) | ReadingError::Parts(_))) = &read {
             return Err(reply::unreadable(why));
@@ -447,23 +466,9 @@ fn manifest(
         test: false,
         crossed,
         tls: submission.tls.as_ref().map(|tls| (tls.version.to_owned(), tls.cipher.clone())),
+        passages: Vec::new(),
+        looped: Vec::new(),
     }
-}
-
-/// The trace field of this hop (RFC 5321 §4.4). It names no recipient: a FOR
-/// clause would tell one recipient of another.
-fn received_field(submission: &Submission, message: MessageId, hostname: &str, now: jiff::Timestamp) -> String {
-    let tls = submission
-        .tls
-        .as_ref()
-        .map_or_else(String::new, |tls| format!("\r\n\t(version={} cipher={})", tls.version, tls.cipher));
-    let helo: String = submission.helo.chars().filter(|c| c.is_ascii_alphanumeric() || ".-:[]_".contains(*c)).collect();
-    format!(
-        "Received: from {helo} ([{}])\r\n\tby {hostname} with {}{tls}\r\n\tid {message}; {}\r\n",
-        submission.peer,
-        submission.with,
-        arrival::rfc5322_date(now)
-    )
 }
 
 impl Organisation {

@@ -11,6 +11,8 @@ use mail::{Address, MessageId};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::listener::Submission;
+
 /// The most that a header block may hold.
 pub const HEADER_BYTES_MAX: usize = 256 * 1024;
 
@@ -230,6 +232,22 @@ fn add_missing(fields: &[Field<'_>], session: &Session<'_>, header: &mut Vec<u8>
 /// RFC 5322 §3.3, in UTC.
 pub fn rfc5322_date(at: Timestamp) -> String {
     at.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
+}
+
+/// The trace field of this hop (RFC 5321 §4.4). It names no recipient: a FOR
+/// clause would tell one recipient of another.
+pub(crate) fn received_field(submission: &Submission, message: MessageId, hostname: &str, now: Timestamp) -> String {
+    let tls = submission
+        .tls
+        .as_ref()
+        .map_or_else(String::new, |tls| format!("\r\n\t(version={} cipher={})", tls.version, tls.cipher));
+    let helo: String = submission.helo.chars().filter(|c| c.is_ascii_alphanumeric() || ".-:[]_".contains(*c)).collect();
+    format!(
+        "Received: from {helo} ([{}])\r\n\tby {hostname} with {}{tls}\r\n\tid {message}; {}\r\n",
+        submission.peer,
+        submission.with,
+        rfc5322_date(now)
+    )
 }
 
 #[cfg(test)]

@@ -1,15 +1,19 @@
 //! Carry: a leased parcel is opened, sealed where it is end to end, and handed
 //! to transport.
 
+use mail::Address;
 use seal::protect::Facts;
-use seal::{Content, Parcel};
+use seal::{Content, Kind, Parcel};
 use store::Leased;
 use transport::{Delivery, Transport};
 
 use crate::case::Case;
 use crate::courier::NotCarried;
+use crate::inbound;
 use crate::keys::{self, SealedParcel, Unusable};
 use crate::rehearsal;
+use crate::return_path;
+use crate::rounds::Passed;
 use crate::wire::OpenParcel;
 
 /// What came of carrying a parcel.
@@ -65,13 +69,18 @@ async fn deliver(
     transport: &Transport,
 ) -> Carried {
     let (organisation, manifest) = (case.organisation, case.manifest);
+    let results = inbound::results(case);
+    let (token, return_path) = return_path(case, parcel);
     let wire = OpenParcel {
         parcel,
+        passages: passages(case, parcel),
         stored,
         sealed,
         sender: manifest.envelope.sender.clone(),
-        envid: manifest.envelope.envid.clone(),
+        envid: manifest.envelope.envid.clone().or(token),
+        return_path,
         dkim: manifest.signer(organisation),
+        arc: inbound::arc(case, parcel, &results),
         now: case.now,
     };
     let delivery = match manifest.test {
@@ -79,6 +88,28 @@ async fn deliver(
         false => transport.deliver(parcel, &wire).await,
     };
     Carried { delivery, ..Carried::nothing() }
+}
+
+/// What bounces of an outbound copy come back with: as their envelope id, and
+/// where a domain for it is configured, as the address that they come to.
+fn return_path(case: &Case<'_>, parcel: &Parcel) -> (Option<String>, Option<Address>) {
+    let envelope = &case.manifest.envelope;
+    if envelope.sender.0.is_none() || case.manifest.is_inbound() {
+        return (None, None);
+    }
+    let vault = &case.organisation.vault;
+    let token = return_path::token(vault, case.message, &envelope.recipients, parcel.recipients());
+    let domain = case.journey.settings.return_path.as_ref();
+    let address = domain.and_then(|domain| return_path::address(&token, domain));
+    (Some(token), address)
+}
+
+/// The fields of this passage and, in a copy of the message itself, of those
+/// before it.
+fn passages(case: &Case<'_>, parcel: &Parcel) -> String {
+    let own = Passed::field(&case.organisation.vault, case.message, parcel.recipients());
+    let earlier = case.manifest.passages.iter().map(String::as_str).filter(|_| parcel.kind() == Kind::Content);
+    std::iter::once(own.as_str()).chain(earlier).collect()
 }
 
 impl Carried {

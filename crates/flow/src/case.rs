@@ -36,6 +36,8 @@ pub(crate) struct Case<'a> {
 pub(crate) struct Changes {
     pub writes: Vec<Write>,
     pub record: Record,
+    /// What is recorded of other messages in the same transaction.
+    pub beside: Vec<Transition>,
 }
 
 impl Changes {
@@ -152,13 +154,14 @@ impl Case<'_> {
             changes.record.receipts.clear();
         }
         let tally = Tally::of(&changes.record.events, about, self.now);
-        self.journey.commit(self.transition(changes)).await?;
+        let beside = std::mem::take(&mut changes.beside);
+        self.journey.commit_with(self.transition(changes), beside).await?;
         tally.count();
         Ok(())
     }
 
     /// The transition of these changes, with a sealed journal row of its record.
-    fn transition(&self, changes: Changes) -> Transition {
+    pub fn transition(&self, changes: Changes) -> Transition {
         let journal = (!changes.record.events.is_empty()).then(|| self.journal(&changes.record));
         Transition { org: self.organisation.org, writes: changes.writes, journal }
     }

@@ -15,7 +15,8 @@ use mail::envelope::Notify;
 use mail::header::{self, Field};
 use mail::{Domain, Method, Need, Recipient};
 use policy::Action;
-use seal::{Edits, Grounds, Marks, Parcel};
+use provenance::CheckResult;
+use seal::{ArcSet, Chain, DkimKey, Edits, Grounds, Kind, Marks, Parcel};
 use store::MessageState;
 
 use crate::arrival::{self, Arrival, HEADER_BYTES_MAX, HeaderRefused, Instructions};
@@ -64,7 +65,36 @@ pub(crate) fn edits(case: &Case<'_>) -> Edits {
     };
     let domains = case.organisation.profile.domains.iter().map(ToString::to_string);
     let own_names = std::iter::once(case.journey.settings.hostname.clone()).chain(domains).collect();
-    Edits { subject: None, marks: Some(Marks { above, own_names }) }
+    Edits { marks: Some(Marks { above, own_names }), ..Edits::default() }
+}
+
+/// The value of Authentication-Results of an inbound message; empty for others.
+pub(crate) fn results(case: &Case<'_>) -> String {
+    match &case.manifest.crossed {
+        Some(Crossed::Inbound { verdicts, .. }) => {
+            provenance::results::value(&case.journey.settings.hostname, verdicts)
+        }
+        Some(Crossed::Outbound { .. }) | None => String::new(),
+    }
+}
+
+/// How an inbound copy is sealed (RFC 8617): with the key of the recipient's
+/// domain, or the first that the organisation has. A chain that was given up,
+/// or that could not be judged, is not sealed again.
+pub(crate) fn arc<'c>(case: &Case<'c>, parcel: &Parcel, results: &'c str) -> Option<(&'c DkimKey, ArcSet<'c>)> {
+    let Some(Crossed::Inbound { verdicts, .. }) = &case.manifest.crossed else { return None };
+    let chain = match verdicts.arc.result {
+        CheckResult::None => Chain::None,
+        CheckResult::Pass => Chain::Pass,
+        CheckResult::Fail if !verdicts.arc.is_given_up => Chain::Fail,
+        CheckResult::Fail | CheckResult::Temperror | CheckResult::Permerror => return None,
+        CheckResult::Policy | CheckResult::Neutral => return None,
+    };
+    let organisation = case.organisation;
+    let recipient = parcel.recipients().first().filter(|_| parcel.kind() == Kind::Content)?;
+    let first = || organisation.profile.domains.iter().find_map(|domain| organisation.dkim.get(domain));
+    let key = organisation.dkim_for(recipient.address.domain()).or_else(first)?;
+    Some((key, ArcSet { instance: verdicts.arc.sets + 1, chain, results }))
 }
 
 /// Carries out what policy decided about an inbound message.
@@ -97,14 +127,26 @@ pub(crate) fn plan(case: &Case<'_>, prepared: &Prepared, changes: &mut Changes) 
 
 /// Queues copies for the next hops of their domains.
 pub(crate) fn pass_on(case: &Case<'_>, prepared: &Prepared, copies: &[(&Recipient, Grounds)], changes: &mut Changes) {
-    let mut groups: Vec<(Domain, Grounds, Vec<Recipient>)> = Vec::new();
+    let mut groups: Vec<Group> = Vec::new();
     for (recipient, grounds) in copies {
         changes.event(Case::sealed_event(recipient, Method::Tls, "it goes to the next hop of its domain"));
-        group(&mut groups, told(case, recipient), Grounds { need: transit(grounds.need), ..grounds.clone() });
+        let grounds = Grounds { need: transit(grounds.need), ..grounds.clone() };
+        let banner = banner(prepared, recipient);
+        match prepared.redirects.iter().find(|(to, _)| *to == recipient.address) {
+            None => group(&mut groups, told(case, recipient), grounds, banner),
+            Some((_, Some(sender))) => {
+                let recipient = Recipient { address: sender.clone(), notify: Notify::NEVER, orcpt: None };
+                group(&mut groups, recipient, grounds, banner);
+            }
+            Some((to, None)) => changes.event(Event::Refused {
+                recipient: Some(to.clone()),
+                because: "the message that it is about is gone, and nobody is left to get it".to_owned(),
+            }),
+        }
     }
-    for (_, grounds, recipients) in groups {
-        let digest = case.manifest.body_sha256;
-        let parcel = Parcel::original(case.stamp(), recipients, grounds, digest, prepared.edits.clone())
+    for Group { grounds, banner, recipients, .. } in groups {
+        let (digest, edits) = (case.manifest.body_sha256, Edits { banner, ..prepared.edits.clone() });
+        let parcel = Parcel::original(case.stamp(), recipients, grounds, digest, edits)
             .expect("an inbound copy needs what transit can meet");
         case.queue(&parcel, changes);
     }
@@ -129,13 +171,31 @@ fn transit(needs: Need) -> Need {
     }
 }
 
-fn group(groups: &mut Vec<(Domain, Grounds, Vec<Recipient>)>, recipient: Recipient, grounds: Grounds) {
+/// What policy shows above this recipient's copy.
+fn banner(prepared: &Prepared, recipient: &Recipient) -> Option<String> {
+    let mut decisions = prepared.verdict.recipients.iter();
+    let (_, decision) = decisions.find(|(address, _)| *address == recipient.address)?;
+    (!decision.banners.is_empty()).then(|| decision.banners.join("\n"))
+}
+
+/// Recipients of one domain whose copies are alike.
+struct Group {
+    domain: Domain,
+    grounds: Grounds,
+    banner: Option<String>,
+    recipients: Vec<Recipient>,
+}
+
+fn group(groups: &mut Vec<Group>, recipient: Recipient, grounds: Grounds, banner: Option<String>) {
     let domain = recipient.address.domain();
-    let open = groups
-        .iter_mut()
-        .find(|(known, alike, list)| known == domain && *alike == grounds && list.len() < RECIPIENTS_MAX);
-    match open {
-        Some((_, _, list)) => list.push(recipient),
-        None => groups.push((domain.clone(), grounds, vec![recipient])),
+    let is_open = |group: &&mut Group| {
+        group.domain == *domain
+            && group.grounds == grounds
+            && group.banner == banner
+            && group.recipients.len() < RECIPIENTS_MAX
+    };
+    match groups.iter_mut().find(is_open) {
+        Some(group) => group.recipients.push(recipient),
+        None => groups.push(Group { domain: domain.clone(), grounds, banner, recipients: vec![recipient] }),
     }
 }

@@ -110,6 +110,18 @@ impl Journey {
         results.into_iter().next().unwrap_or(Ok(()))
     }
 
+    /// Makes one transition durable with others beside it, each of which may
+    /// fail alone.
+    pub(crate) async fn commit_with(&self, first: Transition, beside: Vec<Transition>) -> Result<(), StoreError> {
+        let all = std::iter::once(first).chain(beside).collect();
+        let mut results = self.store.commit(all).await?.into_iter();
+        let done = results.next().unwrap_or(Ok(()));
+        for error in results.filter_map(Result::err).filter(|error| !matches!(error, StoreError::Conflict)) {
+            tracing::error!(%error, "what a message tells of another was not recorded");
+        }
+        done
+    }
+
     /// Hashes a passphrase off the async threads, a bounded number at a time:
     /// each takes tens of milliseconds and 19 MiB.
     pub(crate) async fn hash_passphrase(

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use mail::Address;
 use mail::reading::{self, Limits, Reading, ReadingError};
-use policy::{Facts, SubjectAction, Verdict};
+use policy::{Because, Decision, Facts, SubjectAction, Verdict};
 use seal::Edits;
 
 use crate::case::Case;
@@ -46,7 +46,14 @@ pub fn judge(
     };
     let recipients: Vec<Address> =
         manifest.envelope.recipients.iter().map(|recipient| recipient.address.clone()).collect();
-    policy::decide(&organisation.policy, &facts, &recipients)
+    let mut verdict = policy::decide(&organisation.policy, &facts, &recipients);
+    let looped = |address: &Address| manifest.looped.contains(address);
+    for (_, decision) in verdict.recipients.iter_mut().filter(|(address, _)| looped(address)) {
+        let reason = Some("the recipient was sent this message before: it goes round in a loop".to_owned());
+        let because = vec![Because { rule: "loop".to_owned(), reason, exempts: Vec::new() }];
+        *decision = Decision { action: policy::Action::Refuse, released: None, because, banners: Vec::new() };
+    }
+    verdict
 }
 
 /// What changes in the copies that are sent.
@@ -55,7 +62,7 @@ pub fn edits(verdict: &Verdict) -> Edits {
         SubjectAction::Keep => None,
         SubjectAction::Clean(subject) | SubjectAction::Replace(subject) => Some(mail::header::encoded(subject)),
     };
-    Edits { subject, marks: None }
+    Edits { subject, ..Edits::default() }
 }
 
 /// What changes in the copies that are sealed end to end, and what stands in
@@ -68,7 +75,7 @@ pub fn sealed_edits(organisation: &Organisation, verdict: &Verdict, header: &[u8
             let subject = mail::header::fields(header).find(|field| field.is("Subject"));
             let subject = subject.map(|field| reading::unstructured(field.value));
             let cleaned = subject.as_deref().and_then(policy::clean_subject);
-            Edits { subject: cleaned.map(|subject| mail::header::encoded(&subject)), marks: None }
+            Edits { subject: cleaned.map(|subject| mail::header::encoded(&subject)), ..Edits::default() }
         }
     };
     let outside = organisation.policy.subject.replaced(&organisation.profile.name);

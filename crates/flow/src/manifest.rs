@@ -50,6 +50,13 @@ pub struct Manifest {
     /// TLS version and cipher of the submission.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<(String, String)>,
+    /// The fields of its earlier passages through here, each with its CRLF:
+    /// they stay in its copies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passages: Vec<String>,
+    /// Recipients who were sent it already: it is in a loop for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub looped: Vec<Address>,
 }
 
 /// How a message crossed the border.

@@ -129,6 +129,7 @@ impl Tally {
             Event::Held { .. } => self.result(method, "held"),
             Event::Bounced { .. } | Event::DsnFailed { .. } => self.result(method, "bounced"),
             Event::Expired { .. } => self.result(method, "expired"),
+            Event::Looped { .. } => self.result(method, "looped"),
             Event::CodeSent { .. } => self.portal("code_sent"),
             Event::CodeWithheld { .. } => self.portal("code_withheld"),
             Event::CodeWrong { .. } => self.portal("code_wrong"),
@@ -163,6 +164,8 @@ impl Tally {
             | Event::KeyProven { .. }
             | Event::OrgKeyMade { .. }
             | Event::OrgKeyRevoked { .. }
+            | Event::ConnectorSecret { .. }
+            | Event::DsnReceived { .. }
             | Event::Erased { .. } => {}
         }
     }

@@ -2,12 +2,13 @@
 //! recipients hold, and what a copy for them would be made of.
 
 use keyring::{Candidate, Candidates};
-use mail::{KeyFormat, Method, Recipient};
+use mail::{Address, KeyFormat, Method, Recipient};
 use policy::keys::UseWhen;
 use policy::{KeyPolicy, Verdict};
 use seal::{Capabilities, Choice, Edits, Grounds, ParcelKey, Preferences, SealedCopy, choose};
 use store::StoreError;
 
+use crate::bounces;
 use crate::case::Case;
 use crate::inbound;
 use crate::judge;
@@ -22,6 +23,8 @@ pub(crate) struct Prepared {
     pub keys: AtHand,
     pub edits: Edits,
     pub copy: SealedCopy,
+    /// Who gets what came to a return path.
+    pub redirects: Vec<(Address, Option<Address>)>,
 }
 
 /// The method of one recipient's copy, why, and the key where it is sealed.
@@ -45,7 +48,8 @@ impl Prepared {
         let (edits, outer_subject) = judge::sealed_edits(case.organisation, &verdict, header);
         let copy =
             SealedCopy { body_sha256: case.manifest.body_sha256, edits, open_edits: open_edits.clone(), outer_subject };
-        Ok(Self { verdict, keys, edits: open_edits, copy })
+        let redirects = redirects(case).await;
+        Ok(Self { verdict, keys, edits: open_edits, copy, redirects })
     }
 
     /// Chooses for one recipient.
@@ -53,6 +57,19 @@ impl Prepared {
         let candidates = self.keys.candidates(case.organisation, &recipient.address, grounds.need, case.now);
         choose_among(&case.organisation.policy.keys, &candidates, grounds)
     }
+}
+
+async fn redirects(case: &Case<'_>) -> Vec<(Address, Option<Address>)> {
+    let Some(domain) = case.journey.settings.return_path.as_ref().filter(|_| case.manifest.is_inbound()) else {
+        return Vec::new();
+    };
+    let mut redirects = Vec::new();
+    for to in case.manifest.envelope.recipients.iter().map(|recipient| &recipient.address) {
+        if to.domain() == domain {
+            redirects.extend(bounces::sender_of(case, to).await.map(|sender| (to.clone(), sender)));
+        }
+    }
+    redirects
 }
 
 /// The method of a copy for a recipient with these keys.

@@ -65,6 +65,16 @@ pub fn dmarc_refused() -> Reply {
     )
 }
 
+/// The administrator's probe came back: that is all it was for.
+pub fn probe_taken() -> Reply {
+    Reply::new(250, EnhancedCode(2, 6, 0), "the probe came back; it goes nowhere else")
+}
+
+/// It was sent to these very recipients before and has come back (RFC 5321 §6.3).
+pub fn looped() -> Reply {
+    Reply::new(554, EnhancedCode(5, 4, 6), "this message was sent to these recipients before: it goes round in a loop")
+}
+
 /// The message, with this recipient, was taken before.
 pub fn taken_before() -> Reply {
     Reply::new(550, EnhancedCode(5, 7, 1), "this message was taken before; its signature counts once")

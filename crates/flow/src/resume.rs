@@ -11,6 +11,7 @@ use store::{MessageRow, MessageState, StoreError, Write};
 use tokio::sync::watch;
 use vault::VaultError;
 
+use crate::bounces;
 use crate::case::{Case, Changes};
 use crate::dsn::{self, Told};
 use crate::holds;
@@ -122,17 +123,25 @@ async fn decide(
         }
     };
     changes.writes.insert(0, Write::Decided { message, state });
+    if case.manifest.is_inbound() && case.manifest.envelope.sender.0.is_none() {
+        let _memory = journey.memory.lend(opened.row.body.len()).await;
+        changes.beside.extend(bounces::tie(&case, &stored(&case, &opened.row).await?).await);
+    }
     Ok(case.commit(changes).await?)
 }
 
 pub(crate) async fn judge_stored(case: &Case<'_>, row: &MessageRow) -> Result<Prepared, NotDecided> {
     let _memory = case.journey.memory.lend(row.body.len()).await;
-    let sealed = case.journey.store.read_body(case.organisation.org, row.message, &row.body).await?;
-    let stored = case.key.open_body_in_place(sealed)?;
+    let stored = stored(case, row).await?;
     let judged = judge::view(case, &stored);
     let read = judge::read(&judged, &case.journey.settings.mime);
     let verdict = judge::judge(case.organisation, case.manifest, &judged, &read);
     Ok(Prepared::new(case, verdict, header_block(&judged)).await?)
+}
+
+async fn stored(case: &Case<'_>, row: &MessageRow) -> Result<Vec<u8>, NotDecided> {
+    let sealed = case.journey.store.read_body(case.organisation.org, row.message, &row.body).await?;
+    Ok(case.key.open_body_in_place(sealed)?)
 }
 
 /// The door is closed behind the message: its sender is told instead.

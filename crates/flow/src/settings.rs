@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use mail::Domain;
+
 /// What an operator may set about the journey.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -39,6 +41,8 @@ pub struct Settings {
     pub harvest: bool,
     /// How long a leased parcel is this node's.
     pub lease: Duration,
+    /// The domain of signed return paths; none: MAIL FROM stays the sender's.
+    pub return_path: Option<Domain>,
 }
 
 impl Settings {
@@ -63,6 +67,7 @@ impl Settings {
             wkd_again: Duration::from_secs(24 * HOUR),
             harvest: true,
             lease: Duration::from_secs(HOUR),
+            return_path: None,
         }
     }
 }

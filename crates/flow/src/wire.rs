@@ -2,8 +2,8 @@
 //! take it, then signed with DKIM. Nothing touches it after that.
 
 use jiff::Timestamp;
-use mail::{ReversePath, sevenbit};
-use seal::{DkimKey, Kind, Parcel};
+use mail::{Address, ReversePath, sevenbit};
+use seal::{ArcSet, DkimKey, Kind, Parcel};
 use transport::{PeerFeatures, Wire, WireError};
 
 /// A parcel with what is needed to put it on the wire.
@@ -18,25 +18,39 @@ pub struct OpenParcel<'a> {
     pub sender: ReversePath,
     /// ENVID of the message.
     pub envid: Option<String>,
+    /// The reverse path of this copy instead, to which its bounces come.
+    pub return_path: Option<Address>,
+    /// Whole fields, each with its CRLF, by which the copy is known again.
+    pub passages: String,
     /// The key that signs for the author's domain.
     pub dkim: Option<&'a DkimKey>,
+    /// What is sealed of where an inbound message comes from, and the key.
+    pub arc: Option<(&'a DkimKey, ArcSet<'a>)>,
     /// The present time.
     pub now: Timestamp,
 }
 
 impl OpenParcel<'_> {
     fn opened(&self) -> Result<Vec<u8>, WireError> {
+        let mut bytes = self.passages.clone().into_bytes();
         match &self.sealed {
-            Some(sealed) => Ok(sealed.clone()),
-            None => Ok(self.parcel.open(&self.stored, None).map_err(|_| WireError::Unsendable)?.bytes),
+            Some(sealed) => bytes.extend_from_slice(sealed),
+            None => {
+                let opened = self.parcel.open(&self.stored, None).map_err(|_| WireError::Unsendable)?;
+                bytes.extend_from_slice(&opened.bytes);
+            }
         }
+        Ok(bytes)
     }
 }
 
 impl Wire for OpenParcel<'_> {
     fn sender(&self) -> ReversePath {
         match self.parcel.kind() {
-            Kind::Content => self.sender.clone(),
+            Kind::Content => match &self.return_path {
+                Some(own) => ReversePath(Some(own.clone())),
+                None => self.sender.clone(),
+            },
             // A word about a word would go round for ever (RFC 5321 §6.1).
             Kind::Notice | Kind::Code | Kind::Dsn => ReversePath(None),
         }
@@ -55,9 +69,13 @@ impl Wire for OpenParcel<'_> {
             true => opened,
             false => sevenbit::encode(&opened).map_err(|_| WireError::NeedsSmtputf8)?,
         };
-        let signed = match self.dkim {
-            Some(key) => [key.sign(&encoded, self.now).as_bytes(), &encoded].concat(),
-            None => encoded,
+        let signed = match (self.dkim, &self.arc) {
+            (Some(key), _) => [key.sign(&encoded, self.now).as_bytes(), &encoded].concat(),
+            (None, Some((key, set))) => {
+                let set = key.seal(&encoded, set, self.now).unwrap_or_default();
+                [set.as_bytes(), &encoded].concat()
+            }
+            (None, None) => encoded,
         };
         match peer.size_max {
             Some(max) if signed.len() as u64 > max => Err(WireError::TooLarge),

@@ -8,7 +8,8 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 use mail::{
-    Address, ApiKeyId, Domain, Level, Method, MxLookup, Need, OrgKeyId, ParcelId, RecipientKeyId, Reply, ReversePath,
+    Address, ApiKeyId, Domain, EnhancedCode, Level, MessageId, Method, MxLookup, Need, OrgKeyId, ParcelId,
+    RecipientKeyId, Reply, ReversePath,
 };
 use serde::{Deserialize, Serialize};
 
@@ -300,6 +301,15 @@ events! {
         /// The recipient.
         recipient: Address,
     }
+    /// It came back to whom it had been sent to already, and was not taken again.
+    Looped = "looped" {
+        /// The recipient.
+        recipient: Address,
+        /// Who brought it back, in the ledger's words.
+        submitter: String,
+        /// From where.
+        peer: IpAddr,
+    }
     /// Its time ended: in the queue, or in the portal.
     Expired = "expired" {
         /// The recipient; none for all of them.
@@ -477,10 +487,38 @@ events! {
         /// Who did it.
         by: String,
     }
+    /// A secret that a mail system shows was made or retired.
+    ConnectorSecret = "connector_secret" {
+        /// The connector.
+        connector: String,
+        /// What was done: `made`, `retired`.
+        what: String,
+        /// Who did it.
+        by: String,
+    }
     /// The message's key was destroyed, and with it all that it sealed.
     Erased = "erased" {
         /// Why.
         because: String,
+    }
+    /// A report about a recipient's copy came in, and is shown to be about it.
+    DsnReceived = "dsn_received" {
+        /// The recipient.
+        recipient: Address,
+        /// What it says was done: `failed`, `delayed`, `delivered`, `relayed`, `expanded`, `unknown`.
+        action: String,
+        /// RFC 3463.
+        status: Option<EnhancedCode>,
+        /// The cause by class.
+        class: String,
+        /// What the reporting server said.
+        because: String,
+        /// Who reports, as it says.
+        by: String,
+        /// The message that it came as.
+        dsn: MessageId,
+        /// What shows that it is about this message: `return_path`, `envelope_id`, `passage`.
+        proof: String,
     }
     /// A word to the sender was taken by the sender's server.
     DsnSent = "dsn_sent" {

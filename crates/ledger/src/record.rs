@@ -203,6 +203,11 @@ mod tests {
             Event::PassphraseMissing { recipient: recipient.clone(), because: because.clone() },
             Event::Opened { recipient: recipient.clone(), met: vec!["code".to_owned()], peer },
             Event::ResendAsked { recipient: recipient.clone() },
+            Event::Looped {
+                recipient: recipient.clone(),
+                submitter: "connector:m365".to_owned(),
+                peer: IpAddr::from([192, 0, 2, 1]),
+            },
             Event::Expired { recipient: None, because: because.clone() },
             Event::CredentialMade {
                 login: "ehr".into(),
@@ -219,6 +224,16 @@ mod tests {
         let reply = Reply::new(250, EnhancedCode(2, 0, 0), "ok");
         vec![
             Event::Erased { because: because.clone() },
+            Event::DsnReceived {
+                recipient: recipient.clone(),
+                action: "failed".into(),
+                status: Some(EnhancedCode(5, 1, 1)),
+                class: "bad_address".into(),
+                because: because.clone(),
+                by: "mx.example".into(),
+                dsn: mail::MessageId::from_bytes([6; 16]),
+                proof: "return_path".into(),
+            },
             Event::DsnSent { parcel, recipient: recipient.clone(), reply },
             Event::DsnFailed { parcel: Some(parcel), recipient, because },
         ]
@@ -266,6 +281,7 @@ mod tests {
                 by: "operator:root".into(),
             },
             Event::ApiKeyRevoked { key: ApiKeyId::from_bytes([9; 16]), by: "operator:root".into() },
+            Event::ConnectorSecret { connector: "m365".into(), what: "made".into(), by: "operator:root".into() },
         ]
     }
 

@@ -37,7 +37,9 @@ pub fn gateway(
     }
     let honours_dmarc = config.gateway.honour_dmarc;
     let known = known(config, organisations, &recipient_domains);
-    Ok(Some(Arc::new(Gateway { connectors, recipient_domains, known, honours_dmarc, dns })))
+    let vaults = organisations.iter().map(|organisation| organisation.vault.clone()).collect();
+    let return_path = config.gateway.return_path.clone().map(|domain| (domain, vaults));
+    Ok(Some(Arc::new(Gateway { connectors, recipient_domains, return_path, known, honours_dmarc, dns })))
 }
 
 /// Whom nobody outside may pretend to be: an organisation's domains, those that it receives for, its partners', and

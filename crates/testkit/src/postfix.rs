@@ -44,6 +44,7 @@ pub struct Builder {
     old_tls: bool,
     address: Option<SocketAddr>,
     settings: Vec<(String, String)>,
+    header: Option<String>,
 }
 
 /// A running Postfix.
@@ -87,7 +88,14 @@ impl Letter {
 impl Postfix {
     /// A host of this name, without TLS until told otherwise.
     pub fn named(hostname: &str) -> Builder {
-        Builder { hostname: hostname.to_owned(), identity: None, old_tls: false, address: None, settings: Vec::new() }
+        Builder {
+            hostname: hostname.to_owned(),
+            identity: None,
+            old_tls: false,
+            address: None,
+            settings: Vec::new(),
+            header: None,
+        }
     }
 
     /// Its name.
@@ -194,6 +202,26 @@ impl Builder {
         self.set("smtpd_recipient_restrictions", &map)
     }
 
+    /// Keeps nothing: hands all mail on to one server, over TLS, from this address of its own.
+    pub fn relaying(self, to: SocketAddr, from: &str) -> Self {
+        let next = format!("smtp:[{}]:{}", to.ip(), to.port());
+        self.set("virtual_mailbox_domains", "")
+            .set("relay_domains", "static:all")
+            .set("relay_transport", &next)
+            .set("default_transport", &next)
+            .set("smtp_bind_address", from)
+            .set("smtp_tls_security_level", "encrypt")
+            .set("maximal_backoff_time", "5s")
+            .set("minimal_backoff_time", "5s")
+            .set("queue_run_delay", "5s")
+    }
+
+    /// Writes this field on top of whatever it takes.
+    pub fn adding(mut self, field: &str) -> Self {
+        self.header = Some(field.to_owned());
+        self
+    }
+
     /// Starts it and waits for its greeting.
     ///
     /// # Panics
@@ -207,6 +235,10 @@ impl Builder {
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("a configuration file");
         write("main.cf", &self.main_cf(folder.path()));
         write("master.cf", &master_cf(address));
+        write(
+            "header_checks",
+            &self.header.iter().map(|field| format!("/^From:/ PREPEND {field}\n")).collect::<String>(),
+        );
         write("openssl.cnf", if self.old_tls { OPENSSL_OLD } else { "" });
         let mut master = Command::new("/usr/lib/postfix/sbin/master");
         master.arg("-c").arg(folder.path()).arg("-d").current_dir(folder.path().join("queue"));
@@ -245,6 +277,9 @@ impl Builder {
                 identity.key.display(),
                 identity.certificate.display()
             )),
+        }
+        if self.header.is_some() {
+            text.push_str(&format!("header_checks = regexp:{folder}/header_checks\n"));
         }
         if self.old_tls {
             text.push_str("import_environment = MAIL_CONFIG TZ LANG=C OPENSSL_CONF\n");
@@ -310,6 +345,7 @@ fn master_cf(address: SocketAddr) -> String {
         ("error", "unix", "-", "-", "-", "error"),
         ("retry", "unix", "-", "-", "-", "error"),
         ("discard", "unix", "-", "-", "-", "discard"),
+        ("smtp", "unix", "-", "-", "-", "smtp"),
         ("virtual", "unix", "-", "-", "-", "virtual"),
         ("anvil", "unix", "-", "-", "1", "anvil"),
         ("scache", "unix", "-", "-", "1", "scache"),

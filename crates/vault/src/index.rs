@@ -9,6 +9,18 @@ use mail::{Address, Domain};
 
 use crate::secret::Secret;
 
+/// What a tag that leaves this system, and is known again when it comes back,
+/// is for. Each has a key of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagFor {
+    /// A message that went out to somebody.
+    Round,
+    /// A return path.
+    Return,
+    /// A probe of the administrator's.
+    Probe,
+}
+
 pub(crate) struct Indexes {
     address: Key,
     domain: Key,
@@ -18,6 +30,9 @@ pub(crate) struct Indexes {
     link: Key,
     once: Key,
     log: Key,
+    round: Key,
+    returned: Key,
+    probe: Key,
 }
 
 impl Indexes {
@@ -32,6 +47,9 @@ impl Indexes {
             link: key("index link"),
             once: key("index once"),
             log: key("index log"),
+            round: key("tag round"),
+            returned: key("tag return"),
+            probe: key("tag probe"),
         }
     }
 
@@ -61,6 +79,14 @@ impl Indexes {
 
     pub(crate) fn once(&self, what: &[u8]) -> [u8; 32] {
         mac(&self.once, what)
+    }
+
+    pub(crate) fn tag(&self, purpose: TagFor, what: &[u8]) -> [u8; 32] {
+        match purpose {
+            TagFor::Round => mac(&self.round, what),
+            TagFor::Return => mac(&self.returned, what),
+            TagFor::Probe => mac(&self.probe, what),
+        }
     }
 
     pub(crate) fn log(&self, address: &Address) -> String {

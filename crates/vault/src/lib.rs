@@ -32,6 +32,7 @@ mod wrap;
 pub use body::{BodySealer, CHUNK_BYTES, body_plain_len, body_sealed_len};
 pub use envelope::Label;
 pub use error::VaultError;
+pub use index::TagFor;
 pub use message::MessageKey;
 pub use org::OrgVault;
 pub use root::RootKey;

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::envelope::{Algorithm, Holder, Label, split};
 use crate::error::VaultError;
-use crate::index::Indexes;
+use crate::index::{Indexes, TagFor};
 use crate::message::{MessageKey, scope};
 use crate::secret::{KeyId, Secret};
 use crate::wrap::{Place, unwrap, wrap, wrapped_by};
@@ -169,6 +169,12 @@ impl OrgVault {
     /// Marks what may happen once, and what came with it.
     pub fn once_hash(&self, what: &[u8]) -> [u8; 32] {
         self.indexes.once(what)
+    }
+
+    /// What only this organisation can write, to be known again when it comes
+    /// back from outside. Rotation keeps its key.
+    pub fn tag(&self, purpose: TagFor, what: &[u8]) -> [u8; 32] {
+        self.indexes.tag(purpose, what)
     }
 
     /// What stands for an address in logs: 16 hexadecimal digits, the same for

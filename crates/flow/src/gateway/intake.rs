@@ -8,8 +8,9 @@
 use std::sync::Arc;
 
 use mail::header;
-use mail::{Address, Reply};
+use mail::{Address, OrgId, Reply};
 
+use super::probe::Probe;
 use super::{Connector, Passage};
 use crate::accept::{Arriving, header_end};
 use crate::arrival::{self, HEADER_BYTES_MAX, HeaderRefused};
@@ -56,7 +57,13 @@ impl Crossing {
         let State::Reading(raw) = &mut self.state else { return Ok(()) };
         let raw = std::mem::take(raw);
         let (header, rest) = raw.split_at(end.min(raw.len()));
-        let (connector, by_dkim) = self.connector(header)?;
+        let (connector, by_dkim) = match self.connector(header) {
+            Ok(known) => known,
+            Err(refusal) => {
+                tell_probe(self.journey.clone(), self.connectors.clone(), header).await;
+                return Err(refusal);
+            }
+        };
         let (sender, passage) = (connector.sender(), Passage::Known { connector, by_dkim });
         let submission = Submission { sender, passage, ..self.submission.clone() };
         let organisation = self.journey.organisations.find(submission.sender.org).ok_or_else(reply::not_served)?;
@@ -105,6 +112,18 @@ impl Crossing {
         match self.state {
             State::Arriving(arriving) => Ok(arriving.finish().await),
             State::Reading(_) => Err(reply::try_again()),
+        }
+    }
+}
+
+/// The administrator is told that a probe came without proof: its silence
+/// would say less.
+async fn tell_probe(journey: Arc<Journey>, connectors: Vec<Arc<Connector>>, header: &[u8]) {
+    let mut owners: Vec<OrgId> = connectors.iter().map(|connector| connector.org).collect();
+    owners.dedup();
+    for owner in owners.into_iter().filter_map(|org| journey.organisations.find(org)) {
+        if let Some(probe) = Probe::read(&owner.vault, header, journey.clock.now()) {
+            probe.arrived(&journey, owner, None).await;
         }
     }
 }

@@ -11,6 +11,7 @@
 //! journey as any other message.
 
 pub mod intake;
+pub mod probe;
 pub(crate) mod proof;
 pub mod rules;
 pub mod secret;
@@ -23,9 +24,15 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use mail::OrgId;
+use ledger::Event;
+use mail::{Domain, OrgId};
 use provenance::Known;
+use store::{StoreError, Transition};
 use transport::SecureDns;
+use vault::OrgVault;
+
+use crate::journey::Journey;
+use crate::organisation::Organisation;
 
 /// What an operator says about the gateway, ready to be asked.
 pub struct Gateway {
@@ -33,6 +40,8 @@ pub struct Gateway {
     pub connectors: Vec<Arc<Connector>>,
     /// The domains whose inbound mail is taken.
     pub recipient_domains: Vec<RecipientDomain>,
+    /// The domain of signed return paths, and the keys that they are signed with.
+    pub return_path: Option<(Domain, Vec<Arc<OrgVault>>)>,
     /// Whom nobody outside may pretend to be, for each organisation.
     pub known: HashMap<OrgId, Known>,
     /// Whether mail is refused whose author's domain asks for that.
@@ -66,4 +75,10 @@ pub enum Passage {
     },
     /// For an organisation's own recipients.
     Inbound(OrgId),
+}
+
+/// Writes into the ledger what an administrator did to the gateway.
+pub async fn record(journey: &Journey, organisation: &Organisation, event: Event) -> Result<(), StoreError> {
+    let journal = organisation.journal(None, vec![event], journey.clock.now(), journey.entropy.as_ref());
+    journey.commit(Transition { org: organisation.org, writes: Vec::new(), journal: Some(journal) }).await
 }

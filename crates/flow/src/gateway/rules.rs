@@ -14,6 +14,7 @@ use ipnet::IpNet;
 use mail::{Address, Domain, Envelope, OrgId};
 
 use super::{Gateway, Passage, SecretField};
+use crate::return_path;
 
 /// A mail system whose outbound mail is taken.
 #[derive(Debug)]
@@ -111,8 +112,8 @@ impl Gateway {
         if self.may_be_outbound(caller, sender)? {
             return Ok(());
         }
-        let owner = self.owner(to.domain()).ok_or(NotTaken::Relay)?;
-        let mut others = envelope.recipients.iter().filter_map(|other| self.owner(other.address.domain()));
+        let owner = self.owner_of(to).ok_or(NotTaken::Relay)?;
+        let mut others = envelope.recipients.iter().filter_map(|other| self.owner_of(&other.address));
         match others.any(|other| other != owner) {
             true => Err(NotTaken::OtherOrganisation),
             false => Ok(()),
@@ -124,7 +125,7 @@ impl Gateway {
     /// mail system for an own recipient is inbound, wherever it comes from.
     pub fn passage(&self, caller: Caller<'_>, envelope: &Envelope) -> Result<Passage, NotTaken> {
         let sender = envelope.sender.0.as_ref();
-        let mut owners = envelope.recipients.iter().map(|to| self.owner(to.address.domain()));
+        let mut owners = envelope.recipients.iter().map(|to| self.owner_of(&to.address));
         let is_outbound = match sender {
             Some(_) => self.may_be_outbound(caller, sender)?,
             None => self.may_be_outbound(caller, None)? && owners.clone().any(|owner| owner.is_none()),
@@ -146,6 +147,16 @@ impl Gateway {
             !connector.proof.is_none() && connector.is_at(caller.address) && connector.is_named(caller.names)
         };
         self.connectors.iter().any(is_there)
+    }
+
+    /// Whose a recipient is: of a domain that is received for, or a return path
+    /// that was given out.
+    fn owner_of(&self, to: &Address) -> Option<OrgId> {
+        let returned = || {
+            let (_, vaults) = self.return_path.as_ref().filter(|(domain, _)| domain == to.domain())?;
+            Some(return_path::read(vaults.iter().map(AsRef::as_ref), to.local())?.org)
+        };
+        self.owner(to.domain()).or_else(returned)
     }
 
     /// Whose a recipient domain is.
@@ -225,6 +236,7 @@ mod tests {
                 connector(1, "198.51.100.7/32", None, "clinic.example"),
             ],
             recipient_domains: vec![own(1, "clinic.example"), own(1, "alias.example"), own(2, "dentist.example")],
+            return_path: None,
             known: std::collections::HashMap::new(),
             honours_dmarc: true,
             dns: Arc::new(NoDns),

@@ -64,6 +64,11 @@ impl SecretField {
         Ok(Self { field: field.to_owned(), files, known: Mutex::new(known) })
     }
 
+    /// How many are good.
+    pub fn count(&self) -> usize {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).digests.len()
+    }
+
     /// Whether a header block has the field once and with a good value.
     pub fn is_shown_by(&self, header: &[u8]) -> bool {
         let mut shown = header::fields(header).filter(|field| self.is_field(field));

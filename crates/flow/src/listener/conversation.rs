@@ -38,6 +38,8 @@ pub(super) struct Client {
     pub gateway: Option<Arc<Gateway>>,
     pub tls: Option<TlsFacts>,
     pub pace: Pace,
+    /// Recipients and messages that were refused in this session.
+    pub refusals: u32,
     pub stop: watch::Receiver<bool>,
 }
 
@@ -128,7 +130,7 @@ impl<'c, S: AsyncRead + AsyncWrite + Unpin> Conversation<'c, S> {
                 }
                 Event::Recipient(asked) => {
                     buffer.consume(consumed);
-                    self.recipient(asked);
+                    self.recipient(asked).await;
                 }
                 Event::Begin(transaction, asked) => {
                     buffer.consume(consumed);
@@ -229,13 +231,32 @@ impl<'c, S: AsyncRead + AsyncWrite + Unpin> Conversation<'c, S> {
         client.session.sender_checked(asked, verdict, &mut self.out);
     }
 
-    fn recipient(&mut self, asked: RecipientAsked) {
+    async fn recipient(&mut self, asked: RecipientAsked) {
         let client = &mut *self.client;
         let verdict = match &client.gateway {
             None => Err(reply::FAULT),
             Some(gateway) => client.admits(gateway, asked.address()),
         };
+        let is_refused = verdict.is_err();
         client.session.recipient_checked(asked, verdict.map_err(Reply::from), &mut self.out);
+        if is_refused {
+            self.slow_down().await;
+        }
+    }
+
+    /// Whoever tries recipients or secrets at port 25 waits longer each time.
+    /// Nobody else does: a provider's addresses are those of its customers too.
+    async fn slow_down(&mut self) {
+        let client = &mut *self.client;
+        if client.gateway.is_none() {
+            return;
+        }
+        client.refusals = client.refusals.saturating_add(1);
+        let wait = tarpit(client.refusals);
+        tokio::select! {
+            () = sleep_until(Instant::now() + wait) => {}
+            () = stopped(&mut client.stop) => {}
+        }
     }
 
     async fn begin_message(&mut self, transaction: Transaction, asked: BeginAsked) {
@@ -257,6 +278,9 @@ impl<'c, S: AsyncRead + AsyncWrite + Unpin> Conversation<'c, S> {
             None => Reply::from(reply::FAULT),
         };
         self.client.session.finished(asked, &verdict, &mut self.out);
+        if verdict.is_permanent() {
+            self.slow_down().await;
+        }
     }
 
     async fn flush(&mut self) -> io::Result<()> {
@@ -298,6 +322,14 @@ async fn open_intake(client: &Client, transaction: Transaction) -> Result<Box<dy
     client.desk.begin(client.submission(sender, passage, transaction)).await
 }
 
+/// How long a refusal of a session takes: the first ones are anybody's mistake.
+fn tarpit(refusals: u32) -> Duration {
+    const FREE: u32 = 3;
+    const STEP: Duration = Duration::from_millis(250);
+    const LONGEST: Duration = Duration::from_secs(2);
+    STEP.saturating_mul(refusals.saturating_sub(FREE)).min(LONGEST)
+}
+
 /// Refusals come at whole steps after the question: looking up and opening a
 /// credential that exists takes longer than finding none, and must not show.
 fn refusal_time(began: Instant, now: Instant) -> Instant {
@@ -316,6 +348,12 @@ fn login_reply(refused: AuthRefused) -> Fixed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_refused_again_and_again_waits_longer() {
+        let waits: Vec<u128> = [1, 3, 4, 5, 11, 1_000].map(|refusals| tarpit(refusals).as_millis()).to_vec();
+        assert_eq!(waits, [0, 0, 250, 500, 2_000, 2_000]);
+    }
 
     #[test]
     fn refusals_come_at_whole_steps() {

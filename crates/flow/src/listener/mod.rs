@@ -216,6 +216,7 @@ impl Visit {
             gateway: None,
             tls: None,
             pace: Pace::new(&reception.limits, Instant::now()),
+            refusals: 0,
             stop: self.stop.clone(),
         }
     }

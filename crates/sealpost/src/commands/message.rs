@@ -141,6 +141,14 @@ fn details(event: &Event) -> String {
         Event::ApiKeyMade { key, by, .. } | Event::ApiKeyRevoked { key, by } => format!("{key}, by {by}"),
         Event::Opened { recipient, met, .. } => format!("{recipient}: met {}", met.join(" and ")),
         Event::Erased { because } => because.clone(),
+        Event::DsnReceived { recipient, action, status, class, because, by, dsn, .. } => {
+            let status = status.map_or_else(String::new, |status| format!(" {status}"));
+            format!("{recipient}: {action}{status} ({class}), {by} said: {because}; it came as {dsn}")
+        }
+        Event::ConnectorSecret { connector, what, by } => format!("{connector}: {what}, by {by}"),
+        Event::Looped { recipient, submitter, peer } => {
+            format!("{recipient}: it came back from {submitter} [{peer}] and was not taken again")
+        }
         Event::CredentialMade { login, by, .. } | Event::CredentialRevoked { login, by } => format!("{login}, by {by}"),
         Event::KeyLearned { recipient, key, by }
         | Event::KeyUpdated { recipient, key, by }

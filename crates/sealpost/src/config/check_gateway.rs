@@ -21,6 +21,9 @@ impl Found<'_> {
         if !gateway.listen.is_empty() && gateway.connector.is_empty() && gateway.inbound.is_empty() {
             self.wrong("gateway.listen", "there is neither a [[gateway.connector]] nor a [[gateway.inbound]]");
         }
+        if gateway.return_path.is_some() && gateway.listen.is_empty() {
+            self.wrong("gateway.return_path", "set, but gateway.listen is empty: bounces would be lost");
+        }
         self.gateway_limits(config);
         let mut names = BTreeMap::new();
         for (index, connector) in gateway.connector.iter().enumerate() {
@@ -106,6 +109,9 @@ impl Found<'_> {
         // A certificate of an address would prove nothing about a name.
         if inbound.host.parse::<IpAddr>().is_ok() && inbound.tls_name.is_none() {
             self.wrong(&key("host"), "an address needs a tls_name, which its certificate must bear");
+        }
+        if inbound.probe.as_ref().is_some_and(|probe| !inbound.domains.contains(probe.domain())) {
+            self.wrong(&key("probe"), "not an address of one of these domains");
         }
         let Some(owner) = config.organisation_of_inbound(inbound) else {
             return self.wrong(&key("organisation"), "names no organisation, and there are several");

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
-use mail::Domain;
+use mail::{Address, Domain};
 use serde::{Deserialize, Serialize};
 
 use super::Config;
@@ -29,6 +29,8 @@ pub struct Gateway {
     pub partners: Vec<Domain>,
     /// Names of the staff, which nobody writes under from outside.
     pub staff: Vec<String>,
+    /// The domain of signed return paths, whose MX is this machine; none: MAIL FROM stays the sender's.
+    pub return_path: Option<Domain>,
     /// What one mail server may ask for.
     pub limits: Limits,
     /// The organisations' own mail systems, whose outbound mail is taken.
@@ -47,6 +49,7 @@ impl Default for Gateway {
             honour_dmarc: true,
             partners: Vec::new(),
             staff: Vec::new(),
+            return_path: None,
             limits: Limits::default(),
             connector: Vec::new(),
             inbound: Vec::new(),
@@ -172,6 +175,8 @@ pub struct Inbound {
     pub tls_name: Option<Domain>,
     /// Who vouches for it, PEM; none: `delivery.anchors`.
     pub anchors: Option<PathBuf>,
+    /// A mailbox there that sends back what it gets, for `sealpost gateway check`.
+    pub probe: Option<Address>,
 }
 
 fn smtp_port() -> u16 {
