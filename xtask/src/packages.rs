@@ -17,6 +17,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("postfix", "/usr/lib/postfix/sbin/master"),
     ("postgresql", "/usr/lib/postgresql/*/bin/initdb"),
     ("python3-cryptography", "/usr/lib/python3/dist-packages/cryptography"),
+    ("python3-dkim", "/usr/lib/python3/dist-packages/dkim"),
     ("python3-jwt", "/usr/lib/python3/dist-packages/jwt"),
     ("python3-yaml", "/usr/lib/python3/dist-packages/yaml"),
     ("strace", "/usr/bin/strace"),

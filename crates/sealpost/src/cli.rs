@@ -1,6 +1,7 @@
 //! The command line: noun, then verb. Data goes to stdout and all else to
 //! stderr; exit 0 is well, 1 failed, 2 usage.
 
+mod gateway;
 mod keys;
 mod proof;
 mod watch;
@@ -13,6 +14,7 @@ use mail::{Address, ApiKeyId, Domain, MessageId};
 
 use crate::doctor::Area;
 
+pub use gateway::{GatewayVerb, MailSystem, SecretVerb, Setup};
 pub use keys::{KeyVerb, RecipientVerb};
 pub use proof::{AuditVerb, ReceiptVerb, Verify};
 pub use watch::WatchVerb;
@@ -89,6 +91,9 @@ pub enum Command {
     /// Domains that are probed on a schedule: list, history
     #[command(subcommand)]
     Watch(WatchVerb),
+    /// Port 25 beside a mail system: setup, secret, check
+    #[command(subcommand)]
+    Gateway(GatewayVerb),
     /// DKIM: the DNS records that publish the keys
     #[command(subcommand)]
     Dkim(DkimVerb),

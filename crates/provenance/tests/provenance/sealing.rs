@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use mail::Domain;
 use provenance::CheckResult;
 use seal::{ArcSet, Chain, DkimKey};
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::clients::python;
+use testkit::suites::suite;
 
-use crate::signatures::verdicts;
+use crate::signatures::{CASES, crlf, verdicts};
 use crate::zone::Zone;
 
 const AT: &str = "2026-01-05T10:00:00Z";
@@ -107,4 +108,45 @@ async fn a_chain_that_failed_is_never_vouched_for() {
             .seal(MESSAGE.as_bytes(), &ArcSet { instance: 51, chain: Chain::Pass, results: "x" }, Timestamp::UNIX_EPOCH)
             .is_none()
     );
+}
+
+#[tokio::test]
+async fn every_chain_of_the_suite_goes_on_as_it_stood() {
+    let Some(suite) = suite("arc") else { return };
+    let file = suite.join("arc-draft-validation-tests.yml").display().to_string();
+    let cases: Value = serde_json::from_str(&python(CASES, file.as_bytes()).expect_success().text).unwrap();
+    let Sealer { key, .. } = sealer();
+    let (mut passed, mut failed) = (0, 0);
+    for case in cases.as_array().unwrap() {
+        let mut zone = Zone::default();
+        for (owner, record) in case["records"].as_object().unwrap() {
+            zone.txt(owner, record.as_str().unwrap());
+        }
+        zone.txt(&key.record_name(), &key.record());
+        let message = crlf(case["message"].as_str().unwrap().as_bytes());
+        let before = verdicts(&zone, &message, "2018-11-23T00:00:00Z").await.arc;
+        let chain = match before.result {
+            CheckResult::None => Chain::None,
+            CheckResult::Pass => Chain::Pass,
+            _ if before.is_given_up => continue,
+            _ => Chain::Fail,
+        };
+        let set = ArcSet { instance: before.sets + 1, chain, results: "mx.clinic.example; spf=none" };
+        let Some(fields) = key.seal(&message, &set, "2018-11-23T00:00:00Z".parse().unwrap()) else {
+            assert_eq!(before.sets, 50, "{}", case["name"]);
+            continue;
+        };
+        let after = verdicts(&zone, &[fields.as_bytes(), &message].concat(), "2018-11-23T00:00:00Z").await.arc;
+        match chain {
+            Chain::None | Chain::Pass => {
+                assert_eq!((after.result, after.sets), (CheckResult::Pass, before.sets + 1), "{case}");
+                passed += 1;
+            }
+            Chain::Fail => {
+                assert!(after.result == CheckResult::Fail && after.is_given_up, "{case}");
+                failed += 1;
+            }
+        }
+    }
+    assert!(passed > 20 && failed > 20, "{passed} passed, {failed} failed");
 }

@@ -21,7 +21,7 @@ pub async fn verdicts(zone: &Zone, message: &[u8], at: &str) -> Verdicts {
     inquiry.conclude(zone, &authors).await
 }
 
-fn crlf(text: &[u8]) -> Vec<u8> {
+pub fn crlf(text: &[u8]) -> Vec<u8> {
     let text: String = text.iter().map(|byte| char::from(*byte)).collect();
     text.replace("\r\n", "\n").replace('\n', "\r\n").chars().map(|c| c as u8).collect()
 }
@@ -61,7 +61,7 @@ async fn real_signatures_pass_and_changed_messages_fail() {
 }
 
 /// Each case of the suite as JSON; YAML is read by Python.
-const CASES: &str = "
+pub const CASES: &str = "
 import json, sys, yaml
 cases = []
 for scenario in yaml.safe_load_all(open(sys.stdin.read().strip())):

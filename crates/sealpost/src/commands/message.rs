@@ -95,19 +95,15 @@ fn details(event: &Event) -> String {
         Event::Traced { verdict, because, hops, hops_left_out } => traced(*verdict, because, hops, *hops_left_out),
         Event::Authenticated { results, warnings, .. } => format!("{results}{}", after(warnings)),
         Event::Decided { recipient, decision, needs, because, .. } => {
-            let needs = needs.map_or_else(String::new, |needs| format!(", needs {needs}"));
-            format!("{recipient}: {decision}{needs}, because {}", because.join(", "))
+            format!("{recipient}: {decision}{}, because {}", told(", needs ", needs.as_ref()), because.join(", "))
         }
         Event::Sealed { recipient, method, because, key } => {
-            let key = key.as_ref().map_or_else(String::new, |key| format!("; {}", named(key)));
-            format!("{recipient}: {method}, {because}{key}")
+            format!("{recipient}: {method}, {because}{}", told("; ", key.as_ref().map(named).as_ref()))
         }
         Event::KeySought { recipient, found } => format!("{recipient}: {found}"),
         Event::Queued { kind, recipients, .. } => format!("{kind} for {}", list_of(recipients)),
         Event::Attempted { mx, ip, level, tls, result, .. } => {
-            let ip = ip.map_or_else(String::new, |ip| format!(" [{ip}]"));
-            let level = level.map_or_else(String::new, |level| format!(", proved {level}"));
-            format!("{mx}{ip}: {result}{level}{}", tls.as_ref().map_or_else(String::new, over))
+            format!("{mx}{}: {result}{}{}", at(ip.as_ref()), told(", proved ", level.as_ref()), over(tls.as_ref()))
         }
         Event::Delivered { recipient, reply, sealing: Some(sealing), .. } => {
             format!("{recipient}: {reply}; {}", sealed(sealing))
@@ -142,13 +138,10 @@ fn details(event: &Event) -> String {
         Event::Opened { recipient, met, .. } => format!("{recipient}: met {}", met.join(" and ")),
         Event::Erased { because } => because.clone(),
         Event::DsnReceived { recipient, action, status, class, because, by, dsn, .. } => {
-            let status = status.map_or_else(String::new, |status| format!(" {status}"));
-            format!("{recipient}: {action}{status} ({class}), {by} said: {because}; it came as {dsn}")
+            format!("{recipient}: {action}{} ({class}), {by} said: {because}; in {dsn}", told(" ", status.as_ref()))
         }
         Event::ConnectorSecret { connector, what, by } => format!("{connector}: {what}, by {by}"),
-        Event::Looped { recipient, submitter, peer } => {
-            format!("{recipient}: it came back from {submitter} [{peer}] and was not taken again")
-        }
+        Event::Looped { recipient, submitter, peer } => format!("{recipient}: brought back by {submitter} [{peer}]"),
         Event::CredentialMade { login, by, .. } | Event::CredentialRevoked { login, by } => format!("{login}, by {by}"),
         Event::KeyLearned { recipient, key, by }
         | Event::KeyUpdated { recipient, key, by }
@@ -167,6 +160,15 @@ fn details(event: &Event) -> String {
     }
 }
 
+/// What is known, after some words; nothing where it is not.
+fn told(before: &str, known: Option<&impl std::fmt::Display>) -> String {
+    known.map_or_else(String::new, |known| format!("{before}{known}"))
+}
+
+fn at(ip: Option<&std::net::IpAddr>) -> String {
+    ip.map_or_else(String::new, |ip| format!(" [{ip}]"))
+}
+
 fn whom(recipient: Option<&Address>) -> String {
     recipient.map_or_else(|| "all".to_owned(), ToString::to_string)
 }
@@ -180,8 +182,8 @@ fn after(warnings: &[String]) -> String {
     warnings.iter().map(|warning| format!("; {warning}")).collect()
 }
 
-fn over(tls: &ledger::Tls) -> String {
-    format!(", {} {}, {}", tls.version, tls.cipher, tls.verified)
+fn over(tls: Option<&ledger::Tls>) -> String {
+    tls.map_or_else(String::new, |tls| format!(", {} {}, {}", tls.version, tls.cipher, tls.verified))
 }
 
 fn sealed(sealing: &ledger::Sealing) -> String {
