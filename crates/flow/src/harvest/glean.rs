@@ -155,3 +155,44 @@ impl Field<'_> {
         age < SIGNED_WITHIN && age > -CLOCK_SLACK
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with<T>(look: impl Fn(&Field<'_>) -> T) -> T {
+        let (author, now) = (Address::parse("pat@p.example").unwrap(), Timestamp::from_second(1_800_000_000).unwrap());
+        let (policy, trust) = (KeyPolicy::default(), Trust::default());
+        look(&Field { author: &author, known: &[], policy: &policy, trust: &trust, now })
+    }
+
+    #[test]
+    fn an_old_signature_brings_no_key_back() {
+        let check = |days: i64, expect| {
+            let is_recent = with(|field| field.is_recent(field.now - SignedDuration::from_hours(24 * days)));
+            assert_eq!(is_recent, expect, "{days} days ago");
+        };
+        check(0, true);
+        check(29, true);
+        check(30, false);
+        check(4_000, false);
+        check(-2, false);
+    }
+
+    #[test]
+    fn what_is_no_key_or_nobodys_brings_none() {
+        let ground = Ground { covers_autocrypt: true };
+        let check = |message: &str| {
+            let gleaned = with(|field| field.glean(message.as_bytes(), ground));
+            assert!(gleaned.is_empty(), "{message}: {gleaned:?}");
+        };
+        check("");
+        check("From: pat@p.example\r\n\r\nAutocrypt: addr=pat@p.example; keydata=AAAA\r\n");
+        check("From: pat@p.example\r\nAutocrypt: addr=pat@p.example; keydata=AAAA\r\n\r\n");
+        check("From: pat@p.example\r\nAutocrypt: \u{ff}\r\n\r\n");
+        check(
+            "Content-Type: multipart/signed; protocol=\"application/pkcs7-signature\"; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b\r\n\r\ny\r\n--b--\r\n",
+        );
+        check("Content-Type: application/pkcs7-mime\r\n\r\nMAAA\r\n");
+    }
+}
