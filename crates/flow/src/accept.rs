@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use identity::Submitter;
-use jiff::Timestamp;
 use ledger::{ContentDigest, Digest, Door, Event, Salt};
 use mail::reading::{ReadingError, header_block};
 use mail::{Envelope, MessageId, Reply};
@@ -30,49 +29,18 @@ use crate::judge;
 use crate::keys;
 use crate::listener::{Answer, Intake, Submission};
 use crate::manifest::{Crossed, Manifest};
+use crate::mark::Mark;
 use crate::memory::Kept;
 use crate::organisation::Organisation;
 use crate::plan::{Planned, plan};
 use crate::prepared::Prepared;
+use crate::replies::Answered;
 use crate::reply;
 use crate::rounds::Rounds;
 use crate::traced::traced;
 
 /// The largest message that is judged before it is answered.
 pub const JUDGED_AT_ONCE_MAX: usize = 512 * 1024;
-
-/// Marks a request that may come once: its idempotency key and its body as
-/// keyed hashes, and the message that it became.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Mark {
-    pub mark: [u8; 32],
-    pub digest: [u8; 32],
-    pub message: MessageId,
-    pub now: Timestamp,
-    pub until: Timestamp,
-}
-
-impl Mark {
-    fn write(&self) -> Write {
-        let seconds = self.until.as_second().to_be_bytes();
-        let value = [&self.digest[..], self.message.as_bytes(), &seconds].concat();
-        Write::Once { mark: self.mark, value, now: self.now, until: self.until }
-    }
-
-    /// The digest and the message of an earlier request, while it counts.
-    pub fn read(value: &[u8], now: Timestamp) -> Option<Earlier> {
-        let (digest, rest) = value.split_first_chunk::<32>()?;
-        let (message, until) = rest.split_first_chunk::<16>()?;
-        let until = Timestamp::from_second(i64::from_be_bytes(until.try_into().ok()?)).ok()?;
-        (now <= until).then_some(Earlier { digest: *digest, message: MessageId::from_bytes(*message) })
-    }
-}
-
-/// What an earlier request was and became.
-pub(crate) struct Earlier {
-    pub digest: [u8; 32],
-    pub message: MessageId,
-}
 
 /// A message on its way in.
 pub struct Arriving {
@@ -91,6 +59,7 @@ pub struct Arriving {
     bytes: u64,
     mark: Option<Mark>,
     test: bool,
+    answered: Option<Answered>,
     crossing: Option<Crossing>,
     rounds: Rounds,
     probe: Option<Probe>,
@@ -112,8 +81,18 @@ enum Clear {
 impl Arriving {
     /// Opens an intake for a message whose envelope is complete.
     pub fn begin(journey: Arc<Journey>, organisation: Arc<Organisation>, submission: Submission) -> Self {
+        let message = MessageId::new(journey.clock.now(), journey.entropy.as_ref());
+        Self::begin_as(message, journey, organisation, submission)
+    }
+
+    /// The same under an id that was given before.
+    pub(crate) fn begin_as(
+        message: MessageId,
+        journey: Arc<Journey>,
+        organisation: Arc<Organisation>,
+        submission: Submission,
+    ) -> Self {
         let entropy = journey.entropy.as_ref();
-        let message = MessageId::new(journey.clock.now(), entropy);
         let (key, wrapped_key) = organisation.vault.new_message_key(message, entropy);
         let salt = Salt::new(key.salt());
         Self {
@@ -132,6 +111,7 @@ impl Arriving {
             bytes: 0,
             mark: None,
             test: false,
+            answered: None,
             crossing: None,
             rounds: Rounds::default(),
             probe: None,
@@ -146,6 +126,12 @@ impl Arriving {
     /// An application hands it in: for a test, or as a request that may come once.
     pub(crate) fn as_application(&mut self, test: bool, mark: Option<Mark>) {
         (self.test, self.mark) = (test, mark);
+    }
+
+    /// A recipient hands it in at the portal, in reply to another message.
+    pub(crate) fn as_reply(&mut self, answered: Answered) {
+        self.test = answered.is_test();
+        self.answered = Some(answered);
     }
 
     async fn take(&mut self, content: &[u8]) -> Result<(), Reply> {
@@ -293,10 +279,14 @@ impl Arriving {
             proofs: crossed.once,
             shown: crossed.event,
             harvest: crossed.harvest,
+            answered: self.answered,
         };
         arrived.manifest.test = self.test;
         arrived.manifest.passages = self.rounds.earlier;
         arrived.manifest.looped = self.rounds.looped.into_iter().map(|(_, _, recipient)| recipient).collect();
+        if let Some(answered) = &arrived.answered {
+            arrived.manifest.crossed = Some(answered.crossed());
+        }
         if let Some(passphrase) = arrival.passphrase {
             let hint = arrived.manifest.instructions.hint.clone();
             arrived.manifest.passphrase = Some(arrived.journey.hash_passphrase(passphrase, hint).await?);
@@ -322,6 +312,7 @@ struct Arrived {
     proofs: Vec<Write>,
     shown: Option<Event>,
     harvest: Option<Ground>,
+    answered: Option<Answered>,
 }
 
 impl Arrived {
@@ -347,6 +338,7 @@ impl Arrived {
         let state = self.decide(&case, &mut changes).await?;
         changes.writes.insert(0, Write::Accept(Box::new(self.acceptance(&case, body, state))));
         changes.writes.extend(self.mark.as_ref().map(Mark::write));
+        changes.writes.extend(self.answered.as_ref().map(|answered| answered.tell(&case)));
         case.commit(changes).await.map_err(|why| match why {
             StoreError::Conflict if is_proof => reply::taken_before(),
             why => reply::not_stored(&why),
@@ -406,6 +398,7 @@ impl Arrived {
             Submitter::ApiKey(_) => Door::Rest,
             Submitter::Connector(_) => Door::Gateway,
             Submitter::Stranger => Door::Inbound,
+            Submitter::Portal(_) => Door::Portal,
         };
         Event::Accepted {
             door,

@@ -19,11 +19,12 @@ use mail_builder::headers::raw::Raw;
 use mail_builder::headers::text::Text;
 use store::StoreError;
 
-use crate::accept::{Arriving, Mark};
+use crate::accept::Arriving;
 use crate::case::later;
 use crate::gateway::Passage;
 use crate::journey::Journey;
 use crate::listener::{Intake, Submission, TlsFacts};
+use crate::mark::Mark;
 use crate::organisation::Organisation;
 
 /// How long a repeated request finds the message of the first.

@@ -173,7 +173,8 @@ impl Case<'_> {
         Record::from_bytes(&bytes).ok()
     }
 
-    fn journal(&self, record: &Record) -> JournalNew {
+    /// A journal row of this message.
+    pub fn journal(&self, record: &Record) -> JournalNew {
         let head = Head::new(self.organisation.org, Some(self.message), self.now, record.kinds());
         let entropy = self.journey.entropy.as_ref();
         let payload = self.key.seal(Label::Journal, &head.to_bytes(), &record.to_bytes(), entropy);

@@ -61,7 +61,7 @@ pub(crate) fn edits(case: &Case<'_>) -> Edits {
         Some(Crossed::Inbound { received, verdicts, pretends }) => {
             fields_above(&case.journey.settings.hostname, received, verdicts, pretends)
         }
-        Some(Crossed::Outbound { .. }) | None => String::new(),
+        Some(Crossed::Outbound { .. } | Crossed::Replied { .. }) | None => String::new(),
     };
     let domains = case.organisation.profile.domains.iter().map(ToString::to_string);
     let own_names = std::iter::once(case.journey.settings.hostname.clone()).chain(domains).collect();
@@ -74,7 +74,7 @@ pub(crate) fn results(case: &Case<'_>) -> String {
         Some(Crossed::Inbound { verdicts, .. }) => {
             provenance::results::value(&case.journey.settings.hostname, verdicts)
         }
-        Some(Crossed::Outbound { .. }) | None => String::new(),
+        Some(Crossed::Outbound { .. } | Crossed::Replied { .. }) | None => String::new(),
     }
 }
 
@@ -157,6 +157,8 @@ pub(crate) fn pass_on(case: &Case<'_>, prepared: &Prepared, copies: &[(&Recipien
 fn told(case: &Case<'_>, recipient: &Recipient) -> Recipient {
     match &case.manifest.crossed {
         Some(Crossed::Inbound { verdicts, .. }) if is_return_path_proven(verdicts) => recipient.clone(),
+        // A reply has a sender of the organisation's own.
+        Some(Crossed::Replied { .. }) => recipient.clone(),
         _ => Recipient { notify: Notify::NEVER, ..recipient.clone() },
     }
 }

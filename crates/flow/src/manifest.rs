@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use ledger::Digest;
-use mail::{Address, Envelope};
+use mail::{Address, Envelope, MessageId};
 use policy::Direction;
 use provenance::{Impersonation, Verdicts};
 use seal::DkimKey;
@@ -79,6 +79,13 @@ pub enum Crossed {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         pretends: Vec<Impersonation>,
     },
+    /// From a recipient, by the portal.
+    Replied {
+        /// The message that it replies to.
+        to: MessageId,
+        /// Which recipient of that message replies, by position in its envelope.
+        recipient: u32,
+    },
 }
 
 /// A row that can't be read as a manifest.
@@ -90,7 +97,7 @@ impl Manifest {
     /// Which way the message goes.
     pub fn direction(&self) -> Direction {
         match &self.crossed {
-            Some(Crossed::Inbound { .. }) => Direction::Inbound,
+            Some(Crossed::Inbound { .. } | Crossed::Replied { .. }) => Direction::Inbound,
             Some(Crossed::Outbound { .. }) | None => Direction::Outbound,
         }
     }
@@ -101,9 +108,14 @@ impl Manifest {
     }
 
     /// The key that signs its copies. What comes from outside is never signed:
-    /// an own domain in its From may be forged.
+    /// an own domain in its From may be forged. A reply of the portal's is
+    /// written here.
     pub(crate) fn signer<'o>(&self, organisation: &'o Organisation) -> Option<&'o DkimKey> {
-        let author = self.from.first().filter(|_| !self.is_inbound())?;
+        let is_ours = match &self.crossed {
+            Some(Crossed::Inbound { .. }) => false,
+            Some(Crossed::Outbound { .. } | Crossed::Replied { .. }) | None => true,
+        };
+        let author = self.from.first().filter(|_| is_ours)?;
         organisation.dkim_for(author.domain())
     }
 

@@ -137,6 +137,7 @@ impl Tally {
             Event::PassphraseWrong { .. } => self.portal("passphrase_wrong"),
             Event::PassphraseMissing { .. } => self.portal("passphrase_missing"),
             Event::Opened { .. } => self.portal("opened"),
+            Event::Replied { .. } => self.portal("replied"),
             // What says nothing about flow or safety beyond the events above.
             Event::Attempted { tls: None, .. }
             | Event::Authenticated { .. }
@@ -144,6 +145,7 @@ impl Tally {
             | Event::Queued { .. }
             | Event::Released { .. }
             | Event::ResendAsked { .. }
+            | Event::Recalled { .. }
             | Event::CredentialMade { .. }
             | Event::CredentialRevoked { .. }
             | Event::ApiKeyMade { .. }
@@ -194,6 +196,7 @@ const fn door_word(door: Door) -> &'static str {
         Door::Rest => "rest",
         Door::Gateway => "gateway",
         Door::Inbound => "inbound",
+        Door::Portal => "portal",
     }
 }
 

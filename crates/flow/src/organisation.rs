@@ -13,6 +13,8 @@ use smime::trust::Trust;
 use store::JournalNew;
 use vault::{Label, OrgVault};
 
+use crate::portal::reply::Replies;
+
 /// What an organisation is called and how it speaks to patients and senders.
 #[derive(Clone, Debug)]
 pub struct Profile {
@@ -32,6 +34,8 @@ pub struct Profile {
     pub domains: Vec<Domain>,
     /// The stream of messages that name none.
     pub stream: String,
+    /// What it says about recipients' replies; `None`: it takes none.
+    pub replies: Option<Replies>,
 }
 
 /// An organisation, ready to send.

@@ -7,7 +7,7 @@ use identity::{Action, Forbidden, Principal, Resource, authorize};
 use jiff::Timestamp;
 use ledger::{Event, Record};
 use mail::reading::{self, Body, Limits, Part, Place, Reading};
-use mail::{Level, Recipient};
+use mail::{Level, MessageId, Recipient};
 use seal::{Grounds, Kind, Parcel, Stamp};
 use store::{Store, StoreError, Transition, Write};
 use vault::{Label, VaultError};
@@ -15,13 +15,16 @@ use vault::{Label, VaultError};
 use crate::case::{Case, Changes};
 use crate::dsn::{self, Told};
 use crate::journey::Journey;
+use crate::manifest::Crossed;
 use crate::opened::{NotOpened, Opened};
+use crate::portal::reply::{NotWritten, Offer, Replies, ReplyWriter};
 use crate::portal::{
-    self, Change, Code, CodeMail, Content, DeskError, Factor, Found, LinkId, LinkState, Pending, PortalDesk,
+    self, Change, Code, CodeMail, Content, DeskError, Factor, Found, LinkId, LinkState, NewReply, Pending, PortalDesk,
     PortalEvent, Saved, StateError, Ticket,
 };
 use crate::portal_keys;
 use crate::receipts::{Fact, receipt};
+use crate::replies::{self, NotBegun};
 
 /// The portal's desk over the journey.
 pub struct LinkDesk(Arc<Journey>);
@@ -39,6 +42,8 @@ pub(crate) enum Trouble {
     State(#[from] StateError),
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
+    #[error(transparent)]
+    Reply(#[from] NotBegun),
     #[error("the link's message is not there")]
     NoMessage,
     #[error("a key can't be read, or nothing can be sealed to it")]
@@ -48,7 +53,9 @@ pub(crate) enum Trouble {
 impl From<Trouble> for DeskError {
     fn from(trouble: Trouble) -> Self {
         let is_passing = match &trouble {
-            Trouble::Store(error) | Trouble::Message(NotOpened::Store(error)) => error.may_retry(),
+            Trouble::Store(error)
+            | Trouble::Message(NotOpened::Store(error))
+            | Trouble::Reply(NotBegun::Store(error)) => error.may_retry(),
             _ => false,
         };
         let cause: Box<dyn Error + Send + Sync> = Box::new(trouble);
@@ -245,14 +252,49 @@ impl LinkDesk {
 
     async fn content(&self, ticket: &Ticket) -> Result<Option<Content>, Trouble> {
         Self::may(ticket, Action::OpenAtPortal)?;
+        match self.open(ticket.org, ticket.message).await? {
+            Some(opened) => self.reading(ticket, &opened).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn is_taken(&self, ticket: &Ticket, reply: MessageId) -> Result<bool, Trouble> {
+        Ok(self.store().message(ticket.org, reply).await?.is_some())
+    }
+
+    async fn begin_reply(
+        &self,
+        ticket: &Ticket,
+        reply: NewReply<'_>,
+    ) -> Result<Option<Result<ReplyWriter, NotWritten>>, Trouble> {
+        Self::may(ticket, Action::Reply)?;
         let Some(opened) = self.open(ticket.org, ticket.message).await? else {
             return Ok(None);
         };
+        Ok(replies::begin(&self.0, opened, ticket.recipient, reply).await?)
+    }
+
+    /// A reply of this very copy's, and no other message.
+    async fn sent(&self, ticket: &Ticket, reply: MessageId) -> Result<Option<Content>, Trouble> {
+        Self::may(ticket, Action::OpenAtPortal)?;
+        let opened = match Opened::find(&self.0, ticket.org, reply).await {
+            Ok(opened) => opened,
+            Err(NotOpened::Erased | NotOpened::NoSuchMessage) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let own = Crossed::Replied { to: ticket.message, recipient: ticket.recipient };
+        match opened.manifest.crossed.as_ref() == Some(&own) {
+            true => self.reading(ticket, &opened).await.map(Some),
+            false => Ok(None),
+        }
+    }
+
+    async fn reading(&self, ticket: &Ticket, opened: &Opened) -> Result<Content, Trouble> {
         let _memory = self.0.memory.lend(opened.row.body.len()).await;
-        let sealed = self.store().read_body(ticket.org, ticket.message, &opened.row.body).await?;
+        let sealed = self.store().read_body(ticket.org, opened.row.message, &opened.row.body).await?;
         let stored = opened.key.open_body_in_place(sealed)?;
         let reading = reading::read(&stored, &Limits::default()).unwrap_or_else(|_| as_a_file(stored));
-        Ok(Some(Content { received_at: opened.row.received_at, reading }))
+        Ok(Content { received_at: opened.row.received_at, reading })
     }
 }
 
@@ -286,6 +328,27 @@ impl PortalDesk for LinkDesk {
 
     fn rehearse(&self, at: Timestamp) -> Pending<'_, Result<(), DeskError>> {
         Box::pin(async move { Ok(self.rehearse(at).await?) })
+    }
+
+    fn offer(&self, ticket: &Ticket) -> Option<Offer> {
+        let organisation = self.0.organisations.find(ticket.org)?;
+        organisation.profile.replies.as_ref().map(Replies::offer)
+    }
+
+    fn is_taken<'a>(&'a self, ticket: &'a Ticket, reply: MessageId) -> Pending<'a, Result<bool, DeskError>> {
+        Box::pin(async move { Ok(self.is_taken(ticket, reply).await?) })
+    }
+
+    fn begin_reply<'a>(
+        &'a self,
+        ticket: &'a Ticket,
+        reply: NewReply<'a>,
+    ) -> Pending<'a, Result<Option<Result<ReplyWriter, NotWritten>>, DeskError>> {
+        Box::pin(async move { Ok(self.begin_reply(ticket, reply).await?) })
+    }
+
+    fn sent<'a>(&'a self, ticket: &'a Ticket, reply: MessageId) -> Pending<'a, Result<Option<Content>, DeskError>> {
+        Box::pin(async move { Ok(self.sent(ticket, reply).await?) })
     }
 
     fn content<'a>(&'a self, ticket: &'a Ticket) -> Pending<'a, Result<Option<Content>, DeskError>> {

@@ -51,6 +51,8 @@ pub enum Action {
     RequestCode,
     /// Open the message at the portal, having proven what its policy asks.
     OpenAtPortal,
+    /// Reply to the message at the portal, having proven what opening it asks.
+    Reply,
     /// See how the domains of the watch list stand.
     ReadWatch,
     /// Probe the domains of the watch list and keep what is found.
@@ -101,7 +103,7 @@ fn fits(action: Action, resource: &Resource) -> bool {
         A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::EraseMessage | A::ReadReceipts => {
             matches!(resource, R::Message(..))
         }
-        A::RequestCode | A::OpenAtPortal | A::GiveKey => matches!(resource, R::Copy(..)),
+        A::RequestCode | A::OpenAtPortal | A::Reply | A::GiveKey => matches!(resource, R::Copy(..)),
         A::ReadLedger => matches!(resource, R::Ledger(_)),
         A::ManageOrganisations | A::RotateKeys => matches!(resource, R::Deployment),
     }
@@ -115,7 +117,7 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::Submit => true,
             A::ReadKeys | A::ManageKeys | A::LearnKeys | A::ManageOrgKeys | A::GiveKey => false,
             A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts | A::ReadLedger => false,
-            A::ReadQueue | A::ReadPolicy | A::ManageCredentials | A::RequestCode | A::OpenAtPortal => false,
+            A::ReadQueue | A::ReadPolicy | A::ManageCredentials | A::RequestCode | A::OpenAtPortal | A::Reply => false,
             A::EraseMessage | A::ManageOrganisations | A::RotateKeys => false,
             A::ReadWatch | A::KeepWatch | A::InspectHeader => false,
         },
@@ -126,7 +128,8 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::InspectHeader => scopes.contains(&Scope::Inspect),
             A::Process | A::ReadContent | A::ReadLedger | A::ReadPolicy | A::ManageCredentials => false,
             A::ReadKeys | A::ManageKeys | A::LearnKeys | A::ManageOrgKeys | A::GiveKey => false,
-            A::EraseMessage | A::RequestCode | A::OpenAtPortal | A::ManageOrganisations | A::RotateKeys => false,
+            A::EraseMessage | A::RequestCode | A::OpenAtPortal | A::Reply => false,
+            A::ManageOrganisations | A::RotateKeys => false,
             A::ReadWatch | A::KeepWatch => false,
         },
         Principal::Operator { .. } => match action {
@@ -136,7 +139,7 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::LearnKeys | A::GiveKey => false,
             // A body needs a reason and a record of the look; no command of today takes one.
             A::ReadContent => false,
-            A::Submit | A::Process | A::RequestCode | A::OpenAtPortal => false,
+            A::Submit | A::Process | A::RequestCode | A::OpenAtPortal | A::Reply => false,
             A::KeepWatch | A::ManageOrganisations | A::RotateKeys | A::InspectHeader => false,
         },
         Principal::Host { .. } => match action {
@@ -144,7 +147,7 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::ReadKeys | A::ManageKeys | A::LearnKeys | A::ManageOrgKeys | A::GiveKey => false,
             A::Submit | A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts => false,
             A::ReadLedger | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => false,
-            A::EraseMessage | A::RequestCode | A::OpenAtPortal => false,
+            A::EraseMessage | A::RequestCode | A::OpenAtPortal | A::Reply => false,
             A::ReadWatch | A::KeepWatch | A::InspectHeader => false,
         },
         Principal::System { .. } => match action {
@@ -153,10 +156,10 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::ManageKeys | A::ManageOrgKeys | A::GiveKey => false,
             A::Submit | A::ReadTimeline | A::JudgeHeld | A::ReadReceipts | A::ManageCredentials => false,
             A::EraseMessage | A::InspectHeader => false,
-            A::RequestCode | A::OpenAtPortal | A::ManageOrganisations | A::RotateKeys => false,
+            A::RequestCode | A::OpenAtPortal | A::Reply | A::ManageOrganisations | A::RotateKeys => false,
         },
         Principal::Recipient { .. } => match action {
-            A::RequestCode | A::OpenAtPortal | A::GiveKey => true,
+            A::RequestCode | A::OpenAtPortal | A::Reply | A::GiveKey => true,
             A::ReadKeys | A::ManageKeys | A::LearnKeys | A::ManageOrgKeys => false,
             A::Submit | A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts => false,
             A::ReadLedger | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => false,
@@ -192,7 +195,7 @@ mod tests {
     const MESSAGE: MessageId = MessageId::from_bytes([1; 16]);
     const OTHER_MESSAGE: MessageId = MessageId::from_bytes([2; 16]);
 
-    const ACTIONS: [Action; 22] = [
+    const ACTIONS: [Action; 23] = [
         Action::Submit,
         Action::Process,
         Action::ReadTimeline,
@@ -210,6 +213,7 @@ mod tests {
         Action::GiveKey,
         Action::RequestCode,
         Action::OpenAtPortal,
+        Action::Reply,
         Action::ReadWatch,
         Action::KeepWatch,
         Action::ManageOrganisations,
@@ -292,7 +296,7 @@ mod tests {
                 A::KeepWatch,
             ],
         );
-        check(&recipient, &[A::GiveKey, A::RequestCode, A::OpenAtPortal]);
+        check(&recipient, &[A::GiveKey, A::RequestCode, A::OpenAtPortal, A::Reply]);
     }
 
     #[test]

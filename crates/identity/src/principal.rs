@@ -71,6 +71,8 @@ pub enum Submitter {
     Connector(String),
     /// Not at all: any mail server that brings mail for own recipients.
     Stranger,
+    /// As a recipient who replies at the portal to this message.
+    Portal(MessageId),
 }
 
 impl Principal {
@@ -99,6 +101,7 @@ impl fmt::Display for Principal {
             }
             Principal::Submission { by: Submitter::Connector(name), .. } => write!(f, "connector:{name}"),
             Principal::Submission { by: Submitter::Stranger, .. } => f.write_str("stranger"),
+            Principal::Submission { by: Submitter::Portal(message), .. } => write!(f, "portal:{message}"),
             Principal::Operator { account, .. } => write!(f, "operator:{account}"),
             Principal::Host { account } => write!(f, "host:{account}"),
             Principal::System { .. } => f.write_str("system"),

@@ -296,6 +296,31 @@ events! {
         /// From where.
         peer: Option<IpAddr>,
     }
+    /// The recipient replied in the portal: a message of its own.
+    Replied = "replied" {
+        /// The recipient, who replied.
+        recipient: Address,
+        /// The reply's own message.
+        reply: MessageId,
+        /// Where it goes.
+        to: Address,
+        /// What the recipient says that it is about: `billing`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        topic: Option<String>,
+        /// From where.
+        peer: Option<IpAddr>,
+    }
+    /// The message was recalled; what that did to one recipient's copy.
+    Recalled = "recalled" {
+        /// The recipient.
+        recipient: Address,
+        /// What became of the copy: `withdrawn`, `stopped`.
+        outcome: String,
+        /// Who recalled it.
+        by: String,
+        /// Why.
+        reason: String,
+    }
     /// The recipient asked for it to be sent again.
     ResendAsked = "resend_asked" {
         /// The recipient.

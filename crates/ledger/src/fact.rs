@@ -34,6 +34,8 @@ pub enum Door {
     Gateway,
     /// The gateway, inwards: any mail server, for own recipients.
     Inbound,
+    /// The portal: a recipient's reply.
+    Portal,
 }
 
 /// What policy decided about a recipient's copy.

@@ -208,6 +208,19 @@ mod tests {
                 submitter: "connector:m365".to_owned(),
                 peer: IpAddr::from([192, 0, 2, 1]),
             },
+            Event::Replied {
+                recipient: recipient.clone(),
+                reply: mail::MessageId::from_bytes([8; 16]),
+                to: recipient.clone(),
+                topic: Some("billing".into()),
+                peer,
+            },
+            Event::Recalled {
+                recipient: recipient.clone(),
+                outcome: "withdrawn".into(),
+                by: "operator:root".into(),
+                reason: because.clone(),
+            },
             Event::Expired { recipient: None, because: because.clone() },
             Event::CredentialMade {
                 login: "ehr".into(),

@@ -428,6 +428,7 @@ fn site(config: &Config) -> Result<Site> {
         },
         sender_domains: config.organisation.iter().flat_map(|one| one.domains.clone()).collect(),
         accent: config.portal.accent.as_deref().map(str::parse).transpose().context("portal.accent")?,
+        upload_bytes_max: usize::try_from(config.portal.replies.size.0).unwrap_or(usize::MAX),
         proxies: config.portal.proxies.clone(),
         has_analyser: config.portal.analyser,
     })

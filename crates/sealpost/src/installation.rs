@@ -129,6 +129,7 @@ fn profiles(config: &Config) -> Result<Vec<Profile>> {
             language: config.portal.language.tag().to_owned(),
             domains: organisation.domains.clone(),
             stream: "default".to_owned(),
+            replies: config.replies_of(organisation),
         })
     };
     config.organisation.iter().map(one).collect()

@@ -66,6 +66,8 @@ state! {
         Expired = 5,
         /// Replaced by several parcels of the same recipients.
         Split = 6,
+        /// Its message was recalled before it was sent.
+        Recalled = 7,
     }
 }
 

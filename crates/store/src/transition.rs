@@ -54,6 +54,13 @@ pub enum Write {
         /// Where it stands now.
         state: ParcelState,
     },
+    /// A parcel leaves the queue because its message is recalled, whoever has
+    /// leased it: what that node is sending may still arrive, and what came of
+    /// it is told. Guard: it is waiting.
+    Stop {
+        /// The parcel.
+        parcel: ParcelId,
+    },
     /// A parcel is tried again later, its attempts rise by one, and its lease
     /// ends. Guard: it is waiting, and no other node has leased it.
     Retry {
@@ -155,6 +162,8 @@ pub enum Write {
         /// The time.
         before: Timestamp,
     },
+    /// A journal row about another message than the transition's own.
+    Journal(JournalNew),
     /// The message's key is destroyed and the message is
     /// [`Erased`](MessageState::Erased). Guard: the message is there.
     EraseKey {

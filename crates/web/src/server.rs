@@ -8,7 +8,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -24,7 +24,7 @@ use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown, Watcher
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
@@ -45,7 +45,8 @@ pub struct ServeLimits {
     pub handshake: Duration,
     /// For a request's header, and between two requests of a connection.
     pub header: Duration,
-    /// From the end of a request's header to the beginning of its answer.
+    /// From the end of a request's header to the beginning of its answer,
+    /// unless a handler grants more ([`Patience`]).
     pub request: Duration,
     /// After this a connection is cut, whatever it is still sending.
     pub life: Duration,
@@ -75,6 +76,39 @@ pub enum ServeError {
     /// The listener is broken.
     #[error("the listener is broken")]
     Listener(#[source] io::Error),
+}
+
+/// How long a request may still take. A handler that gets what it waits for
+/// may ask for more time; nobody else gets any.
+#[derive(Debug, Clone)]
+pub struct Patience {
+    until: Arc<Mutex<Instant>>,
+    last: Instant,
+}
+
+impl Patience {
+    /// A request has this long, and with what is granted a quarter of an hour.
+    fn new(first: Duration) -> Self {
+        const AT_MOST: Duration = Duration::from_secs(15 * 60);
+        let now = Instant::now();
+        Self { until: Arc::new(Mutex::new(now + first)), last: now + AT_MOST.max(first) }
+    }
+
+    /// So long from now, if that is later than it was.
+    pub fn grant(&self, more: Duration) {
+        let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        *until = (*until).max((Instant::now() + more).min(self.last));
+    }
+
+    async fn over(&self) {
+        loop {
+            let until = *self.until.lock().unwrap_or_else(PoisonError::into_inner);
+            if until <= Instant::now() {
+                return;
+            }
+            sleep_until(until).await;
+        }
+    }
 }
 
 const HEADER_BYTES_MAX: u32 = 32 * 1024;
@@ -201,9 +235,11 @@ impl Door {
         if let Some(tls) = tls {
             request.extensions_mut().insert(PeerTls(tls));
         }
-        match timeout(self.limits.request, self.router.oneshot(request)).await {
-            Ok(response) => response,
-            Err(_) => Ok(StatusCode::SERVICE_UNAVAILABLE.into_response()),
+        let patience = Patience::new(self.limits.request);
+        request.extensions_mut().insert(patience.clone());
+        tokio::select! {
+            response = self.router.oneshot(request) => response,
+            () = patience.over() => Ok(StatusCode::SERVICE_UNAVAILABLE.into_response()),
         }
     }
 }

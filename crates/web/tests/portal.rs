@@ -529,3 +529,109 @@ async fn without_the_switch_nothing_is_there() {
     }
     assert!(!visitor.get("/").await.body.contains("/inspect"));
 }
+
+/// A form as a browser sends it.
+fn upload(fields: &[(&str, &str)], files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut form = Vec::new();
+    for (name, value) in fields {
+        form.extend(format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").bytes());
+    }
+    for (name, bytes) in files {
+        let head = format!(
+            "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+             Content-Type: image/jpeg\r\n\r\n"
+        );
+        form.extend([head.as_bytes(), bytes, b"\r\n"].concat());
+    }
+    form.extend(b"--x--\r\n");
+    form
+}
+
+impl Visitor {
+    async fn form(&mut self) -> String {
+        let page = self.get(&format!("/m/{LINK}/message")).await;
+        page.body.split("name=\"form\" value=\"").nth(1).expect("a form").split('"').next().unwrap().to_owned()
+    }
+
+    async fn reply(&mut self, form: &str, text: &str, files: &[(&str, &[u8])]) -> Answer {
+        let body = upload(&[("form", form), ("topic", "billing"), ("text", text)], files);
+        let request = Request::post(format!("/m/{LINK}/reply"))
+            .header("content-type", "multipart/form-data; boundary=x")
+            .header("sec-fetch-site", "same-origin");
+        self.send(request.body(Body::from(body)).unwrap()).await
+    }
+
+    fn replies(&self) -> Vec<String> {
+        let replies = self.desk.replies.lock().unwrap();
+        replies.iter().map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned()).collect()
+    }
+}
+
+const JPEG: &[u8] = b"\xff\xd8\xff\xe0 a picture";
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_goes_with_its_files_and_is_kept_as_a_copy() {
+    let mut visitor = Visitor::new();
+    visitor.open(LINK).await;
+    let form = visitor.form().await;
+    for _ in 0..2 {
+        let sent = visitor.reply(&form, "It is ¡fine!\r\n<b>now</b>", &[("señal.jpg", JPEG), ("", b"")]).await;
+        assert_eq!(sent.location(), format!("/m/{LINK}/sent"), "twice is once");
+    }
+    let replies = visitor.replies();
+    assert_eq!(replies.len(), 1);
+    assert!(replies[0].contains("Reply-To: <pat@example.com>") && replies[0].contains("About: billing"));
+    let page = visitor.get(&format!("/m/{LINK}/message")).await;
+    let copy = page.body.split(&format!("/m/{LINK}/sent/")).nth(1).expect("a copy").split('"').next().unwrap();
+    let copy = visitor.get(&format!("/m/{LINK}/sent/{copy}")).await;
+    assert!(copy.body.contains("It is ¡fine!\n&lt;b&gt;now&lt;/b&gt;"), "{}", copy.body);
+    assert!(copy.body.contains("señal.jpg") && !copy.body.contains("Written in the portal"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_keeps_what_was_written() {
+    let mut visitor = Visitor::new();
+    visitor.open(LINK).await;
+    let form = visitor.form().await;
+    let large = [JPEG, &[7; 100_001]].concat();
+    type Files<'a> = &'a [(&'a str, &'a [u8])];
+    let check: [(Files<'_>, &str); 4] = [
+        (&[("a.exe", b"MZ")], "“a.exe” is of a kind"),
+        (&[("photo.jpg", b"<script>alert(1)</script>")], "“photo.jpg” is of a kind"),
+        (&[("photo.jpg", &large)], "too many or too large"),
+        (&[("1.jpg", JPEG), ("2.jpg", JPEG), ("3.jpg", JPEG)], "too many or too large"),
+    ];
+    for (files, says) in check {
+        let refused = visitor.reply(&form, "</textarea><script>alert(1)</script>", files).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(refused.body.contains(says), "{}", refused.body);
+        assert!(refused.body.contains("&lt;/textarea&gt;&lt;script&gt;"), "{}", refused.body);
+        assert!(refused.body.contains(&form), "the form is the same: it counts once");
+    }
+    let empty = visitor.reply(&form, " \r\n ", &[("", b"")]).await;
+    assert!(empty.body.contains("Please write something"), "{}", empty.body);
+    assert!(visitor.replies().is_empty());
+    let sent = visitor.reply(&form, "</textarea><script>alert(1)</script>", &[("1.jpg", JPEG)]).await;
+    assert_eq!(sent.location(), format!("/m/{LINK}/sent"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_replies_without_a_session_or_from_another_site() {
+    let mut visitor = Visitor::new();
+    visitor.open(LINK).await;
+    let form = visitor.form().await;
+    let body = upload(&[("form", &form), ("text", "hello")], &[]);
+    let foreign = Request::post(format!("/m/{LINK}/reply"))
+        .header("content-type", "multipart/form-data; boundary=x")
+        .header("sec-fetch-site", "cross-site");
+    assert_eq!(visitor.send(foreign.body(Body::from(body)).unwrap()).await.status, StatusCode::FORBIDDEN);
+    let forged = visitor.reply("AAAA", "What I <i>wrote</i>", &[]).await;
+    assert_eq!(forged.status, StatusCode::CONFLICT);
+    visitor.clock.advance(16);
+    let lost = visitor.reply(&form, "What I <i>wrote</i>", &[("1.jpg", JPEG)]).await;
+    assert_eq!(lost.status, StatusCode::CONFLICT);
+    assert!(lost.body.contains("What I &lt;i&gt;wrote&lt;/i&gt;") && lost.body.contains("Send me a code"));
+    visitor.cookies.clear();
+    assert_eq!(visitor.reply(&form, "hello", &[]).await.status, StatusCode::CONFLICT);
+    assert!(visitor.replies().is_empty());
+}

@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::code::Code;
 use super::key_desk::KeyStep;
 use super::link::LinkId;
+use super::reply::{NotWritten, Offer, ReplyText, ReplyWriter};
 use super::state::LinkState;
+use crate::listener::TlsFacts;
 
 /// What an asynchronous call of a [`PortalDesk`] gives.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -128,8 +130,39 @@ pub trait PortalDesk: Send + Sync {
     /// a durable write that means nothing.
     fn rehearse(&self, at: Timestamp) -> Pending<'_, Result<(), DeskError>>;
 
+    /// What may be attached to a reply; `None`: this organisation takes none.
+    fn offer(&self, ticket: &Ticket) -> Option<Offer>;
+
+    /// Whether a reply has become a message.
+    fn is_taken<'a>(&'a self, ticket: &'a Ticket, reply: MessageId) -> Pending<'a, Result<bool, DeskError>>;
+
+    /// Opens an intake for a reply, and writes its header and its text. `None`:
+    /// the message is no longer there, or no replies are taken.
+    fn begin_reply<'a>(
+        &'a self,
+        ticket: &'a Ticket,
+        reply: NewReply<'a>,
+    ) -> Pending<'a, Result<Option<Result<ReplyWriter, NotWritten>>, DeskError>>;
+
+    /// A reply as it was sent. `None`: it was erased, or never sent.
+    fn sent<'a>(&'a self, ticket: &'a Ticket, reply: MessageId) -> Pending<'a, Result<Option<Content>, DeskError>>;
+
     /// Opens the message and reads it. `None`: it was erased.
     fn content<'a>(&'a self, ticket: &'a Ticket) -> Pending<'a, Result<Option<Content>, DeskError>>;
+}
+
+/// A reply before its files.
+pub struct NewReply<'a> {
+    /// The message that it becomes.
+    pub message: MessageId,
+    /// Text and topic.
+    pub text: &'a ReplyText,
+    /// Whether a passphrase was shown, beside a code.
+    pub with_passphrase: bool,
+    /// The visitor's network address, where it is known.
+    pub peer: Option<IpAddr>,
+    /// What is known of the connection's TLS.
+    pub tls: Option<TlsFacts>,
 }
 
 /// A message as its recipient sees it.

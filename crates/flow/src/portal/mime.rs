@@ -77,7 +77,7 @@ fn boundary(message_id: &str) -> String {
 }
 
 /// A display name: encoded words, or a quoted string (RFC 5322 §3.2.4).
-fn phrase(name: &str) -> String {
+pub(super) fn phrase(name: &str) -> String {
     let encoded = header::encoded(name);
     if encoded.starts_with("=?") {
         return encoded;
@@ -88,7 +88,7 @@ fn phrase(name: &str) -> String {
 }
 
 /// Writes a text in quoted-printable (RFC 2045 §6.7) with CRLF line ends.
-fn quoted_printable(text: &str, out: &mut String) {
+pub(super) fn quoted_printable(text: &str, out: &mut String) {
     for line in text.lines() {
         let mut length = 0;
         let bytes = line.trim_end().as_bytes();

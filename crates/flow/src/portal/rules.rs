@@ -5,11 +5,12 @@
 //! long, how often it may be asked for, how many tries a message has in its life.
 
 use jiff::{SignedDuration, Timestamp};
-use mail::{Entropy, Level};
+use mail::{Entropy, Level, MessageId};
 
 use super::code::Code;
+use super::reply::FormToken;
 use super::session::{CLOCK_SLACK, Session, SessionToken};
-use super::state::{IssuedCode, LinkState};
+use super::state::{IssuedCode, LinkState, ReplyNoted};
 
 /// A code works for this long.
 pub const CODE_LIFE: SignedDuration = SignedDuration::from_mins(10);
@@ -21,6 +22,12 @@ pub const CODES_MAX: usize = 5;
 pub const CODE_WINDOW: SignedDuration = SignedDuration::from_hours(1);
 /// This many wrong codes end a link.
 pub const WRONG_CODES_MAX: u8 = 20;
+/// This many replies may be begun within [`REPLY_WINDOW`].
+pub const REPLIES_MAX: usize = 10;
+/// The window that [`REPLIES_MAX`] is counted in.
+pub const REPLY_WINDOW: SignedDuration = SignedDuration::from_hours(24);
+/// This many replies may be begun in a message's life.
+pub const REPLIES_KEPT_MAX: usize = 40;
 /// This many wrong passphrases end a link.
 pub const WRONG_PASSPHRASES_MAX: u8 = 10;
 
@@ -51,6 +58,9 @@ pub enum Refusal {
     /// Neither a passphrase nor a code over verified TLS: too little for a key.
     #[error("the session proves too little for that")]
     ProvesTooLittle,
+    /// So many replies were begun that there can be no more for now.
+    #[error("{REPLIES_MAX} replies were begun within a day, or {REPLIES_KEPT_MAX} in all")]
+    TooManyReplies,
     /// The clinic has been asked lately.
     #[error("the clinic has been asked within a day")]
     AskedLately,
@@ -69,6 +79,8 @@ pub enum Stage {
     Locked,
     /// The link has expired.
     Expired,
+    /// The message was recalled.
+    Withdrawn,
 }
 
 impl LinkState {
@@ -177,6 +189,31 @@ impl LinkState {
         Ok(Self { asked_again_at: Some(now), ..self.clone() })
     }
 
+    /// Begins a reply, or finds the one that the same form began: nobody replies
+    /// twice by pressing twice.
+    pub fn begin_reply(
+        &self,
+        now: Timestamp,
+        token: &SessionToken,
+        form: FormToken,
+        message: MessageId,
+    ) -> Result<(Self, MessageId), Refusal> {
+        if self.visit(now, token) != Some(Stage::Open) {
+            return Err(Refusal::NoSession);
+        }
+        if let Some(begun) = self.replies.iter().find(|noted| noted.form == form.number()) {
+            return Ok((self.clone(), begun.message));
+        }
+        let lately = self.replies.iter().filter(|noted| now.duration_since(noted.at) < REPLY_WINDOW).count();
+        if lately >= REPLIES_MAX || self.replies.len() >= REPLIES_KEPT_MAX {
+            return Err(Refusal::TooManyReplies);
+        }
+        let mut next = self.clone();
+        next.replies.push(ReplyNoted { form: form.number(), message, at: now });
+        next.sessions.iter_mut().filter(|session| session.is_of(token)).for_each(|session| session.touch(now));
+        Ok((next, message))
+    }
+
     /// Tries of the passphrase that are left.
     pub fn passphrase_tries_left(&self) -> u8 {
         WRONG_PASSPHRASES_MAX.saturating_sub(self.wrong_passphrases)
@@ -188,6 +225,7 @@ impl LinkState {
 
     fn stage_of(&self, open: bool, now: Timestamp) -> Stage {
         match () {
+            () if self.withdrawn_at.is_some() => Stage::Withdrawn,
             () if now >= self.expires_at => Stage::Expired,
             () if open => Stage::Open,
             () if self.passphrase.is_none() => Stage::LacksPassphrase,

@@ -17,9 +17,11 @@ use super::desk::{Change, Content, DeskError, Factor, Found, PortalDesk, PortalE
 use super::key_desk::{KeyDesk, KeyStep};
 use super::language::Language;
 use super::link::LinkId;
+use super::reply::Offer;
+use super::replying::Turns;
 use super::rules::Stage;
 use super::session::SessionToken;
-use super::state::{LinkState, NewLink};
+use super::state::{LinkState, NewLink, ReplyNoted};
 
 /// So often a step is tried again when another change of the same link was first.
 pub(super) const CONFLICTS_MAX: usize = 16;
@@ -86,6 +88,19 @@ pub struct Visit {
     pub hint: Option<String>,
     /// Tries of the passphrase that are left.
     pub passphrase_tries_left: u8,
+    /// The form for a reply, where the message is open and replies are taken.
+    pub reply: Option<ReplyForm>,
+    /// The replies that were sent, oldest first, where the message is open.
+    pub sent: Vec<ReplyNoted>,
+}
+
+/// What the form for a reply is made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplyForm {
+    /// Its token: it counts for this session, and once.
+    pub token: String,
+    /// What may be attached.
+    pub offer: Offer,
 }
 
 /// Who is asking: a link, and from where.
@@ -103,6 +118,7 @@ pub struct Portal {
     pub(super) keys: Option<Arc<dyn KeyDesk>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) turns: Turns,
     decoy: LinkState,
     hashing: Semaphore,
 }
@@ -111,7 +127,15 @@ impl Portal {
     /// A portal at that desk.
     pub fn new(desk: Arc<dyn PortalDesk>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
         let decoy = decoy(entropy.as_ref());
-        Self { desk, keys: None, clock, entropy, decoy, hashing: Semaphore::new(HASHES_AT_ONCE) }
+        Self {
+            desk,
+            keys: None,
+            clock,
+            entropy,
+            turns: Turns::default(),
+            decoy,
+            hashing: Semaphore::new(HASHES_AT_ONCE),
+        }
     }
 
     /// The same, where recipients may give keys of their own.
@@ -246,7 +270,10 @@ impl Portal {
     ) -> Result<Option<(Visit, Option<Content>)>, PortalError> {
         let now = self.clock.now();
         let Some(found) = self.desk.find(link).await? else { return Ok(None) };
-        let Some(visit) = visit(&found.state, token, now) else { return Ok(None) };
+        let Some(mut visit) = visit(&found.state, token, now) else { return Ok(None) };
+        if visit.stage == Stage::Open {
+            self.show_replies(&found, token, &mut visit).await?;
+        }
         let content = match visit.stage {
             Stage::Open => self.desk.content(&found.ticket).await?,
             _ => None,
@@ -327,6 +354,8 @@ pub(super) fn visit(state: &LinkState, token: &SessionToken, now: Timestamp) -> 
         expires_at: state.expires_at(),
         hint: state.passphrase().and_then(|passphrase| passphrase.hint()).map(str::to_owned),
         passphrase_tries_left: state.passphrase_tries_left(),
+        reply: None,
+        sent: Vec::new(),
     })
 }
 

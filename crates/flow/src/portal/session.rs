@@ -41,6 +41,11 @@ impl SessionToken {
         BASE64_URL_SAFE_NO_PAD.encode(self.0)
     }
 
+    /// The key of what counts for this session only.
+    pub(super) fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     pub(super) fn hash(&self) -> [u8; 32] {
         let mut hash = [0; 32];
         hash.copy_from_slice(digest::digest(&digest::SHA256, &self.0).as_ref());

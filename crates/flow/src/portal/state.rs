@@ -7,7 +7,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use mail::seam::random;
-use mail::{Address, Entropy, Level};
+use mail::{Address, Entropy, Level, MessageId};
 use serde::{Deserialize, Serialize};
 
 use super::language::Language;
@@ -15,7 +15,9 @@ use super::passphrase::Passphrase;
 use super::proof::Proving;
 use super::session::Session;
 
-const FORMAT: u8 = 1;
+/// 2: a link knows replies, and may be withdrawn. Who knows only 1 must not
+/// show what was withdrawn.
+const FORMAT: u8 = 2;
 
 /// Why stored bytes are no state.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +76,21 @@ pub struct LinkState {
     pub(super) asked_again_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Proving::is_empty")]
     pub(super) proving: Proving,
+    #[serde(default)]
+    pub(super) replies: Vec<ReplyNoted>,
+    #[serde(default)]
+    pub(super) withdrawn_at: Option<Timestamp>,
+}
+
+/// A reply that was begun: whoever sends the same form again finds its id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplyNoted {
+    /// The form's number.
+    pub(super) form: [u8; 16],
+    /// The message that it becomes, once it is whole.
+    pub message: MessageId,
+    /// When it was begun.
+    pub at: Timestamp,
 }
 
 /// A code of the last hour; without a hash once it was used, void or displaced.
@@ -107,6 +124,8 @@ impl LinkState {
             opened: Vec::new(),
             asked_again_at: None,
             proving: Proving::default(),
+            replies: Vec::new(),
+            withdrawn_at: None,
         }
     }
 
@@ -125,7 +144,8 @@ impl LinkState {
         if format.v > FORMAT {
             return Err(StateError::Newer(format.v));
         }
-        Ok(serde_json::from_slice(bytes)?)
+        let state: Self = serde_json::from_slice(bytes)?;
+        Ok(Self { v: FORMAT, ..state })
     }
 
     /// Whose link it is, and where codes go.
@@ -172,6 +192,22 @@ impl LinkState {
     /// When the message was opened, oldest first; the last twenty times.
     pub fn opened(&self) -> &[Timestamp] {
         &self.opened
+    }
+
+    /// The replies that were begun, oldest first.
+    pub fn replies(&self) -> &[ReplyNoted] {
+        &self.replies
+    }
+
+    /// When the message was recalled, if it was.
+    pub fn withdrawn_at(&self) -> Option<Timestamp> {
+        self.withdrawn_at
+    }
+
+    /// The message is recalled: nobody reads it any more, in sessions that are
+    /// open neither.
+    pub fn withdrawn(&self, now: Timestamp) -> Self {
+        Self { withdrawn_at: Some(self.withdrawn_at.unwrap_or(now)), ..self.clone() }
     }
 
     /// The notice was delivered over a connection that proved `proved`;
@@ -241,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_later_format_and_damage_are_told_apart() {
-        assert!(matches!(LinkState::from_bytes(br#"{"v":2,"new":true}"#), Err(StateError::Newer(2))));
+        assert!(matches!(LinkState::from_bytes(br#"{"v":3,"new":true}"#), Err(StateError::Newer(3))));
         assert!(matches!(LinkState::from_bytes(br#"{"v":1}"#), Err(StateError::Damaged(_))));
         assert!(matches!(LinkState::from_bytes(b"\xff"), Err(StateError::Damaged(_))));
     }

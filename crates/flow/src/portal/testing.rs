@@ -7,15 +7,17 @@ use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use mail::reading::Reading;
-use mail::{Address, Clock, Entropy, MessageId, OrgId};
+use mail::{Address, Clock, EnhancedCode, Entropy, MessageId, OrgId, Reply};
 
 use super::code::Code;
-use super::desk::{Change, Content, DeskError, Found, Pending, PortalDesk, PortalEvent, Saved, Ticket};
+use super::desk::{Change, Content, DeskError, Found, NewReply, Pending, PortalDesk, PortalEvent, Saved, Ticket};
 use super::language::Language;
 use super::link::LinkId;
 use super::passphrase::Passphrase;
+use super::reply::{Kind, Limits, NotWritten, Offer, ReplyHead, ReplyText, ReplyWriter};
 use super::session::SessionToken;
 use super::state::{LinkState, NewLink};
+use crate::listener::{Answer, Intake};
 
 /// A small generator with a seed (SplitMix64): the same bytes in every run.
 pub(super) struct Seeded(Mutex<u64>);
@@ -77,6 +79,50 @@ pub(super) struct FakeDesk {
     pub(super) rehearsals: AtomicUsize,
     /// So many saves find that another change was first.
     pub(super) conflicts: AtomicUsize,
+    /// The replies that were taken, and what they are.
+    pub(super) taken: Taken,
+}
+
+/// Replies that were taken.
+pub(super) type Taken = Arc<Mutex<Vec<(MessageId, Vec<u8>)>>>;
+
+/// Keeps one reply.
+pub(super) struct Kept {
+    pub(super) message: MessageId,
+    pub(super) bytes: Vec<u8>,
+    pub(super) taken: Taken,
+}
+
+impl Intake for Kept {
+    fn push<'a>(&'a mut self, content: &'a [u8]) -> Answer<'a, Result<(), Reply>> {
+        self.bytes.extend_from_slice(content);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn finish(self: Box<Self>) -> Answer<'static, Reply> {
+        self.taken.lock().unwrap().push((self.message, self.bytes));
+        Box::pin(async { Reply::new(250, EnhancedCode(2, 6, 0), "accepted") })
+    }
+}
+
+pub(super) fn limits() -> Limits {
+    Limits { bytes_max: 1_000, files_max: 2, kinds: Kind::USUAL.to_vec() }
+}
+
+/// A reply with this text to a message with a hostile header.
+pub(super) async fn written(intake: Box<dyn Intake>, text: &ReplyText) -> Result<ReplyWriter, NotWritten> {
+    let address = |text: &str| Address::parse(text).unwrap();
+    let head = ReplyHead {
+        recipient: &address("p@example.com"),
+        clinic: "Lakeside \"A\"\r\nBcc: evil@x.example",
+        from: &address("portal@clinic.example"),
+        to: &address("nurse@clinic.example"),
+        subject: "Your visit\r\nBcc: evil@x.example",
+        in_reply_to: Some("<1@clinic.example>"),
+        original: MessageId::from_bytes([1; 16]),
+        proven: "a code mailed there",
+    };
+    ReplyWriter::begin(intake, limits(), &head, text).await
 }
 
 impl FakeDesk {
@@ -93,6 +139,12 @@ impl FakeDesk {
     /// What happened, in order; the last code that was sent.
     pub(super) fn events(&self) -> Vec<PortalEvent> {
         self.changes.lock().unwrap().iter().filter_map(|change| change.event.clone()).collect()
+    }
+
+    pub(super) fn withdraw(&self, link: LinkId, now: Timestamp) {
+        let mut links = self.links.lock().unwrap();
+        let row = links.get_mut(&link).unwrap();
+        *row = (row.0 + 1, row.1.withdrawn(now));
     }
 
     pub(super) fn last_code(&self) -> Code {
@@ -130,6 +182,29 @@ impl PortalDesk for FakeDesk {
     fn rehearse(&self, _at: Timestamp) -> Pending<'_, Result<(), DeskError>> {
         self.rehearsals.fetch_add(1, Relaxed);
         Box::pin(async { Ok(()) })
+    }
+
+    fn offer(&self, _ticket: &Ticket) -> Option<Offer> {
+        let Limits { files_max, bytes_max, kinds } = limits();
+        Some(Offer { files_max, bytes_max, kinds })
+    }
+
+    fn is_taken<'a>(&'a self, _ticket: &'a Ticket, reply: MessageId) -> Pending<'a, Result<bool, DeskError>> {
+        let is_taken = self.taken.lock().unwrap().iter().any(|(taken, _)| *taken == reply);
+        Box::pin(async move { Ok(is_taken) })
+    }
+
+    fn begin_reply<'a>(
+        &'a self,
+        _ticket: &'a Ticket,
+        reply: NewReply<'a>,
+    ) -> Pending<'a, Result<Option<Result<ReplyWriter, NotWritten>>, DeskError>> {
+        let intake = Kept { message: reply.message, bytes: Vec::new(), taken: self.taken.clone() };
+        Box::pin(async move { Ok(Some(written(Box::new(intake), reply.text).await)) })
+    }
+
+    fn sent<'a>(&'a self, _ticket: &'a Ticket, _reply: MessageId) -> Pending<'a, Result<Option<Content>, DeskError>> {
+        Box::pin(async { Ok(None) })
     }
 
     fn content<'a>(&'a self, _ticket: &'a Ticket) -> Pending<'a, Result<Option<Content>, DeskError>> {

@@ -301,6 +301,7 @@ fn profile() -> Profile {
         language: "en".into(),
         domains: vec![domain("clinic.example")],
         stream: "default".into(),
+        replies: None,
     }
 }
 

@@ -172,6 +172,7 @@ fn profile() -> Profile {
         language: "en".into(),
         domains: vec![Domain::parse("clinic.example").unwrap()],
         stream: "default".into(),
+        replies: None,
     }
 }
 

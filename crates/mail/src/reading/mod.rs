@@ -6,6 +6,7 @@
 
 mod field;
 mod html;
+mod name;
 mod read;
 mod tag;
 pub(crate) mod transfer;
@@ -13,6 +14,7 @@ pub(crate) mod transfer;
 pub(crate) use field::Parameters;
 pub use field::unstructured;
 pub use html::html_text;
+pub use name::clean_name;
 pub use read::{header_block, read};
 
 /// How much a reading may take.

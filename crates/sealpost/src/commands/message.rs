@@ -100,7 +100,6 @@ fn details(event: &Event) -> String {
         Event::Sealed { recipient, method, because, key } => {
             format!("{recipient}: {method}, {because}{}", told("; ", key.as_ref().map(named).as_ref()))
         }
-        Event::KeySought { recipient, found } => format!("{recipient}: {found}"),
         Event::Queued { kind, recipients, .. } => format!("{kind} for {}", list_of(recipients)),
         Event::Attempted { mx, ip, level, tls, result, .. } => {
             format!("{mx}{}: {result}{}{}", at(ip.as_ref()), told(", proved ", level.as_ref()), over(tls.as_ref()))
@@ -123,7 +122,8 @@ fn details(event: &Event) -> String {
         Event::Bounced { recipient, because, .. }
         | Event::CodeWithheld { recipient, because }
         | Event::PassphraseMissing { recipient, because }
-        | Event::DsnFailed { recipient, because, .. } => format!("{recipient}: {because}"),
+        | Event::DsnFailed { recipient, because, .. }
+        | Event::KeySought { recipient, found: because } => format!("{recipient}: {because}"),
         Event::Notified { recipient, level } => format!("{recipient}: the notice's transit proved {level}"),
         Event::CodeSent { recipient, needs } => format!("{recipient}: it needs {needs}"),
         Event::CodeWrong { recipient, .. }
@@ -134,6 +134,8 @@ fn details(event: &Event) -> String {
         Event::PostureFell { domain, because, .. } | Event::PostureRecovered { domain, because, .. } => {
             format!("{domain}: {}", because.join("; "))
         }
+        Event::Replied { recipient, reply, to, topic, .. } => replied(recipient, *reply, to, topic.as_deref()),
+        Event::Recalled { recipient, outcome, by, reason } => format!("{recipient}: {outcome}, by {by}: {reason}"),
         Event::ApiKeyMade { key, by, .. } | Event::ApiKeyRevoked { key, by } => format!("{key}, by {by}"),
         Event::Opened { recipient, met, .. } => format!("{recipient}: met {}", met.join(" and ")),
         Event::Erased { because } => because.clone(),
@@ -176,6 +178,11 @@ fn whom(recipient: Option<&Address>) -> String {
 fn released(recipient: Option<&Address>, by: &str, reason: Option<&str>) -> String {
     let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
     format!("{}, by {by}{reason}", whom(recipient))
+}
+
+fn replied(recipient: &Address, reply: MessageId, to: &Address, topic: Option<&str>) -> String {
+    let topic = topic.map_or_else(String::new, |topic| format!(", about {topic}"));
+    format!("{recipient} to {to}, as {reply}{topic}")
 }
 
 fn after(warnings: &[String]) -> String {

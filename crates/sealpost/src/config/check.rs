@@ -20,6 +20,7 @@ pub fn problems(loaded: &Loaded) -> Vec<Problem> {
     found.delivery(&loaded.config);
     found.gateway(&loaded.config);
     found.portal(&loaded.config);
+    found.replies(&loaded.config);
     found.dkim(&loaded.config);
     found.watch(&loaded.config);
     found.log(&loaded.config);

@@ -18,6 +18,7 @@ mod keys;
 mod layers;
 mod origin;
 mod reader;
+mod replies;
 mod sections;
 mod show;
 mod store;

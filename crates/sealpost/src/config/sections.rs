@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::delivery::{Delivery, Route};
 use super::gateway::Gateway;
 use super::keys::{Keys, Smime};
+use super::replies::Replies;
 use super::store::{Store, StoreUrl};
 use super::units::{Size, Span};
 use super::watch::Watch;
@@ -239,6 +240,8 @@ pub struct Portal {
     pub accent: Option<String>,
     /// Whether the header analyser is a page for everybody.
     pub analyser: bool,
+    /// Recipients' replies.
+    pub replies: Replies,
 }
 
 impl Default for Portal {
@@ -253,6 +256,7 @@ impl Default for Portal {
             proxies: Vec::new(),
             accent: None,
             analyser: false,
+            replies: Replies::default(),
         }
     }
 }

@@ -105,6 +105,23 @@ fn several_organisations_are_a_list() {
 }
 
 #[test]
+fn replies_reach_own_mailboxes_only() {
+    let rule = |rest: &str| format!("[[portal.replies.rule]]\n{rest}");
+    refuse(&rule("to = 'desk@elsewhere.example'"), "rule[0].to: elsewhere.example is no domain of an organisation's");
+    refuse(&rule("topic = 'money'\nto = 'desk@clinic.example'"), "a topic is appointment, billing or clinical");
+    let twice =
+        format!("{}\n{}", rule("to = 'desk@clinic.example'"), rule("topic = 'billing'\nto = 'b@clinic.example'"));
+    refuse(&twice, "portal.replies.rule[1].to: never reached");
+    refuse("[portal.replies]\nfrom = 'portal@elsewhere.example'", "portal.replies.from: not of a domain");
+    refuse("[portal.replies]\nkinds = ['exe']", "is no kind of file that is known: jpeg, ");
+    refuse("[portal.replies]\nsize = '300MB'", "portal.replies.size: more than server.judging_memory");
+    let inbound = "[[gateway.inbound]]\ndomains = ['mail.example']\nhost = 'mx.mail.example'\n";
+    let config = read(&format!("{LEAST}\n{inbound}{}", rule("to = 'desk@mail.example'"))).unwrap().config;
+    let replies = config.replies_of(&config.organisation[0]).unwrap();
+    assert_eq!((replies.from.to_string().as_str(), replies.rules.len()), ("portal@clinic.example", 1));
+}
+
+#[test]
 fn a_configuration_that_contradicts_itself_is_refused() {
     refuse(
         "[named_networks]\nlisten = ['0.0.0.0:25']\nnetworks = ['10.0.0.0/8']\nsender_domains = ['clinic.example']",
@@ -285,7 +302,8 @@ fn keys() -> BTreeMap<String, String> {
     let sample = format!(
         "{LEAST}\n[[route]]\ndomain = 'a.example'\nhost = 'mx.a.example'\n\
          [[gateway.connector]]\nname = 'office'\nnetworks = ['10.0.0.1/32']\n\
-         [[gateway.inbound]]\ndomains = ['clinic.example']\nhost = 'mx.clinic.example'"
+         [[gateway.inbound]]\ndomains = ['clinic.example']\nhost = 'mx.clinic.example'\n\
+         [[portal.replies.rule]]\nto = 'desk@clinic.example'"
     );
     let required = [
         "route[0].domain",
@@ -293,6 +311,7 @@ fn keys() -> BTreeMap<String, String> {
         "gateway.connector[0].name",
         "gateway.inbound[0].domains",
         "gateway.inbound[0].host",
+        "portal.replies.rule[0].to",
     ];
     let default = |loaded: &Loaded, key: &str, value: serde_json::Value| match value {
         _ if loaded.origins.contains_key(key) && (key.starts_with("organisation") || key.starts_with("server")) => {
@@ -328,15 +347,17 @@ fn secrets_and_files_name_keys_that_exist() {
     }
 }
 
-/// All code of the binary but this module, which reads every key by itself; what `sections` derives from keys counts.
+/// All code of the binary but this module, which reads every key by itself; what is derived from keys here counts.
 fn code_of_the_binary(folder: &Path) -> String {
     let mut code = String::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            let own = path.ends_with("config");
-            code +=
-                &if own { fs::read_to_string(path.join("sections.rs")).unwrap() } else { code_of_the_binary(&path) };
+            let own = |name: &str| fs::read_to_string(path.join(name)).unwrap();
+            code += &match path.ends_with("config") {
+                true => own("sections.rs") + &own("replies.rs"),
+                false => code_of_the_binary(&path),
+            };
         } else {
             code += &fs::read_to_string(&path).unwrap();
         }

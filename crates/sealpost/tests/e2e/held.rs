@@ -112,14 +112,14 @@ fn a_domain_that_shows_less_than_it_did_gets_no_code_and_needs_a_passphrase() {
 }
 
 /// The address in a notice, undone from quoted-printable: `/m/…`.
-fn link_of(notice: &Letter) -> String {
+pub fn link_of(notice: &Letter) -> String {
     let text = notice.text().replace("\r\n", "\n").replace("=\n", "").replace("=3D", "=");
     let from = text.find("/m/").unwrap_or_else(|| panic!("no link in {text}"));
     text[from..].split(|c: char| c.is_whitespace() || "\"<>?".contains(c)).next().unwrap().to_owned()
 }
 
 /// The six digits in the mail of a code.
-fn code_of(letter: &Letter) -> String {
+pub fn code_of(letter: &Letter) -> String {
     let subject = letter.header("Subject").remove(0);
     let code = subject.split(|c: char| !c.is_ascii_digit()).find(|word| word.len() == 6);
     code.unwrap_or_else(|| panic!("no code in {subject}")).to_owned()

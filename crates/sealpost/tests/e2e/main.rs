@@ -28,6 +28,7 @@ mod operate;
 mod organisations;
 mod portal;
 mod probe;
+mod replies;
 mod rest;
 mod returned;
 mod sealing;

@@ -165,6 +165,28 @@ impl Journey<'_> {
         shown(self.driver(), "section.after", "Cerrar el mensaje").await;
     }
 
+    /// Writes an answer with a picture, sends it, and comes back to the message.
+    async fn reply(&self, words: &Words) {
+        let picture = self.pictures.join("reply.jpg");
+        fs::write(&picture, b"\xff\xd8\xff\xe0 a picture").unwrap();
+        let driver = self.driver();
+        self.press("main form button.primary").await;
+        shown(driver, "[role=alert]", words.empty).await;
+        // Chromium tells of the status in its console; nothing else may be there.
+        let told = self.browser.log().await;
+        assert!(told.iter().all(|line| line.contains("status of 422")), "{told:?}");
+        self.look("5b-empty-reply").await;
+        driver.find(By::Id("text")).await.unwrap().send_keys("Thank you / Gracias").await.unwrap();
+        driver.find(By::Id("files")).await.unwrap().send_keys(picture.to_str().unwrap()).await.unwrap();
+        self.press("main form button.primary").await;
+        self.arrive(words.sent).await;
+        self.look("5c-sent").await;
+        self.press("a.secondary").await;
+        self.arrive("Your results").await;
+        shown(driver, "main", words.replies).await;
+        self.look("5d-with-reply").await;
+    }
+
     async fn leave(&self, words: &Words) {
         self.press("section.after button").await;
         self.arrive(words.closed).await;
@@ -239,6 +261,9 @@ struct Words {
     code: &'static str,
     wrong: &'static str,
     closed: &'static str,
+    empty: &'static str,
+    sent: &'static str,
+    replies: &'static str,
     ours: &'static str,
     foreign: &'static str,
 }
@@ -248,6 +273,9 @@ const ENGLISH: Words = Words {
     code: "Enter your code",
     wrong: "That code is not right",
     closed: "The message is closed",
+    empty: "Please write something",
+    sent: "Your reply was sent",
+    replies: "Your replies",
     ours: "This link leads to us",
     foreign: "This link does not lead to us",
 };
@@ -257,6 +285,9 @@ const SPANISH: Words = Words {
     code: "Escriba su código",
     wrong: "Ese código no es correcto",
     closed: "El mensaje está cerrado",
+    empty: "Por favor, escriba algo",
+    sent: "Su respuesta se ha enviado",
+    replies: "Sus respuestas",
     ours: "Este enlace lleva a nosotros",
     foreign: "Este enlace no lleva a nosotros",
 };
@@ -285,6 +316,7 @@ async fn a_message_is_picked_up_in_english() {
     journey.look("9-key").await;
     journey.press("main a.secondary").await;
     shown(&browser.driver, "section.after", "Close the message").await;
+    journey.reply(&ENGLISH).await;
     journey.leave(&ENGLISH).await;
     assert_eq!(clinic.events_named(&id, "opened"), 1);
     browser.quit().await;
@@ -316,6 +348,7 @@ async fn a_message_with_a_passphrase_is_picked_up_in_spanish_on_a_dark_phone_wit
         "return getComputedStyle(document.body).backgroundColor + matchMedia('(prefers-color-scheme: dark)').matches";
     let ground: String = browser.driver.execute(dark, vec![]).await.unwrap().convert().unwrap();
     assert!(ground.ends_with("true") && !ground.contains("255, 255, 255"), "{ground}");
+    journey.reply(&SPANISH).await;
     journey.leave(&SPANISH).await;
     browser.quit().await;
     server.stop();

@@ -106,15 +106,16 @@ impl Visitor {
     }
 
     /// One request with these fields.
-    pub fn ask(&mut self, method: &str, path: &str, fields: &str, form: &str) -> Answer {
+    pub fn ask(&mut self, method: &str, path: &str, fields: &str, form: impl AsRef<[u8]>) -> Answer {
+        let form = form.as_ref();
         let cookie: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nCookie: {}\r\n{fields}\r\n{form}",
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nCookie: {}\r\n{fields}\r\n",
             self.address,
             cookie.join("; ")
         );
         let mut stream = TcpStream::connect(self.address).expect("the portal");
-        stream.write_all(request.as_bytes()).expect("a request");
+        stream.write_all(&[request.as_bytes(), form].concat()).expect("a request");
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).expect("an answer");
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("the end of the head");
@@ -156,6 +157,31 @@ impl Visitor {
             form.len()
         );
         let answer = self.ask("POST", path, &fields, form);
+        self.followed(answer)
+    }
+
+    /// The same for a form with files.
+    pub fn send_form(&mut self, path: &str, fields: &[(&str, &str)], files: &[(&str, &[u8])]) -> Answer {
+        let part = |name: &str, more: &str| format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"{more}\r\n");
+        let mut form = Vec::new();
+        for (name, value) in fields {
+            form.extend_from_slice(format!("{}\r\n{value}\r\n", part(name, "")).as_bytes());
+        }
+        for (name, bytes) in files {
+            let head = part("file", &format!("; filename=\"{name}\""));
+            form.extend_from_slice(format!("{head}Content-Type: application/octet-stream\r\n\r\n").as_bytes());
+            form.extend_from_slice(&[bytes, &b"\r\n"[..]].concat());
+        }
+        form.extend_from_slice(b"--x--\r\n");
+        let fields = format!(
+            "Origin: null\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: {}\r\n",
+            form.len()
+        );
+        let answer = self.ask("POST", path, &fields, form);
+        self.followed(answer)
+    }
+
+    fn followed(&mut self, answer: Answer) -> Answer {
         match answer.header("location") {
             to if to.is_empty() => answer,
             to => self.get(&to),

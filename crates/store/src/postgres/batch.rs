@@ -41,6 +41,10 @@ const ENQUEUE: &str = "INSERT INTO parcel (parcel, org, message_id, content_id, 
 const FINISH: &str = "UPDATE parcel p SET state = n.state, leased_until = 0, leased_by = NULL \
      FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS n (parcel, org, state) \
      WHERE p.parcel = n.parcel AND p.org = n.org AND p.state = 0 AND (p.leased_by IS NULL OR p.leased_by = $4)";
+/// Guard: waiting, whoever has leased it.
+const STOP: &str = "UPDATE parcel p SET state = 7, leased_until = 0, leased_by = NULL \
+     FROM unnest($1::bytea[], $2::bigint[]) AS n (parcel, org) \
+     WHERE p.parcel = n.parcel AND p.org = n.org AND p.state = 0";
 const RETRY: &str = "UPDATE parcel p SET due = n.due, attempts = p.attempts + 1, leased_until = 0, leased_by = NULL \
      FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS n (parcel, org, due) \
      WHERE p.parcel = n.parcel AND p.org = n.org AND p.state = 0 AND (p.leased_by IS NULL OR p.leased_by = $4)";
@@ -57,6 +61,7 @@ pub(crate) struct Batch<'a> {
     decided: Vec<(OrgId, MessageId, MessageState)>,
     enqueued: Vec<(OrgId, &'a NewParcel)>,
     finished: Vec<(OrgId, ParcelId, ParcelState)>,
+    stopped: Vec<(OrgId, ParcelId)>,
     retried: Vec<(OrgId, ParcelId, jiff::Timestamp)>,
     /// The kinds that come seldom go one by one.
     singles: Vec<(OrgId, &'a Write)>,
@@ -72,6 +77,8 @@ impl<'a> Batch<'a> {
                 Write::Decided { message, state } => self.decided.push((org, *message, *state)),
                 Write::Enqueue(parcel) => self.enqueued.push((org, parcel)),
                 Write::Finish { parcel, state } => self.finished.push((org, *parcel, *state)),
+                Write::Stop { parcel } => self.stopped.push((org, *parcel)),
+                Write::Journal(new) => self.journal.push((org, new)),
                 Write::Retry { parcel, due } => self.retried.push((org, *parcel, *due)),
                 Write::Link(_)
                 | Write::LinkState { .. }
@@ -109,6 +116,7 @@ impl<'a> Batch<'a> {
         self.decide(on).await?;
         self.enqueue(on, for_contents).await?;
         self.finish(on, owner).await?;
+        self.stop(on).await?;
         self.retry(on, owner).await?;
         // Two nodes that write the same rows do so in the same order.
         self.singles.sort_by_key(|(org, write)| single::order(*org, write));
@@ -206,6 +214,14 @@ impl<'a> Batch<'a> {
         let orgs: Vec<_> = self.finished.iter().map(|(org, ..)| i64::from(org.0)).collect();
         let states: Vec<_> = self.finished.iter().map(|(.., state)| i64::from(state.code())).collect();
         all_changed(on.execute_with(FINISH, &[&parcels, &orgs, &states, &owner]).await?, self.finished.len())
+    }
+
+    async fn stop(&self, on: &mut Connection) -> Result<(), StoreError> {
+        if self.stopped.is_empty() {
+            return Ok(());
+        }
+        let parcels: Vec<_> = self.stopped.iter().map(|(_, parcel)| parcel.as_bytes().as_slice()).collect();
+        all_changed(on.execute_with(STOP, &[&parcels, &orgs(&self.stopped)]).await?, self.stopped.len())
     }
 
     async fn retry(&self, on: &mut Connection, owner: &str) -> Result<(), StoreError> {

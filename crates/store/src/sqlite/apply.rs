@@ -93,6 +93,12 @@ impl<'a> Group<'a> {
                 self.effects.push(Effect::Left { org, parcel: *parcel });
                 Ok(())
             }
+            Write::Stop { parcel } => {
+                self.change(FINISH, params![ParcelState::Recalled.code(), parcel.as_bytes(), org.0])?;
+                self.effects.push(Effect::Left { org, parcel: *parcel });
+                Ok(())
+            }
+            Write::Journal(new) => self.journal(org, new),
             Write::Retry { parcel, due } => {
                 let due = due.as_microsecond();
                 self.change(RETRY, params![due, parcel.as_bytes(), org.0])?;

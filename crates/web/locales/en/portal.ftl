@@ -59,11 +59,44 @@ size-bytes = { $size } bytes
 size-kb = { $size } KB
 size-mb = { $size } MB
 
+## The reply
+reply-heading = Reply
+reply-label = Your message
+reply-urgent = In an emergency, don’t write here: call your local emergency number.
+reply-topic = What is it about?
+reply-topic-other = Something else
+reply-topic-appointment = An appointment
+reply-topic-billing = A bill or insurance
+reply-topic-clinical = My health or treatment
+reply-files = Attach files
+reply-photo = Take a photo
+reply-bounds = Up to { $count } files, { $size } together: { $kinds }.
+reply-button = Send my reply
+reply-yours = Your replies
+reply-yours-line = Sent { $at }
+reply-copy-heading = Your reply
+reply-sent-heading = Your reply was sent
+reply-sent-lead = { $clinic } has it. A copy is kept here for as long as you can read the message.
+reply-back = Back to the message
+reply-again = What you wrote is still here. Please choose your files again.
+reply-empty = Please write something, or attach a file.
+reply-too-much = These files are too many or too large.
+reply-kind = “{ $name }” is of a kind that can’t be sent here, or is not what its name says.
+reply-too-often = You have sent many replies. Please call { $clinic } at { $phone }.
+reply-closed = Replies to this message can’t be sent. Please call { $clinic } at { $phone }.
+reply-not-now = Your reply could not be taken just now. Please send it again in a minute.
+reply-never = Your reply could not be taken. Please call { $clinic } at { $phone }.
+reply-written = What you wrote
+reply-lost-heading = The page had closed
+reply-lost-lead = Your reply was not sent: for your privacy, the page closes after 15 minutes without use. Copy what you wrote, get a new code, and paste it there.
+
 ## Where the way ends for now
 expired-heading = This message has expired
 expired-lead = It could be read until { $until }. { $clinic } can send it again.
 gone-heading = This message is no longer here
 gone-lead = { $clinic } has removed it. They can send it again.
+withdrawn-heading = This message was withdrawn
+withdrawn-lead = { $clinic } has taken it back; it can no longer be read. If you have questions, call { $phone }.
 locked-heading = Too many wrong tries
 locked-lead = To protect you, this message can no longer be opened. { $clinic } can send it again.
 lacks-heading = A passphrase is missing

@@ -59,11 +59,44 @@ size-bytes = { $size } bytes
 size-kb = { $size } KB
 size-mb = { $size } MB
 
+## La respuesta
+reply-heading = Responder
+reply-label = Su mensaje
+reply-urgent = En una emergencia no escriba aquí: llame al número de emergencias de su zona.
+reply-topic = ¿De qué se trata?
+reply-topic-other = Otra cosa
+reply-topic-appointment = Una cita
+reply-topic-billing = Una factura o el seguro
+reply-topic-clinical = Mi salud o mi tratamiento
+reply-files = Adjuntar archivos
+reply-photo = Tomar una foto
+reply-bounds = Hasta { $count } archivos, { $size } en total: { $kinds }.
+reply-button = Enviar mi respuesta
+reply-yours = Sus respuestas
+reply-yours-line = Enviada el { $at }
+reply-copy-heading = Su respuesta
+reply-sent-heading = Su respuesta se ha enviado
+reply-sent-lead = { $clinic } ya la tiene. Se guarda una copia aquí mientras usted pueda leer el mensaje.
+reply-back = Volver al mensaje
+reply-again = Lo que escribió sigue aquí. Por favor, elija de nuevo sus archivos.
+reply-empty = Por favor, escriba algo o adjunte un archivo.
+reply-too-much = Son demasiados archivos, o demasiado grandes.
+reply-kind = “{ $name }” es de un tipo que no se puede enviar aquí, o no es lo que dice su nombre.
+reply-too-often = Ha enviado muchas respuestas. Por favor, llame a { $clinic } al { $phone }.
+reply-closed = No se pueden enviar respuestas a este mensaje. Por favor, llame a { $clinic } al { $phone }.
+reply-not-now = Su respuesta no se pudo recibir en este momento. Por favor, envíela de nuevo dentro de un minuto.
+reply-never = Su respuesta no se pudo recibir. Por favor, llame a { $clinic } al { $phone }.
+reply-written = Lo que escribió
+reply-lost-heading = La página se había cerrado
+reply-lost-lead = Su respuesta no se envió: para proteger su privacidad, la página se cierra tras 15 minutos sin uso. Copie lo que escribió, pida un código nuevo y péguelo allí.
+
 ## Donde el camino termina por ahora
 expired-heading = Este mensaje ha caducado
 expired-lead = Se pudo leer hasta el { $until }. { $clinic } puede enviarlo de nuevo.
 gone-heading = Este mensaje ya no está aquí
 gone-lead = { $clinic } lo ha retirado. Puede enviarlo de nuevo.
+withdrawn-heading = Este mensaje fue retirado
+withdrawn-lead = { $clinic } lo ha retirado y ya no se puede leer. Si tiene preguntas, llame al { $phone }.
 locked-heading = Demasiados intentos equivocados
 locked-lead = Para protegerle, este mensaje ya no se puede abrir. { $clinic } puede enviarlo de nuevo.
 lacks-heading = Falta una frase de acceso

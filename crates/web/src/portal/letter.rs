@@ -3,10 +3,10 @@
 
 use flow::portal::Content;
 use jiff::Timestamp;
-use mail::reading::{Body, Part, Place, html_text};
+use mail::reading::{Body, Part, Place, clean_name, html_text};
 use maud::{Markup, PreEscaped, html};
 
-use crate::sanitise::{self, Picture, Pictures, clean_name, plain_text};
+use crate::sanitise::{self, Picture, Pictures, plain_text};
 
 /// A message, ready for its page.
 pub(super) struct Letter {
@@ -89,7 +89,7 @@ pub(super) fn file(parts: Vec<Part>, number: usize) -> Option<(String, Part)> {
     Some((file_name(name, &part), part))
 }
 
-fn bytes(body: &Body) -> usize {
+pub(super) fn bytes(body: &Body) -> usize {
     match body {
         Body::Text(text) | Body::Html(text) => text.len(),
         Body::Bytes(bytes) => bytes.len(),

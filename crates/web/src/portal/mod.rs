@@ -14,6 +14,7 @@
 //! | `GET /m/{id}/message`, `/body`, `/a/{n}` | the message, its HTML, a file |
 //! | `GET /m/{id}/key`, `POST` | an own key: what is known, one is given |
 //! | `POST /m/{id}/key/proof`, `/withdraw`, `/remove` | it is proven, not given after all, removed |
+//! | `POST /m/{id}/reply`, `GET …/sent`, `…/sent/{reply}` | a reply, and its copy |
 //! | `POST /m/{id}/again`, `GET` | "ask the clinic to send it again" |
 //! | `POST /m/{id}/leave`, `GET /m/{id}/closed` | the end of a session |
 //! | `/inspect` | the header analyser, where the deployment has it |
@@ -28,6 +29,7 @@ mod letter;
 mod pace;
 mod pages;
 mod reading;
+mod replying;
 mod request;
 mod secure;
 mod verify;
@@ -61,6 +63,10 @@ use words::{Wish, Words};
 const FORM_BYTES_MAX: usize = 16 * 1024;
 /// So many messages are opened at once: each is in memory whole.
 const OPENED_AT_ONCE: usize = 8;
+/// So many replies arrive at once: each holds little, and a connection.
+const SENDING_AT_ONCE: usize = 64;
+/// Room for a reply's fields beside its files.
+const FIELDS_BYTES_MAX: usize = 256 * 1024;
 
 /// Where and for whom the pages are.
 #[derive(Debug, Clone)]
@@ -73,6 +79,8 @@ pub struct Site {
     pub sender_domains: Vec<Domain>,
     /// The clinic's colour, if it has one.
     pub accent: Option<Accent>,
+    /// Bytes that the files of one reply may have.
+    pub upload_bytes_max: usize,
     /// Reverse proxies whose `X-Forwarded-For` is believed.
     pub proxies: Vec<IpNet>,
     /// Whether `/inspect` is there, for everybody.
@@ -90,6 +98,7 @@ struct App {
     /// Where pasted headers are judged.
     desk: Desk,
     opening: Semaphore,
+    sending: Semaphore,
     style: String,
 }
 
@@ -127,11 +136,13 @@ pub fn router(site: Site, portal: Arc<Portal>, clock: Arc<dyn Clock>) -> Router 
         pasting: Limiter::new(rate::PASTING),
         desk: Desk::new(inspect::HEADER_BYTES_MAX),
         opening: Semaphore::new(OPENED_AT_ONCE),
+        sending: Semaphore::new(SENDING_AT_ONCE),
         style,
     });
     let analyser = Router::new().route(inspect::PATH, get(inspect::form).post(inspect::answer));
     let analyser = analyser.layer(DefaultBodyLimit::max(inspect::FORM_KEPT_MAX));
     let analyser = if app.site.has_analyser { analyser } else { Router::new() };
+    let upload = DefaultBodyLimit::max(app.site.upload_bytes_max.saturating_add(FIELDS_BYTES_MAX));
     Router::new()
         .merge(analyser)
         .route("/", get(home))
@@ -141,6 +152,9 @@ pub fn router(site: Site, portal: Arc<Portal>, clock: Arc<dyn Clock>) -> Router 
         .route("/m/{id}/open", get(journey::back).post(journey::open))
         .route("/m/{id}/passphrase", get(journey::back).post(journey::passphrase))
         .route("/m/{id}/again", get(journey::asked).post(journey::ask_again))
+        .route("/m/{id}/reply", get(journey::back).post(replying::reply).layer(upload))
+        .route("/m/{id}/sent", get(replying::sent))
+        .route("/m/{id}/sent/{reply}", get(replying::copy))
         .route("/m/{id}/leave", get(journey::back).post(journey::leave))
         .route("/m/{id}/closed", get(journey::closed))
         .route("/m/{id}/message", get(reading::message))

@@ -34,6 +34,7 @@ pub(super) async fn message(State(app): State<Arc<App>>, asked: Asked) -> Respon
         (Stage::NeedsPassphrase, _) => entry::passphrase(&words, link, &visit, asked.wrong),
         (Stage::LacksPassphrase, _) => ends::lacks_passphrase(&words, link),
         (Stage::Locked, _) => ends::locked(&words, link),
+        (Stage::Withdrawn, _) => ends::withdrawn(&words, link),
         (Stage::Expired, _) => ends::expired(&words, link, &visit),
         (Stage::Open, None) => ends::gone(&words, link),
         (Stage::Open, Some(content)) => match read(content).await {

@@ -20,7 +20,7 @@ use ammonia::{Builder, UrlRelative};
 
 use image::Source;
 pub use image::{Picture, Pictures};
-pub use text::{clean_name, plain_text};
+pub use text::plain_text;
 
 /// Larger HTML is not rendered; its text is shown.
 const HTML_BYTES_MAX: usize = 2_000_000;

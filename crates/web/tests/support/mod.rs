@@ -5,14 +5,16 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use flow::listener::{Answer, Intake};
+use flow::portal::reply::{Kind, Limits, NotWritten, Offer, ReplyHead, ReplyWriter};
 use flow::portal::{
-    Change, Clinic, Code, Content, DeskError, Found, Language, LinkId, LinkState, NewLink, Passphrase, Pending,
-    PortalDesk, PortalEvent, Saved, Ticket,
+    Change, Clinic, Code, Content, DeskError, Found, Language, LinkId, LinkState, NewLink, NewReply, Passphrase,
+    Pending, PortalDesk, PortalEvent, Saved, Ticket,
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use mail::reading::{Limits, read};
-use mail::{Address, Clock, Entropy, MessageId, OrgId};
+use mail::reading::{self, read};
+use mail::{Address, Clock, EnhancedCode, Entropy, MessageId, OrgId, Reply};
 use web::Site;
 
 /// A clock that stands still until it is set.
@@ -72,6 +74,32 @@ pub struct MemoryDesk {
     pub finds: AtomicUsize,
     pub rehearsals: AtomicUsize,
     pub down: Mutex<bool>,
+    pub replies: Replies,
+}
+
+type Replies = Arc<Mutex<Vec<(MessageId, Vec<u8>)>>>;
+
+/// Keeps a reply.
+struct Kept {
+    message: MessageId,
+    bytes: Vec<u8>,
+    replies: Replies,
+}
+
+impl Intake for Kept {
+    fn push<'a>(&'a mut self, content: &'a [u8]) -> Answer<'a, Result<(), Reply>> {
+        self.bytes.extend_from_slice(content);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn finish(self: Box<Self>) -> Answer<'static, Reply> {
+        self.replies.lock().unwrap().push((self.message, self.bytes));
+        Box::pin(async { Reply::new(250, EnhancedCode(2, 6, 0), "accepted") })
+    }
+}
+
+fn reply_limits() -> Limits {
+    Limits { bytes_max: 100_000, files_max: 2, kinds: Kind::USUAL.to_vec() }
 }
 
 impl MemoryDesk {
@@ -131,7 +159,7 @@ impl MemoryDesk {
     fn opened(&self, ticket: &Ticket) -> Option<Content> {
         let rows = self.rows.lock().unwrap();
         let row = rows.iter().find(|(link, _)| wide(**link) == ticket.hash).map(|(_, row)| row)?;
-        let reading = read(row.message.as_deref()?, &Limits::default()).unwrap();
+        let reading = read(row.message.as_deref()?, &reading::Limits::default()).unwrap();
         Some(Content { received_at: Timestamp::from_second(1_796_915_100).unwrap(), reading })
     }
 }
@@ -155,6 +183,46 @@ impl PortalDesk for MemoryDesk {
     fn rehearse(&self, _at: Timestamp) -> Pending<'_, Result<(), DeskError>> {
         self.rehearsals.fetch_add(1, Ordering::Relaxed);
         Box::pin(async { self.trouble() })
+    }
+
+    fn offer(&self, _ticket: &Ticket) -> Option<Offer> {
+        let Limits { bytes_max, files_max, kinds } = reply_limits();
+        Some(Offer { files_max, bytes_max, kinds })
+    }
+
+    fn is_taken<'a>(&'a self, _ticket: &'a Ticket, reply: MessageId) -> Pending<'a, Result<bool, DeskError>> {
+        let is_taken = self.replies.lock().unwrap().iter().any(|(taken, _)| *taken == reply);
+        Box::pin(async move { self.trouble().map(|()| is_taken) })
+    }
+
+    fn begin_reply<'a>(
+        &'a self,
+        _ticket: &'a Ticket,
+        reply: NewReply<'a>,
+    ) -> Pending<'a, Result<Option<Result<ReplyWriter, NotWritten>>, DeskError>> {
+        let intake = Kept { message: reply.message, bytes: Vec::new(), replies: self.replies.clone() };
+        Box::pin(async move {
+            self.trouble()?;
+            let address = |text: &str| Address::parse(text).unwrap();
+            let head = ReplyHead {
+                recipient: &address("pat@example.com"),
+                clinic: "Lakeside Family Clinic",
+                from: &address("portal@lakeside.example"),
+                to: &address("care@lakeside.example"),
+                subject: "Your lab results",
+                in_reply_to: None,
+                original: MessageId::from_bytes([1; 16]),
+                proven: "a code mailed there",
+            };
+            Ok(Some(ReplyWriter::begin(Box::new(intake), reply_limits(), &head, reply.text).await))
+        })
+    }
+
+    fn sent<'a>(&'a self, _ticket: &'a Ticket, reply: MessageId) -> Pending<'a, Result<Option<Content>, DeskError>> {
+        let replies = self.replies.lock().unwrap();
+        let bytes = replies.iter().find(|(taken, _)| *taken == reply).map(|(_, bytes)| bytes.clone());
+        let reading = bytes.map(|bytes| read(&bytes, &reading::Limits::default()).unwrap());
+        Box::pin(async move { Ok(reading.map(|reading| Content { received_at: Timestamp::UNIX_EPOCH, reading })) })
     }
 
     fn content<'a>(&'a self, ticket: &'a Ticket) -> Pending<'a, Result<Option<Content>, DeskError>> {
@@ -188,6 +256,7 @@ pub fn site(origin: &str) -> Site {
         },
         sender_domains: vec!["lakeside.example".parse().unwrap()],
         accent: None,
+        upload_bytes_max: 100_000,
         proxies: Vec::new(),
         has_analyser: true,
     }

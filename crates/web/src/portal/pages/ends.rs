@@ -23,6 +23,13 @@ pub(in crate::portal) fn gone(words: &Words<'_>, link: LinkId) -> Markup {
     asking(words, link, "gone-heading", &words.say("gone-lead"))
 }
 
+/// The message was recalled.
+pub(in crate::portal) fn withdrawn(words: &Words<'_>, link: LinkId) -> Markup {
+    let path = format!("/m/{link}/message");
+    let page = Page { words, path: &path, heading: &words.say("withdrawn-heading") };
+    page.with(html! { p.lead { (words.say("withdrawn-lead")) } p { (phone(words.clinic())) } })
+}
+
 /// Too many wrong passphrases.
 pub(in crate::portal) fn locked(words: &Words<'_>, link: LinkId) -> Markup {
     asking(words, link, "locked-heading", &words.say("locked-lead"))

@@ -4,6 +4,7 @@ use flow::portal::{LinkId, Visit};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::frame::{Page, button};
+use super::reply;
 use crate::portal::letter::{Block, Letter, Text};
 use crate::portal::words::Words;
 
@@ -27,6 +28,7 @@ pub(in crate::portal) fn message(
             (text(words, link, letter))
             @if !letter.files.is_empty() { (files(words, link, letter)) }
         }
+        (reply::section(words, link, visit))
         section.after {
             p { (words.say_with("message-until", &[("until", &words.last_day(visit.expires_at))])) }
             p.hint { (words.say("message-idle")) }

@@ -1,7 +1,10 @@
 //! Every page, in a language whose every word is `⟦key⟧`: what is left when
 //! those are taken away are the texts that no translator would ever see.
 
-use flow::portal::{Catalogue, Clinic, GivenKey, KeyVisit, Language, LinkId, NotOffered, Offered, Stage, Visit};
+use flow::portal::reply::Offer;
+use flow::portal::{
+    Catalogue, Clinic, GivenKey, KeyVisit, Language, LinkId, NotOffered, Offered, ReplyForm, Stage, Visit,
+};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use mail::{Address, KeyFormat, KeyState, RecipientKeyId};
@@ -11,7 +14,7 @@ use trace::evidence::dkim::Checked;
 use trace::evidence::gather;
 use trace::{Block as Header, HeaderError, Limits, Trust};
 
-use super::{ends, entry, inspect, keys, message, verify};
+use super::{ends, entry, inspect, keys, message, reply, verify};
 use crate::inspect::NotInspected;
 use crate::portal::letter::{Block, FileLine, Letter, Text};
 use crate::portal::verify::Verdict;
@@ -31,6 +34,7 @@ fn keys_as_words() -> Catalogue {
 }
 
 fn visit() -> Visit {
+    let offer = Offer { files_max: 7, bytes_max: 7, kinds: vec![] };
     Visit {
         stage: Stage::Open,
         language: Language::En,
@@ -38,6 +42,8 @@ fn visit() -> Visit {
         expires_at: Timestamp::UNIX_EPOCH,
         hint: Some("7".into()),
         passphrase_tries_left: 1,
+        reply: Some(ReplyForm { token: "7".into(), offer }),
+        sent: Vec::new(),
     }
 }
 
@@ -129,6 +135,9 @@ fn every_page(words: &Words<'_>) -> Vec<(&'static str, Markup)> {
         ("plain message", message::message(words, LINK, &visit, &letter(Text::Plain(blocks())), false)),
         ("empty message", message::message(words, LINK, &visit, &letter(Text::Empty), false)),
         ("body", message::body(words, &blocks())),
+        ("sent", reply::sent(words, LINK)),
+        ("a copy", reply::copy(words, LINK, Timestamp::UNIX_EPOCH, "", &[("7".into(), 7)])),
+        ("withdrawn", ends::withdrawn(words, LINK)),
         ("expired", ends::expired(words, LINK, &visit)),
         ("gone", ends::gone(words, LINK)),
         ("locked", ends::locked(words, LINK)),
@@ -148,6 +157,20 @@ fn every_page(words: &Words<'_>) -> Vec<(&'static str, Markup)> {
     ];
     pages.extend(refusals.map(|why| ("inspect refused", inspect::refused(words, why))));
     pages.extend(WAYS.map(|header| ("inspected", told(words, header))));
+    let refused = [
+        reply::Refused::Empty,
+        reply::Refused::TooLarge,
+        reply::Refused::TooManyFiles,
+        reply::Refused::Kind("7".into()),
+        reply::Refused::TooOften,
+        reply::Refused::Closed,
+        reply::Refused::NotNow,
+        reply::Refused::Never,
+    ];
+    pages.extend(refused.iter().map(|refused| {
+        let again = reply::Again { topic: None, text: "7", refused };
+        ("a reply again", reply::again(words, LINK, &visit, &again))
+    }));
     pages.extend(verdicts.iter().map(|verdict| ("verdict", verify::verify(words, "7", Some(verdict)))));
     pages
 }
@@ -165,6 +188,8 @@ fn spoken(html: &str) -> String {
     let mut out = String::new();
     for piece in html.split('<').skip(1) {
         let (tag, text) = piece.split_once('>').unwrap();
+        // What an option sends is not what it says.
+        let tag = if tag.starts_with("option") { "" } else { tag };
         for attribute in ["title=\"", "aria-label=\"", "alt=\"", "placeholder=\"", "value=\""] {
             if let Some((_, value)) = tag.split_once(attribute) {
                 out.push_str(value.split('"').next().unwrap());
