@@ -19,6 +19,7 @@ use crate::case::{Case, later};
 use crate::enqueue::dequeue;
 use crate::journey::Journey;
 use crate::keys::NotSealed;
+use crate::leases::{Held, Leases};
 use crate::manifest::Manifest;
 use crate::portal::LinkState;
 use crate::record::{Before, OpenLink, record};
@@ -33,6 +34,7 @@ const RECORD_AGAIN_AFTER: Duration = Duration::from_secs(1);
 pub struct Courier {
     journey: Arc<Journey>,
     transport: Arc<Transport>,
+    leases: Leases,
 }
 
 /// Why a parcel could not be carried at all. It stays in the queue.
@@ -66,20 +68,35 @@ impl From<NotSealed> for NotCarried {
 impl Courier {
     /// A courier that has parcels carried by `transport`.
     pub fn new(journey: Arc<Journey>, transport: Arc<Transport>) -> Arc<Self> {
-        Arc::new(Self { journey, transport })
+        Arc::new(Self { journey, transport, leases: Leases::default() })
     }
 
     /// Carries what is due until `stop` holds true; then what is under way is
     /// carried to its end, and nothing more is begun.
     pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
-        let mut under_way = JoinSet::new();
+        let mut tasks = JoinSet::new();
+        loop {
+            tokio::select! {
+                () = self.carry_on(&mut tasks, &mut stop) => return,
+                () = self.leases.keep(&self.journey) => {
+                    tracing::error!("the leases of this node ended: what it was delivering is left to others");
+                    tasks.shutdown().await;
+                }
+            }
+        }
+    }
+
+    async fn carry_on(self: &Arc<Self>, under_way: &mut JoinSet<()>, stop: &mut watch::Receiver<bool>) {
         // Asked each time round: a queue that is always full never comes to the wait below.
         while !*stop.borrow() {
             let room = self.journey.settings.deliveries_max.saturating_sub(under_way.len());
             let leased = if room == 0 { Vec::new() } else { self.lease(room).await };
             let is_full = !leased.is_empty() && leased.len() == room;
             for parcel in leased {
-                under_way.spawn(self.clone().carry(parcel, stop.clone()));
+                // A clock that jumps ends leases whose deliveries are under way here.
+                if let Some(held) = self.leases.begin(parcel.parcel) {
+                    under_way.spawn(self.clone().carry(parcel, held, stop.clone()));
+                }
             }
             if is_full {
                 // As soon as one is done there may be another.
@@ -125,7 +142,7 @@ impl Courier {
         }
     }
 
-    async fn carry(self: Arc<Self>, leased: Leased, stop: watch::Receiver<bool>) {
+    async fn carry(self: Arc<Self>, leased: Leased, _held: Held, stop: watch::Receiver<bool>) {
         if let Err(error) = self.try_carry(&leased, stop).await {
             tracing::error!(message = %leased.message, parcel = %leased.parcel, %error, "a parcel was not carried");
             self.put_back(&leased, &error).await;

@@ -37,6 +37,7 @@ mod inbound;
 mod journey;
 mod judge;
 pub mod keys;
+mod leases;
 pub mod listener;
 mod manifest;
 mod mark;

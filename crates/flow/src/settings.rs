@@ -39,7 +39,8 @@ pub struct Settings {
     pub wkd_again: Duration,
     /// Whether keys are taken from inbound mail that passes DMARC.
     pub harvest: bool,
-    /// How long a leased parcel is this node's.
+    /// How long a leased parcel is this node's. It is renewed while the node
+    /// lives: after that time others finish what a dead one began.
     pub lease: Duration,
     /// The domain of signed return paths; none: MAIL FROM stays the sender's.
     pub return_path: Option<Domain>,
@@ -66,7 +67,7 @@ impl Settings {
             wkd_wait: Duration::from_secs(10),
             wkd_again: Duration::from_secs(24 * HOUR),
             harvest: true,
-            lease: Duration::from_secs(HOUR),
+            lease: Duration::from_secs(120),
             return_path: None,
         }
     }

@@ -256,6 +256,7 @@ fn settings(config: &Config) -> Settings {
         reroute_after: config.delivery.reroute_after.0,
         hold_life: config.holds.expiry.0,
         return_path: config.gateway.return_path.clone(),
+        lease: config.store.lease.0,
         wkd: config.keys.wkd,
         wkd_wait: config.keys.wkd_wait.0,
         wkd_again: config.keys.wkd_again.0,

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use jiff::Timestamp;
-use mail::{MessageId, OrgId, RecipientKeyId};
+use mail::{MessageId, OrgId, ParcelId, RecipientKeyId};
 
 use crate::body::{BodyRef, BodyWriter};
 use crate::error::StoreError;
@@ -83,6 +83,10 @@ pub trait Store: Send + Sync + 'static {
     /// the longest due first. Nobody else gets them before `until`, unless a
     /// [`Write::Finish`] or [`Write::Retry`] ends the lease.
     fn lease(&self, node: &str, now: Timestamp, until: Timestamp, limit: usize) -> Pending<'_, Vec<Leased>>;
+    /// Lets the leases of these parcels last until `until`: for a delivery that
+    /// takes longer than a lease. Gives how many of them were still this
+    /// store's to prolong; what another node has leased since is not.
+    fn renew(&self, parcels: Vec<ParcelId>, until: Timestamp) -> Pending<'_, usize>;
     /// When the next lease may find something: the earliest due time of a
     /// waiting parcel that nobody has leased, or the end of a lease.
     fn next_due(&self) -> Pending<'_, Option<Timestamp>>;

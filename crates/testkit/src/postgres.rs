@@ -41,9 +41,18 @@ impl Postgres {
     ///
     /// When the cluster refuses.
     pub fn database(&self) -> String {
+        self.url(&self.database_named())
+    }
+
+    /// Makes an empty database and gives its name.
+    ///
+    /// # Panics
+    ///
+    /// When the cluster refuses.
+    pub fn database_named(&self) -> String {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
         self.query("postgres", &format!("CREATE DATABASE {name}"));
-        self.url(&name)
+        name
     }
 
     /// The URL of a database.
@@ -63,6 +72,18 @@ impl Postgres {
         let output = run(psql.arg("-h").arg(&self.dir).args(flags), b"");
         assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// Every file of the cluster with its content, once all that was written is in them.
+    ///
+    /// # Panics
+    ///
+    /// When the cluster refuses.
+    pub fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        self.query("postgres", "CHECKPOINT");
+        let mut found = Vec::new();
+        crate::sealpost::collect(&self.data(), &mut found);
+        found
     }
 
     /// Where the cluster keeps its files.

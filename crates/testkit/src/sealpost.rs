@@ -24,6 +24,7 @@ use tempfile::TempDir;
 
 use crate::ca::{Ca, Identity};
 use crate::dns::Dns;
+use crate::postgres::Postgres;
 use crate::process::{self, Peer};
 use crate::wait;
 
@@ -35,6 +36,8 @@ pub struct Machine {
     folder: TempDir,
     binary: PathBuf,
     environment: Vec<(String, String)>,
+    /// The name of its database in [`Postgres`]; none where it has SQLite.
+    pub database: Option<String>,
     /// The certificate of its listeners, for `secure.clinic.example` and `localhost`.
     pub identity: Identity,
 }
@@ -57,7 +60,8 @@ impl Machine {
     pub fn new(binary: &str, ca: &Ca, dns: &Dns, mx_port: u16, configuration: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("sealpost").tempdir().expect("a temporary folder");
         let identity = ca.issue(&["secure.clinic.example", "localhost", "127.0.0.1"]);
-        let machine = Self { folder, binary: PathBuf::from(binary), environment: Vec::new(), identity };
+        let database = (!is_on_sqlite()).then(|| Postgres::shared().database_named());
+        let machine = Self { folder, binary: PathBuf::from(binary), environment: Vec::new(), database, identity };
         fs::create_dir(machine.path("conf.d")).expect("a folder for the configuration");
         machine.write("sealpost.toml", &machine.base(ca, dns, mx_port));
         machine.write("conf.d/test.toml", configuration);
@@ -75,7 +79,8 @@ impl Machine {
              [delivery]\nmx_port = {mx_port}\nanchors = '{anchors}'\nname_servers = ['{dns}']\nallow_private = true\n\
              [portal]\nlisten = ['127.0.0.1:0']\n\
              [health]\nlisten = '127.0.0.1:0'\n\
-             [log]\nformat = 'json'\nlevel = 'debug'\n",
+             [log]\nformat = 'json'\nlevel = 'debug'\n{store}",
+            store = self.store(),
             data = self.path("data").display(),
             root_key = self.path("root.key").display(),
             certificate = self.identity.certificate.display(),
@@ -83,6 +88,11 @@ impl Machine {
             anchors = ca.anchors().display(),
             dns = dns.address(),
         )
+    }
+
+    fn store(&self) -> String {
+        let section = |name: &String| format!("[store]\nurl = '{}'\n", Postgres::shared().url(name));
+        self.database.as_ref().map(section).unwrap_or_default()
     }
 
     /// A file or folder of this machine.
@@ -205,7 +215,21 @@ impl Machine {
     }
 }
 
-fn collect(folder: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>) {
+/// Whether the machines of this run have SQLite; with `SEALPOST_TEST_STORE=postgres` each has a database of
+/// [`Postgres`].
+///
+/// # Panics
+///
+/// When the variable holds anything else.
+pub fn is_on_sqlite() -> bool {
+    match std::env::var("SEALPOST_TEST_STORE").as_deref() {
+        Ok("postgres") => false,
+        Ok("sqlite") | Err(_) => true,
+        Ok(other) => panic!("SEALPOST_TEST_STORE={other}: sqlite or postgres"),
+    }
+}
+
+pub(crate) fn collect(folder: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() {

@@ -15,6 +15,7 @@ pub fn problems(loaded: &Loaded) -> Vec<Problem> {
     let mut found = Found { loaded, problems: Vec::new() };
     found.organisations(&loaded.config.organisation);
     found.vault(&loaded.config);
+    found.store(&loaded.config);
     found.submission(&loaded.config);
     found.named_networks(&loaded.config);
     found.delivery(&loaded.config);
@@ -89,6 +90,13 @@ impl Found<'_> {
                 self.wrong("vault.root_key_file", "lies inside server.data_dir; a key never lies beside what it opens");
             }
             (Some(_), None) | (None, Some(_)) => {}
+        }
+    }
+
+    fn store(&mut self, config: &Config) {
+        // Renewed four times in its life, by a database that may be busy.
+        if config.store.lease.0 < std::time::Duration::from_secs(4) {
+            self.wrong("store.lease", "4s at least, or a node that is busy for a moment is taken for dead");
         }
     }
 

@@ -2,14 +2,22 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::units::Secret;
+use super::units::{Secret, Span};
 
 /// `[store]`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Store {
     /// Which database.
     pub url: StoreUrl,
+    /// How soon other nodes deliver what a dead one had begun to.
+    pub lease: Span,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { url: StoreUrl::default(), lease: Span(std::time::Duration::from_secs(120)) }
+    }
 }
 
 /// Which database there is. The URL of PostgreSQL may hold a password, so it is a secret.

@@ -97,7 +97,7 @@ fn wait_for_all(ward: &Ward, book: &Book) {
 #[test]
 fn kill_9_loses_nothing_that_was_acknowledged() {
     let kills = std::env::var("SEALPOST_KILLS").ok().and_then(|count| count.parse().ok()).unwrap_or(KILLS);
-    let ward = Ward::new("[log]\nlevel = 'warn'\n");
+    let ward = Ward::new("[log]\nlevel = 'warn'\n[store]\nlease = '10s'\n");
     let book = Book::default();
     let mut acknowledged_in_lives = 0;
     for kill in 0..kills {

@@ -24,6 +24,7 @@ mod key_rules;
 mod loops;
 mod marks;
 mod methods;
+mod nodes;
 mod operate;
 mod organisations;
 mod portal;

@@ -7,7 +7,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use testkit::sealpost::Server;
+use testkit::postgres::Postgres;
+use testkit::sealpost::{Server, is_on_sqlite};
 use testkit::wait;
 
 use crate::visit::{Visitor, code, links, portal_address, portal_at};
@@ -143,18 +144,21 @@ fn everyone(local: &str) -> [String; 2] {
 fn look_at_files(ward: &Ward) {
     let mut seen = Vec::new();
     let mut leaks = Vec::new();
-    for folder in ["data", "tmp", "conf.d"] {
-        for (path, bytes) in ward.machine.files(folder) {
-            leaks.extend(found(&path.display().to_string(), &bytes));
-            seen.push(path);
-        }
+    let mut files: Vec<_> = ["data", "tmp", "conf.d"].iter().flat_map(|folder| ward.machine.files(folder)).collect();
+    if !is_on_sqlite() {
+        files.extend(Postgres::shared().files());
+    }
+    for (path, bytes) in files {
+        leaks.extend(found(&path.display().to_string(), &bytes));
+        seen.push(path);
     }
     for path in ["serve.log", "announcement"].map(|name| ward.machine.path(name)) {
         leaks.extend(found(&path.display().to_string(), &fs::read(&path).unwrap()));
     }
     assert!(leaks.is_empty(), "{leaks:#?}");
     let has = |name: &str| seen.iter().any(|path: &PathBuf| path.to_string_lossy().contains(name));
-    assert!(has("sealpost.db") && has("bodies/"), "nothing was looked at: {seen:?}");
+    let looked = if is_on_sqlite() { has("sealpost.db") && has("bodies/") } else { has("/pg_wal/") && has("/base/") };
+    assert!(looked, "nothing was looked at: {seen:?}");
 }
 
 /// As on a machine whose administrator wants core files.

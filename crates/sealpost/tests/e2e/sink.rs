@@ -45,7 +45,8 @@ impl Taken {
 /// A running sink.
 pub struct Sink {
     hostname: String,
-    address: SocketAddr,
+    /// Where it listens.
+    pub address: SocketAddr,
     shared: Arc<Shared>,
 }
 

@@ -23,7 +23,7 @@ pub struct Ward {
     pub sink: Sink,
     pub portal_sink: Sink,
     pub ca: Ca,
-    _dns: Dns,
+    dns: Dns,
 }
 
 impl Ward {
@@ -46,7 +46,14 @@ impl Ward {
         let dns = Dns::start(&zone.concat());
         let machine = Machine::new(BINARY, &ca, &dns, address.port(), configuration);
         machine.write("conf.d/ward.toml", WARD);
-        Self { machine, sink, portal_sink, ca, _dns: dns }
+        Self { machine, sink, portal_sink, ca, dns }
+    }
+
+    /// Another machine of the same clinic, without keys.
+    pub fn beside(&self, configuration: &str) -> Machine {
+        let machine = Machine::new(BINARY, &self.ca, &self.dns, self.sink.address.port(), configuration);
+        machine.write("conf.d/ward.toml", WARD);
+        machine
     }
 
     /// The ledger of a clinic whose server has stopped.

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jiff::Timestamp;
-use mail::{MessageId, OrgId, RecipientKeyId};
+use mail::{MessageId, OrgId, ParcelId, RecipientKeyId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -26,6 +26,8 @@ const LEASE: &str = "WITH due AS (SELECT parcel FROM parcel \
          WHERE state = 0 AND due <= $1 AND leased_until <= $1 ORDER BY due, org, parcel LIMIT $2 \
          FOR UPDATE SKIP LOCKED) \
      UPDATE parcel p SET leased_until = $3, leased_by = $4 FROM due WHERE p.parcel = due.parcel RETURNING p.parcel";
+const RENEW: &str = "UPDATE parcel SET leased_until = $1 \
+     WHERE parcel = ANY ($2) AND state = 0 AND leased_by = $3 RETURNING parcel";
 const NEXT_DUE: &str = "SELECT min(due) FROM parcel WHERE state = 0 AND leased_until = 0";
 const NEXT_END: &str = "SELECT min(leased_until) FROM parcel WHERE state = 0 AND leased_until > 0";
 const UNSEQUENCED: &str = "SELECT j.id, j.message, j.at, j.entry FROM journal_pending p JOIN journal j ON j.id = p.id \
@@ -220,6 +222,15 @@ impl Store for PostgresStore {
             let parcels = connection.all(lease).await?;
             if parcels.is_empty() { Ok(Vec::new()) } else { connection.all(sql::parcel::leased_of(parcels)).await }
         })
+    }
+
+    fn renew(&self, parcels: Vec<ParcelId>, until: Timestamp) -> Pending<'_, usize> {
+        // Nothing was ever leased here where there is no owner yet.
+        let Some(owner) = self.owner.get() else { return Box::pin(std::future::ready(Ok(0))) };
+        let parcels = parcels.iter().map(|parcel| parcel.as_bytes().to_vec()).collect();
+        let params = vec![until.into(), sql::Param::Blobs(parcels), owner.as_str().into()];
+        let renewed = self.all(Query { sql: RENEW, params, read: |row| row.blob(0) });
+        Box::pin(async move { Ok(renewed.await?.len()) })
     }
 
     fn next_due(&self) -> Pending<'_, Option<Timestamp>> {

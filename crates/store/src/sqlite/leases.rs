@@ -66,6 +66,21 @@ impl Leases {
         Ok(leased)
     }
 
+    /// Lets the leases that are still held last until `until`; gives how many they are.
+    pub(crate) fn renew(&mut self, parcels: &[ParcelId], until: Timestamp) -> usize {
+        let until = until.as_microsecond();
+        let mut renewed = 0;
+        for parcel in parcels {
+            if let Some(held) = self.held.get_mut(parcel) {
+                self.ends.remove(&(held.until, *parcel));
+                held.until = until;
+                self.ends.insert((until, *parcel));
+                renewed += 1;
+            }
+        }
+        renewed
+    }
+
     /// The earliest due time of what waits and is not held, or the end of a
     /// lease if that is earlier.
     pub(crate) fn next_due(&self, reader: &Reader) -> Result<Option<Timestamp>, StoreError> {

@@ -68,6 +68,10 @@ impl Shared {
         leased
     }
 
+    pub(crate) fn renew(&self, parcels: &[mail::ParcelId], until: Timestamp) -> usize {
+        locked(&self.leases).renew(parcels, until)
+    }
+
     pub(crate) fn next_due(&self, reader: &Reader) -> Result<Option<Timestamp>, StoreError> {
         locked(&self.leases).next_due(reader)
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use mail::{MessageId, OrgId, RecipientKeyId};
+use mail::{MessageId, OrgId, ParcelId, RecipientKeyId};
 
 use super::engine::Engine;
 use super::reader::Reader;
@@ -157,6 +157,11 @@ impl Store for SqliteStore {
     fn lease(&self, _node: &str, now: Timestamp, until: Timestamp, limit: usize) -> Pending<'_, Vec<Leased>> {
         let shared = Arc::clone(&self.engine.shared);
         self.read(move |reader| shared.lease(reader, now, until, limit))
+    }
+
+    fn renew(&self, parcels: Vec<ParcelId>, until: Timestamp) -> Pending<'_, usize> {
+        let renewed = self.engine.shared.renew(&parcels, until);
+        Box::pin(std::future::ready(Ok(renewed)))
     }
 
     fn next_due(&self) -> Pending<'_, Option<Timestamp>> {

@@ -105,6 +105,21 @@ fn a_lease_ends_by_itself() {
 }
 
 #[test]
+fn a_renewed_lease_lasts_and_one_that_ended_is_not_renewed() {
+    for_each_engine(async |bench| {
+        let store = &*bench.store;
+        accept_and_queue(store, CLINIC, 1, at(1)).await;
+        accept_and_queue(store, CLINIC, 2, at(2)).await;
+        assert_eq!(store.renew(vec![parcel_id(1)], at(900)).await.unwrap(), 0, "nobody has leased it");
+        assert_eq!(lease(store, at(5), at(100), 9).await.len(), 2);
+        commit(store, CLINIC, finish(2)).await.unwrap();
+        assert_eq!(store.renew(vec![parcel_id(1), parcel_id(2)], at(200)).await.unwrap(), 1);
+        assert_eq!(lease(store, at(100), at(300), 9).await, []);
+        assert_eq!(lease(store, at(200), at(300), 9).await, [parcel_id(1)]);
+    });
+}
+
+#[test]
 fn what_was_leased_at_a_crash_is_leased_again() {
     for_each_engine(async |mut bench| {
         accept_and_queue(&*bench.store, CLINIC, 1, at(1)).await;

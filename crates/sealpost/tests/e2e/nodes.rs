@@ -1,0 +1,121 @@
+//! Two nodes on one PostgreSQL: each message goes out once, whichever node took
+//! it, and what a node had begun when it died or hung another one finishes.
+
+use std::collections::BTreeMap;
+
+use testkit::postgres::Postgres;
+use testkit::sealpost::{Machine, Server};
+use testkit::wait;
+
+use crate::ward::{Client, Ward, message};
+
+/// As short as it may be.
+const LEASE: &str = "4s";
+
+struct Nodes {
+    ward: Ward,
+    other: Machine,
+}
+
+impl Nodes {
+    fn new() -> Self {
+        let store = format!("[store]\nurl = '{}'\nlease = '{LEASE}'\n", Postgres::shared().database());
+        let ward = Ward::new(&store);
+        let other = ward.beside(&store);
+        std::fs::copy(ward.machine.path("root.key"), other.path("root.key")).unwrap();
+        Self { ward, other }
+    }
+
+    /// What became of each message: how often its delivery is recorded.
+    fn recorded(&self, ids: &[String]) -> BTreeMap<usize, usize> {
+        let mut times = BTreeMap::new();
+        for id in ids {
+            let delivered = self.ward.events(id).iter().filter(|event| event["event"] == "delivered").count();
+            *times.entry(delivered).or_default() += 1;
+        }
+        times
+    }
+
+    #[track_caller]
+    fn wait_until_each_is_recorded_once(&self, ids: &[String]) {
+        let once = BTreeMap::from([(1, ids.len())]);
+        wait::until("the record of each delivery", || (self.recorded(ids) == once).then_some(()));
+    }
+
+    /// The subjects that arrived, with how many copies of each.
+    fn copies(&self) -> BTreeMap<String, usize> {
+        let mut copies = BTreeMap::new();
+        for taken in self.ward.sink.taken() {
+            *copies.entry(taken.field("Subject").unwrap_or_default()).or_default() += 1;
+        }
+        copies
+    }
+}
+
+#[track_caller]
+fn send(server: &Server<'_>, numbers: std::ops::Range<usize>) -> Vec<String> {
+    let mut client = Client::to(server);
+    let mut one = |number| {
+        let text = message(&format!("Subject: letter {number}\r\n"), "text\r\n");
+        client.send(&["p@sink.example"], text.as_bytes()).unwrap().expect(250, "accepted").id()
+    };
+    numbers.map(&mut one).collect()
+}
+
+#[test]
+fn two_nodes_deliver_each_message_once_and_keep_one_ledger() {
+    let nodes = Nodes::new();
+    let (one, other) = (nodes.ward.machine.serve(), nodes.other.serve());
+    let ids = std::thread::scope(|scope| {
+        let halves = [scope.spawn(|| send(&one, 0..100)), scope.spawn(|| send(&other, 100..200))];
+        halves.map(|half| half.join().unwrap()).concat()
+    });
+    nodes.wait_until_each_is_recorded_once(&ids);
+    let copies = nodes.copies();
+    assert_eq!(copies.len(), 200);
+    assert!(copies.values().all(|copies| *copies == 1), "{copies:?}");
+    one.stop();
+    // The sequencer is whichever node lives.
+    let more = send(&other, 200..210);
+    nodes.wait_until_each_is_recorded_once(&more);
+    other.stop();
+    nodes.ward.assert_ledger_is_whole();
+}
+
+#[test]
+fn what_a_dead_node_had_begun_the_other_finishes() {
+    let nodes = Nodes::new();
+    let one = nodes.ward.machine.serve();
+    nodes.ward.sink.close();
+    let ids = send(&one, 0..10);
+    wait::until("deliveries under way", || (nodes.ward.sink.waiting() >= 1).then_some(()));
+    one.kill();
+    let other = nodes.other.serve();
+    nodes.ward.sink.open();
+    nodes.wait_until_each_is_recorded_once(&ids);
+    assert_eq!(nodes.copies().len(), 10);
+    other.stop();
+    nodes.ward.assert_ledger_is_whole();
+}
+
+#[test]
+fn a_node_that_hung_gives_up_what_another_has_finished() {
+    let nodes = Nodes::new();
+    let one = nodes.ward.machine.serve();
+    nodes.ward.sink.close();
+    let ids = send(&one, 0..10);
+    wait::until("deliveries under way", || (nodes.ward.sink.waiting() >= 1).then_some(()));
+    one.signal("STOP");
+    let other = nodes.other.serve();
+    nodes.ward.sink.open();
+    nodes.wait_until_each_is_recorded_once(&ids);
+    one.signal("CONT");
+    one.wait_for_log("the leases of this node ended");
+    // It works on, as one of two.
+    let more = send(&one, 10..20);
+    nodes.wait_until_each_is_recorded_once(&more);
+    assert_eq!(nodes.recorded(&ids), BTreeMap::from([(1, ids.len())]), "nothing is recorded twice");
+    one.stop();
+    other.stop();
+    nodes.ward.assert_ledger_is_whole();
+}
