@@ -4,8 +4,12 @@ use super::peers::{Desk, KEYS, Person, Random};
 use jiff::Timestamp;
 use mail::private_key::{HashName, KeyUse, OaepHash, SignatureScheme, Signer};
 use smime::algorithm::{ContentCipher, KeyTransport, SignatureAlgorithm};
+use smime::issue::{Draft, Role};
 use smime::trust::{Revocation, Trust};
-use smime::{Capabilities, Flaw, Form, Integrity, Limits, Recipient, SignatureVerdict, decrypt, encrypt, sign, verify};
+use smime::{
+    Capabilities, DecryptionIdentity, Flaw, Form, Integrity, KeyKind, Limits, Recipient, SignatureVerdict,
+    SigningIdentity, SoftwareKey, decrypt, encrypt, sign, verify,
+};
 
 const CIPHERS: [ContentCipher; 4] =
     [ContentCipher::Aes256Gcm, ContentCipher::Aes128Gcm, ContentCipher::Aes256Cbc, ContentCipher::Aes128Cbc];
@@ -347,4 +351,35 @@ fn large_content_is_sealed_where_it_stands() {
     assert!(*opened.content == content);
     let limits = Limits { bytes_max: 1 << 20, ..Limits::default() };
     assert_eq!(decrypt(&desk.read("sealed.der"), &[person.to_open()], &limits).err(), Some(smime::OpenError::TooLarge));
+}
+
+/// Ed25519 and X25519, between ourselves: OpenSSL 3.0 has them in certificates and not in CMS.
+#[test]
+fn the_curves_of_rfc_8410_work() {
+    let now = Timestamp::now();
+    let authority = SoftwareKey::generate(KeyKind::Ed25519, &Random).unwrap();
+    let draft = Draft {
+        common_name: "Own",
+        organisation: None,
+        addresses: &["own@example.com".parse().unwrap()],
+        role: Role::Sign,
+        not_before: now,
+        not_after: now + jiff::SignedDuration::from_hours(1),
+    };
+    let signer = draft.self_signed(&authority, &Random).unwrap();
+    let reader = SoftwareKey::generate(KeyKind::X25519, &Random).unwrap();
+    let reader_certificate =
+        Draft { role: Role::Encrypt, ..draft }.issued_by(reader.public(), &signer, &authority, &Random).unwrap();
+    let to = reader_certificate.usable_for_encryption(now).unwrap();
+    assert_eq!((to.transport(), to.content_cipher()), (KeyTransport::X25519, ContentCipher::Aes256Gcm));
+    let sealed = encrypt(b"hello".to_vec(), &[to], None, &Random).unwrap().to_der();
+    let identity = DecryptionIdentity { certificate: Some(&reader_certificate), decrypter: &reader };
+    assert_eq!(decrypt(&sealed, &[identity], &Limits::default()).unwrap().content.as_slice(), b"hello");
+    let identity =
+        SigningIdentity { certificate: &signer, chain: &[], signer: &authority, encryption: Some(&reader_certificate) };
+    let signed = sign(b"hello", &identity, Form::Opaque, now).unwrap();
+    let trust = Trust::new(vec![signer.clone()]);
+    let read = verify(&signed.der, None, &trust, now, &Limits::default()).unwrap();
+    assert!(read.signatures[0].is_valid());
+    assert_eq!(read.signatures[0].encryption.as_ref(), Some(&reader_certificate));
 }
