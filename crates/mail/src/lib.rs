@@ -19,6 +19,7 @@ pub mod recipient_key;
 pub mod reply;
 pub mod seam;
 pub mod sevenbit;
+pub mod wiped;
 
 pub use address::{Address, AddressError, Domain};
 pub use envelope::{Envelope, Recipient, ReversePath};
@@ -27,3 +28,4 @@ pub use protection::{Level, Method, MxLookup, Need};
 pub use recipient_key::{KeyFormat, KeySource, KeyState};
 pub use reply::{EnhancedCode, Reply};
 pub use seam::{Clock, Entropy};
+pub use wiped::Wiped;

@@ -27,7 +27,9 @@ pub mod trust;
 pub use asn1::{Malformed, Oid};
 pub use certificate::{BadCertificate, Capabilities, Certificate};
 pub use content_info::Kind;
-pub use envelope::{DecryptionIdentity, Integrity, Opened, Recipient, SealError, Sealed, Unusable, decrypt, encrypt};
+pub use envelope::{
+    DecryptionIdentity, Integrity, Opened, Recipient, SealError, Sealed, Unusable, decrypt, decrypt_in_place, encrypt,
+};
 pub use limits::{Limits, OpenError};
 pub use pbe::LockError;
 pub use signed::{Flaw, Form, SignatureVerdict, Signed, SigningIdentity, Verified, sign, verify};

@@ -104,7 +104,8 @@ pub(crate) fn unlock(
         key.extend_from_slice(&first);
         legacy::open_triple_des(&key, &vector, &mut content)
     };
-    opened.map(|()| content).ok_or(LockError::Passphrase)
+    content.truncate(opened.ok_or(LockError::Passphrase)?);
+    Ok(content)
 }
 
 fn pbes2(parameters: Element<'_>, secret: Secret<'_>, locked: &[u8]) -> Result<Zeroizing<Vec<u8>>, LockError> {
@@ -116,7 +117,8 @@ fn pbes2(parameters: Element<'_>, secret: Secret<'_>, locked: &[u8]) -> Result<Z
         ContentCipher::from_oid(&cipher.oid).filter(|cipher| !cipher.is_aead()).ok_or(LockError::Unsupported)?;
     let key = pbkdf2(&function, secret, Some(cipher.key_bytes()))?;
     let mut content = Zeroizing::new(locked.to_vec());
-    cipher.open_cbc(&key, &vector, &mut content).map_err(|_| LockError::Passphrase)?;
+    let len = cipher.open_cbc(&key, &vector, &mut content).map_err(|_| LockError::Passphrase)?;
+    content.truncate(len);
     Ok(content)
 }
 

@@ -4,10 +4,8 @@
 use std::ops::Range;
 
 use jiff::Timestamp;
-use mail::Address;
 use mail::entity::Entity;
-use mail::mailbox;
-use zeroize::Zeroizing;
+use mail::{Address, Wiped, mailbox};
 
 use super::cover::{Cover, bare, cover};
 use super::report::{Covers, Format, ProtectedFields, Report};
@@ -51,7 +49,7 @@ struct Opening<'a> {
 /// The message, or what came out of it.
 enum Held<'a> {
     Message(&'a [u8]),
-    Inside(Zeroizing<Vec<u8>>),
+    Inside(Wiped),
 }
 
 /// A layer that was peeled.
@@ -63,9 +61,9 @@ struct Layer {
 
 impl Opening<'_> {
     fn at_hand(&self) -> &[u8] {
-        let bytes = match &self.bytes {
+        let bytes: &[u8] = match &self.bytes {
             Held::Message(bytes) => bytes,
-            Held::Inside(bytes) => bytes.as_slice(),
+            Held::Inside(bytes) => bytes,
         };
         bytes.get(self.range.clone()).unwrap_or_default()
     }
@@ -184,12 +182,10 @@ impl Opening<'_> {
         Opened { entity: self.into_bytes(), is_entity, report, announced }
     }
 
-    fn into_bytes(self) -> Zeroizing<Vec<u8>> {
-        let is_all = |bytes: &[u8]| self.range == (0..bytes.len());
+    fn into_bytes(self) -> Wiped {
         match self.bytes {
-            Held::Inside(bytes) if is_all(&bytes) => bytes,
-            Held::Inside(bytes) => Zeroizing::new(bytes.get(self.range).unwrap_or_default().to_vec()),
-            Held::Message(bytes) => Zeroizing::new(bytes.get(self.range).unwrap_or_default().to_vec()),
+            Held::Inside(bytes) => bytes.narrowed(self.range),
+            Held::Message(bytes) => Wiped::new(bytes.get(self.range).unwrap_or_default().to_vec()),
         }
     }
 }

@@ -16,7 +16,7 @@ mod step;
 mod verdict;
 
 use jiff::Timestamp;
-use zeroize::Zeroizing;
+use mail::Wiped;
 
 pub use report::{Covers, Format, ProtectedFields, Report, Scheme, Signature};
 pub use restore::restored;
@@ -63,7 +63,7 @@ impl Default for Limits {
 pub struct Opened {
     /// The innermost entity as it was encrypted or signed, with its header
     /// fields, byte for byte; of inline OpenPGP the text.
-    pub entity: Zeroizing<Vec<u8>>,
+    pub entity: Wiped,
     /// Whether that is a MIME entity, which inline OpenPGP has none of.
     pub is_entity: bool,
     /// What was proven.

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use jiff::Timestamp;
+use mail::Wiped;
 use mail::entity::Entity;
-use zeroize::Zeroizing;
 
 use super::cover::Cover;
 use super::inline::Block;
@@ -30,7 +30,7 @@ pub(super) enum Inside {
     /// A part of the entity, as it stands there.
     Range(Range<usize>),
     /// Bytes of their own.
-    Bytes(Zeroizing<Vec<u8>>),
+    Bytes(Wiped),
 }
 
 /// Peels the outermost layer of `entity`, which is `cover`.
@@ -52,13 +52,13 @@ pub(super) fn step(
             let verdicts = smime_detached(content, &signature, keys, now, limits);
             Ok(Step::signed(Format::Smime, Inside::Range(range), verdicts))
         }
-        Cover::Cms(message) => cms(&message.decoded(), keys, now, limits),
+        Cover::Cms(message) => cms(message.decoded(), keys, now, limits),
         Cover::Inline(Block::Message(message)) => {
             Ok(Step { is_entity: false, ..openpgp_encrypted(&message, keys, now, limits)? })
         }
         Cover::Inline(Block::Signed { text, canonical, signature }) => {
             let verdicts = openpgp_signed(&canonical, &signature, keys, now);
-            let inside = Inside::Bytes(Zeroizing::new(text));
+            let inside = Inside::Bytes(Wiped::new(text));
             Ok(Step { is_entity: false, ..Step::signed(Format::Pgp, inside, verdicts) })
         }
     }
@@ -79,7 +79,7 @@ fn openpgp_encrypted(message: &[u8], keys: &Keys<'_>, now: Timestamp, limits: &L
     };
     Ok(Step {
         format: Format::Pgp,
-        inside: Inside::Bytes(opened.plain),
+        inside: Inside::Bytes(opened.plain.into()),
         encryption: Some((format!("{}-{mode}", opened.cipher), integrity)),
         verdicts: opened.signatures.into_iter().map(Verdict::OpenPgp).collect(),
         is_entity: true,
@@ -114,11 +114,11 @@ fn smime_detached(content: &[u8], message: &[u8], keys: &Keys<'_>, now: Timestam
     }
 }
 
-fn cms(message: &[u8], keys: &Keys<'_>, now: Timestamp, limits: &Limits) -> Result<Step, Refused> {
-    let kind = smime::Kind::of(message).map_err(smime::OpenError::from)?;
+fn cms(message: Cow<'_, [u8]>, keys: &Keys<'_>, now: Timestamp, limits: &Limits) -> Result<Step, Refused> {
+    let kind = smime::Kind::of(&message).map_err(smime::OpenError::from)?;
     match kind {
-        smime::Kind::Signed => cms_signed(message, keys, now, limits),
-        _ => cms_encrypted(message, keys, limits),
+        smime::Kind::Signed => cms_signed(&message, keys, now, limits),
+        _ => cms_encrypted(message.into_owned(), keys, limits),
     }
 }
 
@@ -130,11 +130,11 @@ fn cms_signed(message: &[u8], keys: &Keys<'_>, now: Timestamp, limits: &Limits) 
         return Err(smime::OpenError::Kind.into());
     }
     let verdicts = found.signatures.into_iter().map(|verdict| Verdict::Smime(Box::new(verdict))).collect();
-    Ok(Step::signed(Format::Smime, Inside::Bytes(Zeroizing::new(content.into_owned())), verdicts))
+    Ok(Step::signed(Format::Smime, Inside::Bytes(Wiped::new(content.into_owned())), verdicts))
 }
 
-fn cms_encrypted(message: &[u8], keys: &Keys<'_>, limits: &Limits) -> Result<Step, Refused> {
-    let opened = smime::decrypt(message, keys.smime, &smime_limits(limits))?;
+fn cms_encrypted(message: Vec<u8>, keys: &Keys<'_>, limits: &Limits) -> Result<Step, Refused> {
+    let opened = smime::decrypt_in_place(message, keys.smime, &smime_limits(limits))?;
     if !opened.is_data {
         return Err(smime::OpenError::Kind.into());
     }

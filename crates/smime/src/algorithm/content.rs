@@ -164,17 +164,15 @@ impl ContentCipher {
         Ok(())
     }
 
-    /// Opens content where it stands, with CBC and padding. Whoever knows some of the content can change the rest
-    /// unnoticed (EFAIL).
-    pub(crate) fn open_cbc(self, key: &[u8], vector: &[u8], content: &mut Vec<u8>) -> Result<(), CipherFailed> {
+    /// Opens content where it stands, with CBC and padding, and tells its length. Whoever knows some of the content can
+    /// change the rest unnoticed (EFAIL).
+    pub(crate) fn open_cbc(self, key: &[u8], vector: &[u8], content: &mut [u8]) -> Result<usize, CipherFailed> {
         if self == Self::TripleDesCbc {
             return legacy::open_triple_des(key, vector, content).ok_or(CipherFailed);
         }
         let vector: [u8; 16] = vector.try_into().map_err(|_| CipherFailed)?;
         let key = PaddedBlockDecryptingKey::cbc_pkcs7(UnboundCipherKey::new(self.block_cipher()?, key)?)?;
-        let len = key.decrypt(content, DecryptionContext::Iv128(FixedLength::from(vector)))?.len();
-        content.truncate(len);
-        Ok(())
+        Ok(key.decrypt(content, DecryptionContext::Iv128(FixedLength::from(vector)))?.len())
     }
 }
 
@@ -232,8 +230,8 @@ mod tests {
             let mut sealed = content.clone();
             cipher.seal_cbc(&key, vector, &mut sealed).unwrap();
             assert_eq!(sealed.len(), content.len() / 16 * 16 + 16);
-            cipher.open_cbc(&key, &vector, &mut sealed).unwrap();
-            assert_eq!(sealed, content);
+            let len = cipher.open_cbc(&key, &vector, &mut sealed).unwrap();
+            assert_eq!(sealed[..len], content);
         }
         for len in [0, 1, 15, 17] {
             assert_eq!(cipher.open_cbc(&key, &vector, &mut vec![0; len]), Err(CipherFailed));

@@ -24,25 +24,24 @@ fn decrypt_cbc(
     Some(())
 }
 
-/// Cuts off the padding of RFC 5652 §6.3.
-fn unpad(content: &mut Vec<u8>) -> Option<()> {
+/// The length without the padding of RFC 5652 §6.3.
+fn unpadded(content: &[u8]) -> Option<usize> {
     let padding = usize::from(*content.last()?);
     let len = content.len().checked_sub(padding).filter(|_| (1..=8).contains(&padding))?;
     let is_padding = content.get(len..)?.iter().all(|byte| usize::from(*byte) == padding);
-    content.truncate(len);
-    is_padding.then_some(())
+    is_padding.then_some(len)
 }
 
-/// Decrypts triple DES in CBC with three keys, and cuts off the padding.
-pub(crate) fn open_triple_des(key: &[u8], vector: &[u8], content: &mut Vec<u8>) -> Option<()> {
+/// Decrypts triple DES in CBC with three keys, and tells the length without the padding.
+pub(crate) fn open_triple_des(key: &[u8], vector: &[u8], content: &mut [u8]) -> Option<usize> {
     decrypt_cbc(&TdesEde3::new_from_slice(key).ok()?, vector, content)?;
-    unpad(content)
+    unpadded(content)
 }
 
-/// Decrypts RC2 in CBC, and cuts off the padding. Only for PKCS#12, where Windows and OpenSSL wrote it until lately.
-pub(crate) fn open_rc2(key: &[u8], vector: &[u8], content: &mut Vec<u8>) -> Option<()> {
+/// The same for RC2. Only for PKCS#12, where Windows and OpenSSL wrote it until lately.
+pub(crate) fn open_rc2(key: &[u8], vector: &[u8], content: &mut [u8]) -> Option<usize> {
     decrypt_cbc(&Rc2::new_with_eff_key_len(key, key.len() * 8), vector, content)?;
-    unpad(content)
+    unpadded(content)
 }
 
 /// Unwraps a triple DES key (RFC 3217 §3.2).

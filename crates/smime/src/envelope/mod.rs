@@ -6,7 +6,7 @@ mod recipient;
 mod seal;
 mod unwrap;
 
-pub use open::{DecryptionIdentity, Integrity, Opened, decrypt};
+pub use open::{DecryptionIdentity, Integrity, Opened, decrypt, decrypt_in_place};
 pub(crate) use recipient::issuer_and_serial;
 pub use recipient::{Recipient, Unusable};
 pub use seal::{SealError, Sealed, encrypt};

@@ -62,7 +62,7 @@ fn one_message_for_several_recipients() {
                 .run(&format!("cms -decrypt -binary -inform DER -in sealed.der -recip {name}.pem -inkey {name}.key"));
             assert_eq!(opened, b"for all of you", "{name} {cipher}");
             let opened = decrypt(&sealed, &[person.to_open()], &Limits::default()).unwrap();
-            assert_eq!(opened.content.as_slice(), b"for all of you");
+            assert_eq!(*opened.content, *b"for all of you");
         }
     }
 }
@@ -374,7 +374,7 @@ fn the_curves_of_rfc_8410_work() {
     assert_eq!((to.transport(), to.content_cipher()), (KeyTransport::X25519, ContentCipher::Aes256Gcm));
     let sealed = encrypt(b"hello".to_vec(), &[to], None, &Random).unwrap().to_der();
     let identity = DecryptionIdentity { certificate: Some(&reader_certificate), decrypter: &reader };
-    assert_eq!(decrypt(&sealed, &[identity], &Limits::default()).unwrap().content.as_slice(), b"hello");
+    assert_eq!(decrypt(&sealed, &[identity], &Limits::default()).unwrap().content.to_vec(), b"hello");
     let identity =
         SigningIdentity { certificate: &signer, chain: &[], signer: &authority, encryption: Some(&reader_certificate) };
     let signed = sign(b"hello", &identity, Form::Opaque, now).unwrap();

@@ -108,7 +108,7 @@ fn sealed_both_ways_with_python() {
                 length * 8
             ));
             let opened = decrypt(&desk.read("e.der"), &[person.to_open()], &Limits::default()).unwrap();
-            assert_eq!(*opened.content, content);
+            assert_eq!(*opened.content, *content);
         }
         let recipient = person.certificate.usable_for_encryption(Timestamp::now()).unwrap();
         for cipher in [ContentCipher::Aes256Cbc, ContentCipher::Aes128Cbc] {
