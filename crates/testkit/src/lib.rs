@@ -11,6 +11,7 @@
 pub mod ca;
 pub mod chromium;
 pub mod clients;
+pub mod damage;
 pub mod dns;
 pub mod gnupg;
 pub mod knot;

@@ -17,40 +17,9 @@ use smime::{
     Capabilities, Certificate, DecryptionIdentity, Form, KeyKind, Kind, Limits, SigningIdentity, SoftwareKey, decrypt,
     encrypt, key_file, pkcs12, sign, verify,
 };
+use testkit::damage::{Change, changed};
 
 use super::peers::{Desk, KEYS, Random};
-
-/// One change: where, what kind, with which byte.
-type Change = (u32, u8, u8);
-
-/// Applies changes to bytes; `other` is where foreign bytes come from.
-fn changed(bytes: &[u8], other: &[u8], changes: &[Change]) -> Vec<u8> {
-    let mut bytes = bytes.to_vec();
-    for (place, kind, byte) in changes {
-        let at = *place as usize % (bytes.len() + 1);
-        let end = (at + usize::from(*byte)).min(bytes.len());
-        match kind % 9 {
-            0 => bytes.iter_mut().skip(at).take(1).for_each(|old| *old = *byte),
-            1 => bytes.iter_mut().skip(at).take(1).for_each(|old| *old ^= 1 << (byte % 8)),
-            2 => bytes.insert(at, *byte),
-            3 => drop(bytes.drain(at..end)),
-            4 => bytes.truncate(at),
-            5 => {
-                let copy = bytes[at..end].to_vec();
-                bytes.splice(at..at, copy);
-            }
-            6 => {
-                let from = *place as usize % (other.len() + 1);
-                let foreign = other[from..(from + usize::from(*byte)).min(other.len())].to_vec();
-                bytes.splice(at..end, foreign);
-            }
-            // A length that is indefinite, or far too long.
-            7 => bytes.splice(at..(at + 1).min(end), [0x80]).for_each(drop),
-            _ => bytes.splice(at..at, [0x84, 0xff, 0xff, 0xff, *byte]).for_each(drop),
-        }
-    }
-    bytes
-}
 
 /// What the targets start from.
 struct Seeds {
@@ -193,7 +162,7 @@ fn sealed_messages() {
         let mut is_read = false;
         for identity in named.iter().chain(&nameless) {
             let Ok(opened) = decrypt(bytes, &[*identity], &Limits::default()) else { continue };
-            assert!(!opened.cipher.is_aead() || *opened.content == CONTENT, "content that nobody sealed");
+            assert!(!opened.cipher.is_aead() || *opened.content == *CONTENT, "content that nobody sealed");
             is_read = true;
         }
         is_read
