@@ -12,6 +12,7 @@ mod postfix;
 mod relay;
 mod report;
 mod seal;
+mod seal_targets;
 mod sealpost;
 mod sink;
 mod tree;

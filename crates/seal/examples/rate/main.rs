@@ -2,11 +2,12 @@
 //! provider of cryptography. `cargo xtask bench seal` runs it beside GnuPG and
 //! `openssl cms`.
 //!
-//!     cargo run --release -p seal --example rate -- rates SECONDS [OPENPGP-KEYFILE]
+//!     cargo run --release -p seal --example rate -- rates SECONDS [NAME=OPENPGP-KEYFILE]…
 //!     cargo run --release -p seal --example rate -- memory METHOD RECIPIENTS BYTES
 //!
-//! The key in the file, one of GnuPG's, is for version 1 of encryption: what we
-//! make ourselves reads version 2. Prints JSON: a list of figures, or the peak of memory.
+//! Keys in files, GnuPG's, are for version 1 of encryption: what we make
+//! ourselves reads version 2. Prints JSON: a list of figures, medians of the
+//! processor's time, or the peak of memory.
 
 #![expect(clippy::print_stdout, reason = "its output is its purpose")]
 
@@ -47,15 +48,18 @@ pub fn rate_of<T>(
     mut work: impl FnMut(T) -> usize,
 ) -> Figure {
     black_box(work(make()));
-    let (mut runs, mut spent) = (0_u32, Duration::ZERO);
-    while runs < 3 || spent < at_least {
+    let (mut runs, mut spent) = (Vec::new(), Duration::ZERO);
+    while runs.len() < 5 || spent < at_least {
         let made = make();
         let started = processor_time();
         black_box(work(made));
-        spent += processor_time().saturating_sub(started);
-        runs += 1;
+        let run = processor_time().saturating_sub(started);
+        spent += run;
+        runs.push(run);
     }
-    Figure { name: name.to_owned(), bytes, per_s: f64::from(runs) / spent.as_secs_f64() }
+    runs.sort_unstable();
+    let median = runs.get(runs.len() / 2).copied().unwrap_or_default();
+    Figure { name: name.to_owned(), bytes, per_s: 1.0 / median.as_secs_f64() }
 }
 
 /// What this thread has used of the processor: what else the machine does is not in it.
@@ -71,13 +75,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["rates", seconds, key_files @ ..] => {
             let at_least = Duration::from_secs_f64(seconds.parse()?);
             let mut figures = raw::figures(at_least)?;
-            figures.extend(whole::figures(key_files.first().copied(), at_least)?);
+            figures.extend(whole::figures(key_files, at_least)?);
             println!("{}", serde_json::to_string(&figures)?);
         }
         ["memory", method, recipients, bytes] => {
             println!("{}", memory::peak(method, recipients.parse()?, bytes.parse()?)?);
         }
-        _ => return Err("rates SECONDS [KEYFILE], or memory METHOD RECIPIENTS BYTES".into()),
+        _ => return Err("rates SECONDS [NAME=KEYFILE]…, or memory METHOD RECIPIENTS BYTES".into()),
     }
     Ok(())
 }

@@ -4,12 +4,13 @@ use std::error::Error;
 use std::time::Duration;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::agreement::{self, PrivateKey, UnparsedPublicKey};
+use aws_lc_rs::agreement::{self, PrivateKey};
 use aws_lc_rs::digest;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeySize, Pkcs1PrivateDecryptingKey, Pkcs1PublicEncryptingKey, PrivateDecryptingKey};
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey, VerificationAlgorithm,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -40,7 +41,7 @@ fn agree(name: &str, curve: &'static agreement::Algorithm, at_least: Duration) -
     let work = || {
         let own = PrivateKey::generate(curve).expect("a key");
         let public = own.compute_public_key().expect("its public half");
-        let peer = UnparsedPublicKey::new(curve, peer.as_ref());
+        let peer = agreement::UnparsedPublicKey::new(curve, peer.as_ref());
         let secret = agreement::agree(&own, peer, (), |secret| Ok(secret.len())).expect("a secret");
         secret + public.as_ref().len()
     };
@@ -51,7 +52,7 @@ fn agree_again(name: &str, curve: &'static agreement::Algorithm, at_least: Durat
     let peer = PrivateKey::generate(curve)?.compute_public_key()?;
     let own = PrivateKey::generate(curve)?;
     let work = || {
-        let peer = UnparsedPublicKey::new(curve, peer.as_ref());
+        let peer = agreement::UnparsedPublicKey::new(curve, peer.as_ref());
         agreement::agree(&own, peer, (), |secret| Ok(secret.len())).expect("a secret")
     };
     Ok(rate(name, 0, at_least, work))
@@ -71,13 +72,23 @@ fn rsa(at_least: Duration) -> Result<[Figure; 2], Box<dyn Error>> {
     Ok([encrypt, decrypt])
 }
 
-fn signatures(at_least: Duration) -> Result<[Figure; 3], Box<dyn Error>> {
+fn signatures(at_least: Duration) -> Result<[Figure; 6], Box<dyn Error>> {
     let random = SystemRandom::new();
     let rsa = RsaKeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048)?;
     let ecdsa = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING)?;
     let ed25519 = Ed25519KeyPair::generate()?;
     let mut signature = vec![0; rsa.public_modulus_len()];
+    rsa.sign(&RSA_PKCS1_SHA256, &random, b"digest", &mut signature)?;
+    let by_rsa = signature.clone();
+    let (by_ecdsa, by_ed25519) = (ecdsa.sign(&random, b"digest")?, ed25519.sign(b"digest"));
+    let verify = |name, algorithm: &'static dyn VerificationAlgorithm, key: &[u8], signature: &[u8]| {
+        let key = UnparsedPublicKey::new(algorithm, key);
+        rate(name, 0, at_least, || key.verify(b"digest", signature).map_or(0, |()| 1))
+    };
     Ok([
+        verify("raw rsa-2048 verify", &RSA_PKCS1_2048_8192_SHA256, rsa.public_key().as_ref(), &by_rsa),
+        verify("raw p256 verify", &ECDSA_P256_SHA256_ASN1, ecdsa.public_key().as_ref(), by_ecdsa.as_ref()),
+        verify("raw ed25519 verify", &ED25519, ed25519.public_key().as_ref(), by_ed25519.as_ref()),
         rate("raw rsa-2048 sign", 0, at_least, || {
             rsa.sign(&RSA_PKCS1_SHA256, &random, b"digest", &mut signature).expect("a signature");
             signature.len()

@@ -19,15 +19,16 @@ use crate::{Figure, rate, rate_of};
 const SIZES: [usize; 2] = [4 << 10, 1 << 20];
 
 /// Each method at each size.
-pub fn figures(key_file: Option<&str>, at_least: Duration) -> Result<Vec<Figure>, Box<dyn Error>> {
+pub fn figures(key_files: &[&str], at_least: Duration) -> Result<Vec<Figure>, Box<dyn Error>> {
     let mut figures = Vec::new();
     let mut secrets = vec![
         ("openpgp v4 aead", openpgp("b", openpgp::KeyKind::V4)?),
         ("openpgp v6 aead", openpgp("b", openpgp::KeyKind::V6)?),
     ];
-    if let Some(path) = key_file {
+    for named in key_files {
+        let (name, path) = named.split_once('=').ok_or("NAME=KEYFILE")?;
         let read = SecretIdentity::parse(&std::fs::read(path)?, None)?;
-        secrets.extend(read.into_iter().map(|secret| ("openpgp v4 mdc", secret)));
+        secrets.extend(read.into_iter().map(|secret| (name, secret)));
     }
     for bytes in SIZES {
         for (name, secret) in &secrets {
@@ -120,16 +121,10 @@ fn binary(name: &str, person: &Person, bytes: usize, at_least: Duration) -> Resu
     let identities = [DecryptionIdentity { certificate: Some(&person.certificate), decrypter: &person.key }];
     let seal = |content: Vec<u8>| smime::encrypt(content, &to, Some(ContentCipher::Aes256Gcm), &Random);
     let plain = message(bytes);
-    let sealing = rate_of(
-        "cms der p256 gcm",
-        bytes,
-        at_least,
-        || plain.clone(),
-        |content| seal(content).expect("a sealed message").len(),
-    );
+    let sealing =
+        rate_of(name, bytes, at_least, || plain.clone(), |content| seal(content).expect("a sealed message").len());
     let der = seal(plain.clone())?.to_der();
-    let opening = rate(&format!("{name}: open"), bytes, at_least, || {
-        smime::decrypt(&der, &identities, &smime::Limits::default()).expect("an opened message").content.len()
-    });
+    let open = |der| smime::decrypt_in_place(der, &identities, &smime::Limits::default()).expect("an opened message");
+    let opening = rate_of(&format!("{name}: open"), bytes, at_least, || der.clone(), |der| open(der).content.len());
     Ok([sealing, opening])
 }
