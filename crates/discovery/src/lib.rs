@@ -5,9 +5,9 @@
 //! message and stores nothing. It reaches out through the seams of
 //! [`transport`]: its network, its resolver, its anchors.
 //!
-//! **Invariant**: what is fetched comes over verified TLS from an address of
-//! the public Internet that was checked right before it was connected to,
-//! within bounds on size, time and redirects.
+//! **Invariant**: what is fetched comes over verified TLS, or is signed by
+//! itself, from an address of the public Internet that was checked right before
+//! it was connected to, within bounds on size, time and redirects.
 
 pub mod fetch;
 pub mod hello;

@@ -230,3 +230,42 @@ fn a_fetcher_needs_anchors() {
     );
     assert!(made.is_ok());
 }
+
+#[tokio::test]
+async fn a_body_is_sent_and_answered_without_tls_where_the_answer_is_signed() {
+    let world = World::default().plain_host("a.example", "203.0.114.1", 80, site("200 OK", "signed")).await;
+    let url = Url::parse_of_signed("http://a.example/").unwrap();
+    let fetched = world.fetcher().post(&url, "application/ocsp-request", b"question", BOUNDS).await.unwrap();
+    assert_eq!((fetched.status, fetched.body.as_slice()), (200, b"signed".as_slice()));
+    let asked = world.asked("a.example");
+    assert!(asked.starts_with("POST / HTTP/1.1\r\n") && asked.ends_with("\r\n\r\nquestion"), "{asked}");
+    assert!(asked.to_ascii_lowercase().contains("\r\ncontent-type: application/ocsp-request\r\n"), "{asked}");
+    assert_eq!(world.fetcher().get(&url, BOUNDS).await.map(|fetched| fetched.body), Ok(b"signed".to_vec()));
+}
+
+#[tokio::test]
+async fn without_tls_every_other_bound_holds() {
+    let plain = |site| World::default().plain_host("a.example", "203.0.114.1", 80, site);
+    let url = Url::parse_of_signed("http://a.example/").unwrap();
+    let post = async |world: World| world.fetcher().post(&url, "text/plain", b"", BOUNDS).await.err();
+    assert_eq!(post(plain(site("200 OK", &"x".repeat(1001))).await).await, Some(FetchError::TooLarge(1000)));
+    // A body is sent once, to whom it was meant for.
+    assert_eq!(post(plain(redirect("http://b.example/")).await).await, Some(FetchError::Redirected(302)));
+    let inward = World::default().plain_host("a.example", "10.0.0.1", 80, site("200 OK", "secret")).await;
+    assert_eq!(inward.fetcher().get(&url, BOUNDS).await, Err(FetchError::PrivateAddress));
+    assert_eq!(inward.connections("a.example"), 0);
+}
+
+#[tokio::test]
+async fn another_port_is_connected_to_only_where_that_is_wanted() {
+    let world = World::default().plain_host("a.example", "203.0.114.1", 8080, site("200 OK", "signed")).await;
+    let others = FetchConfig { other_ports: true, ..FetchConfig::default() };
+    let get = async |config: FetchConfig, url: &str| {
+        let url = Url::parse_of_signed(url).unwrap();
+        world.fetcher_with(config).get(&url, BOUNDS).await.map(|fetched| fetched.status)
+    };
+    assert_eq!(get(others, "http://a.example:8080/").await, Ok(200));
+    assert_eq!(get(FetchConfig::default(), "http://a.example:8080/").await, Err(FetchError::Port));
+    // Whatever listens at the ports of old protocols is not talked to.
+    assert_eq!(get(others, "http://a.example:25/").await, Err(FetchError::Port));
+}

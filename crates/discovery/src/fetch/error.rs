@@ -13,8 +13,8 @@ pub enum FetchError {
     /// The address is none that is fetched.
     #[error("the address can't be fetched")]
     Url(#[source] UrlError),
-    /// The port is not that of HTTPS.
-    #[error("another port than that of HTTPS is not connected to")]
+    /// The port is not that of the scheme.
+    #[error("another port than that of its scheme is not connected to")]
     Port,
 
     // The DNS.

@@ -1,6 +1,6 @@
 //! One request and its answer over HTTP/1.1 (RFC 9112).
 
-use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, LOCATION, USER_AGENT};
@@ -26,8 +26,22 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
 }
 
-/// Asks for a document. Dropping the future ends the connection.
-pub(super) async fn get(stream: Box<dyn Stream>, url: &Url, body_bytes_max: usize) -> Result<Answer, FetchError> {
+/// What is asked of a server.
+#[derive(Clone, Copy)]
+pub(super) enum Question<'a> {
+    /// A document.
+    Get,
+    /// An answer to a body of this media type.
+    Post(&'static str, &'a [u8]),
+}
+
+/// Asks. Dropping the future ends the connection.
+pub(super) async fn ask(
+    stream: Box<dyn Stream>,
+    url: &Url,
+    question: Question<'_>,
+    body_bytes_max: usize,
+) -> Result<Answer, FetchError> {
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEAD_FIELDS_MAX)
@@ -35,7 +49,7 @@ pub(super) async fn get(stream: Box<dyn Stream>, url: &Url, body_bytes_max: usiz
         .await
         .map_err(|_| FetchError::Http)?;
     let asking = async {
-        let response = sender.send_request(request(url)?).await.map_err(|_| FetchError::Http)?;
+        let response = sender.send_request(request(url, question)?).await.map_err(|_| FetchError::Http)?;
         answer(response, body_bytes_max).await
     };
     tokio::pin!(asking);
@@ -49,13 +63,19 @@ pub(super) async fn get(stream: Box<dyn Stream>, url: &Url, body_bytes_max: usiz
     }
 }
 
-fn request(url: &Url) -> Result<Request<Empty<Bytes>>, FetchError> {
-    Request::get(url.target())
+fn request(url: &Url, question: Question<'_>) -> Result<Request<Full<Bytes>>, FetchError> {
+    let (builder, body) = match question {
+        Question::Get => (Request::get(url.target()), Bytes::new()),
+        Question::Post(media_type, body) => {
+            (Request::post(url.target()).header(CONTENT_TYPE, media_type), Bytes::copy_from_slice(body))
+        }
+    };
+    builder
         .header(HOST, url.authority())
         .header(USER_AGENT, AGENT)
         .header(ACCEPT, "*/*")
         .header(CONNECTION, "close")
-        .body(Empty::new())
+        .body(Full::new(body))
         .map_err(|_| FetchError::Url(super::url::UrlError::Form))
 }
 

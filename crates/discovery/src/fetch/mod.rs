@@ -1,9 +1,10 @@
 //! A bounded HTTPS GET, for what strangers publish: MTA-STS policies
-//! (RFC 8461), keys by WKD.
+//! (RFC 8461), keys by WKD; and over plain HTTP what proves itself by its own
+//! signature: revocation lists, answers of OCSP (RFC 6960 §A.1).
 //!
 //! The address of such a document is chosen by whoever owns a domain, so it
 //! must not be able to make this server talk to its neighbours or to itself:
-//! https only, names only, one port, every resolved address judged right before
+//! names only, one port (or few), every resolved address judged right before
 //! it is connected to (so that no second lookup can give another one), and
 //! again after each redirect. No proxies, no cookies, no credentials, nothing
 //! of the process's environment.
@@ -23,6 +24,8 @@ use tokio::time::{Instant, timeout_at};
 use transport::{Anchors, Network, ResolveError, Resolver, Stream, is_public};
 
 pub use error::FetchError;
+use exchange::Question;
+use url::Scheme;
 pub use url::{Url, UrlError};
 
 /// What a fetch may cost.
@@ -72,11 +75,33 @@ pub struct FetchConfig {
     pub port: u16,
     /// Whether a name may lead to loopback and private addresses.
     pub allow_private: bool,
+    /// Whether a URL may name another port: one that no service of old has.
+    /// For URLs that an authority put into its certificates.
+    pub other_ports: bool,
 }
+
+/// The port of plain HTTP.
+const PLAIN_PORT: u16 = 80;
+/// Ports below this belong to services that might misread what is sent to them.
+const OTHER_PORT_MIN: u16 = 1024;
 
 impl Default for FetchConfig {
     fn default() -> Self {
-        Self { port: 443, allow_private: false }
+        Self { port: 443, allow_private: false, other_ports: false }
+    }
+}
+
+impl FetchConfig {
+    /// The port to connect to.
+    fn port_of(&self, url: &Url) -> Result<u16, FetchError> {
+        let usual = match url.scheme() {
+            Scheme::Https => self.port,
+            Scheme::Http => PLAIN_PORT,
+        };
+        match url.port() {
+            Some(port) if port != usual && !(self.other_ports && port >= OTHER_PORT_MIN) => Err(FetchError::Port),
+            port => Ok(port.unwrap_or(usual)),
+        }
     }
 }
 
@@ -107,7 +132,7 @@ impl Fetcher {
         let mut url = url.clone();
         let mut redirects = 0;
         loop {
-            let answer = self.get_once(&url, &bounds, until).await?;
+            let answer = self.ask_once(&url, Question::Get, &bounds, until).await?;
             let exchange::Answer { status, content_type, location, body } = answer;
             let Some(location) = location else {
                 return Ok(Fetched { status, content_type, body, url });
@@ -120,10 +145,33 @@ impl Fetcher {
         }
     }
 
-    async fn get_once(&self, url: &Url, bounds: &Bounds, until: Instant) -> Result<exchange::Answer, FetchError> {
+    /// Sends a body and gets the answer. A redirect is not followed.
+    pub async fn post(
+        &self,
+        url: &Url,
+        media_type: &'static str,
+        body: &[u8],
+        bounds: Bounds,
+    ) -> Result<Fetched, FetchError> {
+        let until = Instant::now() + bounds.time;
+        let answer = self.ask_once(url, Question::Post(media_type, body), &bounds, until).await?;
+        let exchange::Answer { status, content_type, location, body } = answer;
+        match location {
+            Some(_) => Err(FetchError::Redirected(status)),
+            None => Ok(Fetched { status, content_type, body, url: url.clone() }),
+        }
+    }
+
+    async fn ask_once(
+        &self,
+        url: &Url,
+        question: Question<'_>,
+        bounds: &Bounds,
+        until: Instant,
+    ) -> Result<exchange::Answer, FetchError> {
         let whole = async {
             let stream = self.connect(url, bounds).await?;
-            exchange::get(stream, url, bounds.body_bytes_max).await
+            exchange::ask(stream, url, question, bounds.body_bytes_max).await
         };
         timeout_at(until, whole).await.map_err(|_| FetchError::TimedOut)?
     }
@@ -131,14 +179,17 @@ impl Fetcher {
     /// The first address that answers. A certificate that does not verify ends
     /// the fetch: another address of the same name has no better claim to it.
     async fn connect(&self, url: &Url, bounds: &Bounds) -> Result<Box<dyn Stream>, FetchError> {
-        if url.port().is_some_and(|port| port != self.config.port) {
-            return Err(FetchError::Port);
-        }
+        let port = self.config.port_of(url)?;
         let name = ServerName::try_from(url.host().as_str().to_owned()).map_err(|_| FetchError::Url(UrlError::Host))?;
         let mut last = FetchError::NoSuchHost;
-        for address in self.addresses(url, bounds).await? {
+        for address in self.addresses(url, port, bounds).await? {
             match self.network.connect(address).await {
-                Ok(stream) => return self.tls.handshake(stream, name).await,
+                Ok(stream) => {
+                    return match url.scheme() {
+                        Scheme::Https => self.tls.handshake(stream, name).await,
+                        Scheme::Http => Ok(stream),
+                    };
+                }
                 Err(error) => last = FetchError::Unreachable(error.kind()),
             }
         }
@@ -146,7 +197,7 @@ impl Fetcher {
     }
 
     /// The addresses of a host that may be connected to.
-    async fn addresses(&self, url: &Url, bounds: &Bounds) -> Result<Vec<SocketAddr>, FetchError> {
+    async fn addresses(&self, url: &Url, port: u16, bounds: &Bounds) -> Result<Vec<SocketAddr>, FetchError> {
         let mut addresses = self.resolver.addresses(url.host()).await.map_err(|error| match error {
             ResolveError::Failed => FetchError::DnsFailed,
             ResolveError::NoSuchName | ResolveError::NoAddress | ResolveError::NullMx => FetchError::NoSuchHost,
@@ -158,6 +209,6 @@ impl Fetcher {
             }
         }
         addresses.truncate(bounds.addresses_max);
-        Ok(addresses.into_iter().map(|address| SocketAddr::new(address, self.config.port)).collect())
+        Ok(addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect())
     }
 }

@@ -1,4 +1,5 @@
-//! The addresses that are fetched: https, a host by name, nothing else.
+//! The addresses that are fetched: https, a host by name, nothing else; http
+//! only for what is signed by itself.
 
 use std::fmt;
 
@@ -14,17 +15,35 @@ pub enum UrlError {
     /// It is no URL, or has a user, a fragment, or more than 2,048 bytes.
     #[error("it is no URL of the accepted form")]
     Form,
-    /// Its scheme is not https.
-    #[error("its scheme is not https")]
+    /// Its scheme is not https, nor http where that may be.
+    #[error("its scheme is none that is fetched")]
     Scheme,
     /// Its host is no name: addresses are not fetched from.
     #[error("its host is no name")]
     Host,
 }
 
+/// How a document is fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Scheme {
+    Https,
+    /// Without TLS: what comes proves itself by its own signature, or nothing is made of it.
+    Http,
+}
+
+impl Scheme {
+    const fn word(self) -> &'static str {
+        match self {
+            Scheme::Https => "https",
+            Scheme::Http => "http",
+        }
+    }
+}
+
 /// An address that may be fetched: `https://host[:port]/path[?query]`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Url {
+    scheme: Scheme,
     host: Domain,
     port: Option<u16>,
     /// Begins with a slash.
@@ -32,15 +51,26 @@ pub struct Url {
 }
 
 impl Url {
-    /// Reads an absolute address.
+    /// Reads an absolute address with https.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
+        match Self::parse_of_signed(text)? {
+            url if url.scheme == Scheme::Https => Ok(url),
+            _ => Err(UrlError::Scheme),
+        }
+    }
+
+    /// Reads an absolute address with https or http, of a document whose signature is verified by whoever asks for it:
+    /// a revocation list, an answer of OCSP (RFC 5280 §8 advises against https there).
+    pub fn parse_of_signed(text: &str) -> Result<Self, UrlError> {
         if text.len() > BYTES_MAX || text.contains('#') {
             return Err(UrlError::Form);
         }
         let uri: Uri = text.parse().map_err(|_| UrlError::Form)?;
-        if uri.scheme_str() != Some("https") {
-            return Err(UrlError::Scheme);
-        }
+        let scheme = match uri.scheme_str() {
+            Some("https") => Scheme::Https,
+            Some("http") => Scheme::Http,
+            _ => return Err(UrlError::Scheme),
+        };
         let authority = uri.authority().ok_or(UrlError::Form)?;
         // A user, or a port that is no number, has no place in what is fetched.
         let port = authority.port_u16();
@@ -49,12 +79,17 @@ impl Url {
             return Err(UrlError::Form);
         }
         let target = uri.path_and_query().map_or("/", |target| target.as_str());
-        Ok(Self { host: host(authority.host())?, port, target: format!("/{}", target.trim_start_matches('/')) })
+        let target = format!("/{}", target.trim_start_matches('/'));
+        Ok(Self { scheme, host: host(authority.host())?, port, target })
     }
 
     /// An address of this host; the target is path and query, as they are sent.
     pub fn of(host: &Domain, target: &str) -> Result<Self, UrlError> {
         Self::parse(&format!("https://{host}{target}"))
+    }
+
+    pub(super) const fn scheme(&self) -> Scheme {
+        self.scheme
     }
 
     /// The host.
@@ -86,21 +121,25 @@ impl Url {
         let location = location.split('#').next().unwrap_or_default();
         let (path, _) = self.target.split_once('?').unwrap_or((&self.target, ""));
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let (scheme, authority) = (self.scheme.word(), self.authority());
         let whole = match location {
             "" => return Err(UrlError::Form),
-            _ if location.starts_with("//") => format!("https:{location}"),
-            _ if location.starts_with('/') => format!("https://{}{location}", self.authority()),
-            _ if location.starts_with('?') => format!("https://{}{path}{location}", self.authority()),
+            _ if location.starts_with("//") => format!("{scheme}:{location}"),
+            _ if location.starts_with('/') => format!("{scheme}://{authority}{location}"),
+            _ if location.starts_with('?') => format!("{scheme}://{authority}{path}{location}"),
             _ if has_scheme(location) => location.to_owned(),
-            _ => format!("https://{}{folder}/{location}", self.authority()),
+            _ => format!("{scheme}://{authority}{folder}/{location}"),
         };
-        Self::parse(&whole)
+        match self.scheme {
+            Scheme::Https => Self::parse(&whole),
+            Scheme::Http => Self::parse_of_signed(&whole),
+        }
     }
 }
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "https://{}{}", self.authority(), self.target)
+        write!(f, "{}://{}{}", self.scheme.word(), self.authority(), self.target)
     }
 }
 
@@ -150,6 +189,26 @@ mod tests {
         check("https://a.example/#fragment", Err(UrlError::Form));
         check("https://a.example/ x", Err(UrlError::Form));
         check(&format!("https://a.example/{}", "x".repeat(BYTES_MAX)), Err(UrlError::Form));
+    }
+
+    #[test]
+    fn what_is_signed_may_come_without_tls_and_is_bound_as_tightly() {
+        let parse = |text: &str| Url::parse_of_signed(text).map(|url| url.to_string());
+        assert_eq!(parse("http://a.example/x").as_deref(), Ok("http://a.example/x"));
+        assert_eq!(parse("https://a.example/x").as_deref(), Ok("https://a.example/x"));
+        for (text, why) in [
+            ("ldap://a.example/", UrlError::Scheme),
+            ("http://127.0.0.1/", UrlError::Host),
+            ("http://u@a.example/", UrlError::Form),
+            ("http://localhost/", UrlError::Host),
+        ] {
+            assert_eq!(parse(text), Err(why), "{text}");
+        }
+        let (plain, tls) = (Url::parse_of_signed("http://a.example/one/two"), Url::parse("https://a.example/one"));
+        let (plain, tls) = (plain.unwrap(), tls.unwrap());
+        assert_eq!(plain.join("three").unwrap().to_string(), "http://a.example/one/three");
+        assert_eq!(plain.join("https://b.example/").unwrap().to_string(), "https://b.example/");
+        assert_eq!(tls.join("http://a.example/"), Err(UrlError::Scheme));
     }
 
     fn joins(location: &str, expect: Result<&str, UrlError>) {

@@ -55,7 +55,7 @@ pub fn prober_with(dns: &SignedDns, ca: &Ca, policy_port: u16, config: ProbeConf
     let anchors = Anchors::from_pem(ca.pem().as_bytes()).unwrap();
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
     let network = Arc::new(TokioNetwork);
-    let fetch = FetchConfig { port: policy_port, allow_private: true };
+    let fetch = FetchConfig { port: policy_port, allow_private: true, ..FetchConfig::default() };
     let fetcher = Fetcher::new(fetch, &anchors, network.clone(), resolver.clone(), clock.clone()).unwrap();
     let seams = Seams {
         network,

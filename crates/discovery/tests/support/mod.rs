@@ -13,7 +13,7 @@ use rustls::ServerConfig;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use testkit::ca::{Ca, Identity};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use transport::{Anchors, Exchanges, Network, Pending, ResolveError, Resolver, Stream, TokioNetwork};
@@ -127,6 +127,22 @@ impl World {
         self
     }
 
+    /// Adds a host without TLS at a port of this address.
+    pub async fn plain_host(self, name: &str, address: &str, port: u16, site: Site) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let real = listener.local_addr().unwrap();
+        let address: IpAddr = address.parse().unwrap();
+        self.network.lines.lock().unwrap().insert(SocketAddr::new(address, port), real);
+        self.names.0.lock().unwrap().insert(name.to_owned(), Ok(vec![address]));
+        let host = Arc::new(Host { name: name.to_owned(), site, asked: self.asked.clone() });
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(host.clone().answer(stream));
+            }
+        });
+        self
+    }
+
     /// A name whose lookup fails.
     pub fn failing(self, name: &str) -> Self {
         self.names.0.lock().unwrap().insert(name.to_owned(), Err(ResolveError::Failed));
@@ -173,12 +189,20 @@ struct Host {
 
 impl Host {
     async fn serve(self: Arc<Self>, acceptor: TlsAcceptor, stream: TcpStream) -> io::Result<()> {
-        let mut stream = acceptor.accept(stream).await?;
+        self.answer(acceptor.accept(stream).await?).await
+    }
+
+    async fn answer(self: Arc<Self>, mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(stream.read_u8().await?);
         }
-        let head = String::from_utf8_lossy(&head).into_owned();
+        let mut head = String::from_utf8_lossy(&head).into_owned();
+        let length =
+            head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        stream.read_exact(&mut body).await?;
+        head.push_str(&String::from_utf8_lossy(&body));
         self.asked.lock().unwrap().entry(self.name.clone()).or_default().push_str(&head);
         if self.site.silent {
             return std::future::pending().await;
