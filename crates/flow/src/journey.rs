@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::gateway::Gateway;
 use crate::harvest;
-use crate::keys::KeyIndex;
+use crate::keys::{Inquirer, KeyIndex};
 use crate::memory::Memory;
 use crate::organisation::Organisations;
 use crate::portal::Passphrase;
@@ -41,6 +41,8 @@ pub struct Journey {
     pub(crate) harvest: Arc<harvest::Queue>,
     /// The gateway, where there is one.
     pub(crate) gateway: OnceLock<Arc<Gateway>>,
+    /// What asks the issuers of certificates, where they are asked.
+    pub(crate) inquirer: OnceLock<Arc<Inquirer>>,
     pub(crate) memory: Memory,
     hashing: Arc<Semaphore>,
 }
@@ -65,6 +67,7 @@ impl Journey {
             keys: Arc::default(),
             harvest: Arc::default(),
             gateway: OnceLock::new(),
+            inquirer: OnceLock::new(),
             memory: Memory::new(settings.memory_bytes_max),
             hashing: Arc::new(Semaphore::new(settings.hashing_max)),
             settings,
@@ -85,6 +88,7 @@ impl Journey {
             keys: self.keys.clone(),
             harvest: self.harvest.clone(),
             gateway: OnceLock::new(),
+            inquirer: OnceLock::new(),
             memory: Memory::new(settings.memory_bytes_max),
             hashing: Arc::new(Semaphore::new(settings.hashing_max)),
             settings,
@@ -95,6 +99,11 @@ impl Journey {
     pub fn open_gateway(&self, gateway: Arc<Gateway>) {
         // A second one would be a mistake of the wiring, and the first stays.
         let _ = self.gateway.set(gateway);
+    }
+
+    /// Has the issuers of recipients' certificates asked; once.
+    pub fn ask_issuers(&self, inquirer: Arc<Inquirer>) {
+        let _ = self.inquirer.set(inquirer);
     }
 
     /// Looks at the queue, at what is undecided and at keys now: another process changed them.

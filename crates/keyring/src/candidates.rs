@@ -6,7 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use mail::{Address, KeyFormat, KeySource, KeyState, Need, RecipientKeyId};
 use policy::KeyPolicy;
-use smime::trust::{Invalid, Purpose, Trust, validate};
+use policy::keys::Unknown;
+use smime::trust::{Invalid, Purpose, Reason, Trust, validate, vouched};
 
 use crate::known::Known;
 use crate::material::{Material, NotUsable, SmimeKey, Usable};
@@ -110,7 +111,7 @@ fn counts(
         return Err(NotCounted::NotNamed);
     }
     if let Material::Smime(smime) = &key.material {
-        believe(smime, key.counts_as(), trust, now)?;
+        believe(smime, key, policy, trust, now)?;
     }
     Ok(usable)
 }
@@ -122,15 +123,34 @@ fn is_held_long_enough(key: &Known, policy: &KeyPolicy, now: Timestamp) -> bool 
 }
 
 /// Whether an S/MIME certificate is to be believed. Who gave it by hand, or
-/// proved to hold its key, vouches for it; any other needs a chain to an anchor.
-fn believe(key: &SmimeKey, source: KeySource, trust: &Trust, now: Timestamp) -> Result<(), NotCounted> {
-    match source {
-        KeySource::Staff | KeySource::Recipient => Ok(()),
+/// proved to hold its key, vouches for it, until its issuer revokes it; any
+/// other needs a chain to an anchor.
+fn believe(smime: &SmimeKey, key: &Known, policy: &KeyPolicy, trust: &Trust, now: Timestamp) -> Result<(), NotCounted> {
+    let unknown = match policy.unknown_revocation {
+        Unknown::Accept => smime::trust::Unknown::Accept,
+        Unknown::Refuse => smime::trust::Unknown::Refuse,
+    };
+    let standings = key.revocation.iter().flat_map(|checked| checked.standings.iter().copied());
+    let trust = trust.clone().unknown_revocation(unknown).with_standings(standings);
+    match key.counts_as() {
+        KeySource::Staff | KeySource::Recipient => vouched(&smime.certificate, &smime.chain, &trust, now).map(drop)?,
         KeySource::Wkd | KeySource::SignedMail | KeySource::Autocrypt => {
-            validate(&key.certificate, &key.chain, trust, now, Purpose::Encrypt, None)?;
-            Ok(())
+            validate(&smime.certificate, &smime.chain, &trust, now, Purpose::Encrypt, None).map(drop)?;
         }
     }
+    Ok(())
+}
+
+/// Whether the issuers of a key's certificate are to be asked now: it would be believed if only it were known that it is
+/// not revoked, and they weren't asked lately.
+pub fn wants_asking(key: &Known, trust: &Trust, now: Timestamp) -> bool {
+    let Material::Smime(smime) = &key.material else { return false };
+    if key.revocation.as_ref().is_some_and(|checked| now < checked.again) || key.material.usable(now).is_err() {
+        return false;
+    }
+    let policy = KeyPolicy { unknown_revocation: Unknown::Refuse, ..KeyPolicy::default() };
+    let believed = believe(smime, key, &policy, trust, now);
+    matches!(believed, Err(NotCounted::NotBelieved(Invalid { reason: Reason::RevocationUnknown, .. })))
 }
 
 impl Candidates {

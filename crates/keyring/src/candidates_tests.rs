@@ -1,8 +1,10 @@
 //! Which keys count, and that no other ever does.
 
 use proptest::prelude::*;
+use smime::trust::Said;
 
 use super::*;
+use crate::Checked;
 use crate::fixture::{Authority, address, at, found, id, openpgp};
 use crate::learn::{Lesson, learn};
 
@@ -78,7 +80,8 @@ fn sources_count_by_need() {
 
 #[test]
 fn a_certificate_from_mail_needs_a_chain_and_one_by_hand_does_not() {
-    let (authority, policy) = (Authority::new("A"), KeyPolicy::default());
+    let policy = KeyPolicy { unknown_revocation: Unknown::Accept, ..KeyPolicy::default() };
+    let authority = Authority::new("A");
     let certificate = authority.issue(PAT);
     let (by_mail, by_hand) =
         (known(1, &certificate, KeySource::SignedMail, 1), known(2, &certificate, KeySource::Staff, 1));
@@ -86,6 +89,65 @@ fn a_certificate_from_mail_needs_a_chain_and_one_by_hand_does_not() {
     let of = |key: &Known, trust: &Trust| check(std::slice::from_ref(key), Need::EndToEnd, &policy, trust).1;
     assert_eq!((of(&by_mail, &Trust::default()), of(&by_mail, &trusted)), (None, Some(1)));
     assert_eq!(of(&by_hand, &Trust::default()), Some(2));
+}
+
+/// A key whose issuer was asked on the first day and said this, for five days.
+fn checked(key: &Known, authority: &Authority, said: Said) -> Known {
+    let Material::Smime(smime) = &key.material else { panic!("no certificate") };
+    let standing = authority.standing(&smime.certificate, said, at(6));
+    let checked = Checked { at: at(1), again: at(6), standings: vec![standing], trouble: None };
+    Known { revocation: Some(checked), ..key.clone() }
+}
+
+#[test]
+fn what_its_issuer_says_of_a_certificate_counts_for_a_while() {
+    let (authority, other) = (Authority::new("A"), Authority::new("A"));
+    let trust = Trust::new(vec![authority.anchor()]);
+    let refuse = KeyPolicy::default();
+    assert_eq!(refuse.unknown_revocation, Unknown::Refuse);
+    let accept = KeyPolicy { unknown_revocation: Unknown::Accept, ..refuse.clone() };
+    let key = known(1, &authority.issue(PAT), KeySource::SignedMail, 1);
+    let counts = |key: &Known, policy: &KeyPolicy, day: i64| {
+        let found = candidates(std::slice::from_ref(key), &address(PAT), Need::EndToEnd, policy, &trust, at(day));
+        match found.passed_over.first() {
+            None => "counts".to_owned(),
+            Some((_, why)) => why.to_string().split(':').next().unwrap().to_owned(),
+        }
+    };
+    let unknown = "it is unknown whether the certificate is revoked";
+    assert_eq!((counts(&key, &refuse, 2).as_str(), counts(&key, &accept, 2).as_str()), (unknown, "counts"));
+    let good = checked(&key, &authority, Said::Good);
+    assert_eq!((counts(&good, &refuse, 2).as_str(), counts(&good, &refuse, 7).as_str()), ("counts", unknown));
+    let revoked = checked(&key, &authority, Said::Revoked { since: at(0) });
+    for (policy, day) in [(&refuse, 2), (&accept, 2), (&accept, 300)] {
+        assert!(counts(&revoked, policy, day).starts_with("the certificate is revoked since"), "{day}");
+    }
+    // Another authority of the same name says nothing about it, for good or ill.
+    let strange = |said| checked(&key, &other, said);
+    assert_eq!(counts(&strange(Said::Good), &refuse, 2), unknown);
+    assert_eq!(counts(&strange(Said::Revoked { since: at(0) }), &accept, 2), "counts");
+    // Who is asked, and when.
+    let asks = |key: &Known, day: i64| wants_asking(key, &trust, at(day));
+    assert!(asks(&key, 2) && !asks(&good, 2) && asks(&good, 7) && !asks(&revoked, 7));
+}
+
+#[test]
+fn who_vouches_for_a_certificate_does_not_outvote_its_issuer() {
+    let (authority, policy) = (Authority::new("A"), KeyPolicy::default());
+    let given = known(1, &authority.issue_with_place(PAT), KeySource::Staff, 1);
+    let silent = known(2, &authority.issue(PAT), KeySource::Staff, 1);
+    let trust = Trust::new(vec![authority.anchor()]);
+    let counts = |key: &Known, trust: &Trust| check(std::slice::from_ref(key), Need::EndToEnd, &policy, trust).1;
+    // Somebody can be asked about the one, and nobody about the other.
+    assert_eq!((counts(&given, &trust), counts(&silent, &trust)), (None, Some(2)));
+    assert!(wants_asking(&given, &trust, at(2)) && !wants_asking(&silent, &trust, at(2)));
+    let told = |key: &Known, said| {
+        let key = checked(key, &authority, said);
+        let found = candidates(&[key], &address(PAT), Need::EndToEnd, &policy, &trust, at(2));
+        found.smime.is_some()
+    };
+    assert!(told(&given, Said::Good));
+    assert!(!told(&given, Said::Revoked { since: at(0) }) && !told(&silent, Said::Revoked { since: at(0) }));
 }
 
 #[test]

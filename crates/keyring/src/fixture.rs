@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use mail::{Address, Entropy, KeySource, RecipientKeyId};
 use openpgp::{KeyKind, SecretIdentity};
+use smime::trust::{Said, Standing};
 
 use crate::{Found, Material};
 
@@ -78,6 +79,11 @@ impl Authority {
         smime::Certificate::from_der(self.0.der()).unwrap()
     }
 
+    /// What this authority says of a certificate.
+    pub fn standing(&self, certificate: &smime::Certificate, said: Said, until: Timestamp) -> Standing {
+        Standing::new(certificate, &self.anchor(), said, until)
+    }
+
     /// A certificate for an address; its key is on P-256, for agreement.
     pub fn issue(&self, named: &str) -> Material {
         self.issue_for(named, rcgen::ExtendedKeyUsagePurpose::EmailProtection)
@@ -85,7 +91,23 @@ impl Authority {
 
     /// The same for some other purpose.
     pub fn issue_for(&self, named: &str, purpose: rcgen::ExtendedKeyUsagePurpose) -> Material {
+        self.issue_from(named, purpose, rcgen::CertificateParams::default())
+    }
+
+    /// One with a place where its revocation could be learned.
+    pub fn issue_with_place(&self, named: &str) -> Material {
         let mut params = rcgen::CertificateParams::default();
+        params.crl_distribution_points =
+            vec![rcgen::CrlDistributionPoint { uris: vec!["http://crl.x.example/a.crl".to_owned()] }];
+        self.issue_from(named, rcgen::ExtendedKeyUsagePurpose::EmailProtection, params)
+    }
+
+    fn issue_from(
+        &self,
+        named: &str,
+        purpose: rcgen::ExtendedKeyUsagePurpose,
+        mut params: rcgen::CertificateParams,
+    ) -> Material {
         let name = rcgen::SanType::Rfc822Name(named.to_owned().try_into().unwrap());
         params.subject_alt_names = vec![name];
         params.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature, rcgen::KeyUsagePurpose::KeyAgreement];

@@ -10,6 +10,7 @@ use mail::{Address, KeyFormat, KeySource, KeyState, RecipientKeyId};
 use serde::{Deserialize, Serialize};
 use smime::Capabilities;
 
+use crate::checked::Checked;
 use crate::material::{Material, NotAKey, SmimeKey};
 
 const FORMAT: u8 = 1;
@@ -41,6 +42,8 @@ pub struct Known {
     pub first_seen: Timestamp,
     /// When it was last seen.
     pub last_seen: Timestamp,
+    /// What its issuers said of revocation when they were last asked.
+    pub revocation: Option<Checked>,
 }
 
 /// Bytes that are nothing known of a key.
@@ -86,6 +89,8 @@ struct Written {
     prefers_encryption: Option<bool>,
     first_seen: Timestamp,
     last_seen: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revocation: Option<Checked>,
 }
 
 #[derive(Deserialize)]
@@ -134,6 +139,7 @@ impl Known {
             prefers_encryption: self.prefers_encryption,
             first_seen: self.first_seen,
             last_seen: self.last_seen,
+            revocation: self.revocation.clone(),
         };
         serde_json::to_vec(&written).expect("what is known of a key has nothing that JSON can't hold")
     }
@@ -159,6 +165,7 @@ impl Known {
             prefers_encryption: written.prefers_encryption,
             first_seen: written.first_seen,
             last_seen: written.last_seen,
+            revocation: written.revocation,
         })
     }
 }

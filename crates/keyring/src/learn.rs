@@ -99,6 +99,7 @@ pub fn learn(known: &[Known], found: Found, policy: &KeyPolicy, id: RecipientKey
         prefers_encryption: found.prefers_encryption,
         first_seen: found.at,
         last_seen: found.at,
+        revocation: None,
         material: found.material,
     };
     Ok(match new.state {
@@ -143,6 +144,10 @@ fn again(known: &[Known], same: &Known, found: &Found, policy: &KeyPolicy) -> Re
     };
     if source != same.source {
         next.detail.clone_from(&found.detail);
+    }
+    if let Some(checked) = next.revocation.as_mut().filter(|_| more) {
+        // With the chain that came along its issuers can be asked, or others.
+        checked.again = found.at;
     }
     if is_by_staff && next.state != KeyState::Active {
         next.material.usable(found.at)?;

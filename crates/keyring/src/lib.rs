@@ -12,13 +12,15 @@
 #[cfg(test)]
 mod addresses_tests;
 mod candidates;
+mod checked;
 #[cfg(test)]
 mod fixture;
 mod known;
 mod learn;
 mod material;
 
-pub use candidates::{Candidate, Candidates, candidates};
+pub use candidates::{Candidate, Candidates, candidates, wants_asking};
+pub use checked::Checked;
 pub use known::{Known, NotKnown};
 pub use learn::{Found, Lesson, NotLearned, learn, replaced_by};
 pub use material::{Material, NotAKey, NotUsable, SmimeKey, Usable};

@@ -119,7 +119,7 @@ impl Default for KeyPolicy {
             accept_after: None,
             local_part: LocalPart::Exact,
             crossing: Level::None,
-            unknown_revocation: Unknown::Accept,
+            unknown_revocation: Unknown::Refuse,
         }
     }
 }

@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use axum::Router;
 use discovery::fetch::{FetchConfig, Fetcher};
 use flow::application::Applications;
-use flow::keys::Finder;
+use flow::keys::{Finder, Inquirer};
 use flow::listener::tls::{CertificateFiles, server_config};
 use flow::listener::{self, Door, Exchange, NamedNetworks, Reception};
 use flow::portal::{Clinic, Portal};
@@ -138,6 +138,7 @@ impl Engine {
         engine.open_portal(config, seams).await?;
         engine.open_health(config).await?;
         let finder = finder(config, seams, engine.journey.clone())?;
+        ask_issuers(config, seams, &engine.journey)?;
         engine.run_inner(transport, finder);
         engine.run_watch(config, seams)?;
         match Bell::hang(config) {
@@ -483,16 +484,31 @@ fn transport(config: &Config, seams: &Seams) -> Result<Transport> {
 
 /// What looks for keys in the directories of recipients' domains.
 pub fn finder(config: &Config, seams: &Seams, journey: Arc<Journey>) -> Result<Arc<Finder>> {
-    let wanted = FetchConfig { port: config.keys.wkd_port, allow_private: config.delivery.allow_private };
-    let network = Arc::new(TokioNetwork);
-    let fetcher = Fetcher::new(
-        wanted,
-        &reach::anchors(&config.delivery)?,
-        network,
-        reach::dns(&config.delivery, seams)?.resolver,
-        seams.clock.clone(),
-    )?;
-    Ok(Finder::new(journey, fetcher))
+    let wanted = FetchConfig {
+        port: config.keys.wkd_port,
+        allow_private: config.delivery.allow_private,
+        ..FetchConfig::default()
+    };
+    Ok(Finder::new(journey, fetcher(config, seams, wanted)?))
+}
+
+/// Has the issuers of recipients' certificates asked, where the configuration says so.
+pub fn ask_issuers(config: &Config, seams: &Seams, journey: &Journey) -> Result<()> {
+    if config.smime.revocation {
+        // An authority's certificates name its servers' ports.
+        let wanted =
+            FetchConfig { allow_private: config.delivery.allow_private, other_ports: true, ..FetchConfig::default() };
+        let fetcher = fetcher(config, seams, wanted)?;
+        let (wait, again) = (config.smime.revocation_wait.0, config.smime.revocation_again.0);
+        journey.ask_issuers(Inquirer::new(fetcher, wait, again));
+    }
+    Ok(())
+}
+
+fn fetcher(config: &Config, seams: &Seams, wanted: FetchConfig) -> Result<Fetcher> {
+    let anchors = reach::anchors(&config.delivery)?;
+    let resolver = reach::dns(&config.delivery, seams)?.resolver;
+    Ok(Fetcher::new(wanted, &anchors, Arc::new(TokioNetwork), resolver, seams.clock.clone())?)
 }
 
 fn route(route: &crate::config::Route) -> Result<transport::Route> {

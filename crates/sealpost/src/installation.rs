@@ -11,7 +11,7 @@ use ledger::SigningKey;
 use mail::{Clock, Domain, Entropy, OrgId};
 use policy::Policy;
 use seal::{DkimKey, TagKey};
-use smime::trust::{Crl, Trust, Unknown};
+use smime::trust::{Crl, Trust};
 use store::{OrgRow, PostgresOptions, SqliteOptions, Store};
 use vault::{Label, OrgVault, RootKey};
 use zeroize::Zeroizing;
@@ -167,7 +167,7 @@ async fn open_organisation(
         policy: policy.clone(),
         policy_hash: policy.hash(),
         dkim,
-        trust: Arc::new(trust(config, policy)?),
+        trust: Arc::new(trust(config)?),
         vault,
         profile,
     })
@@ -221,8 +221,8 @@ impl Keys<'_> {
     }
 }
 
-/// Whom S/MIME certificates are believed from.
-fn trust(config: &Config, policy: &Policy) -> Result<Trust> {
+/// Whom S/MIME certificates are believed from. What it means that nobody says whether one is revoked is policy's.
+fn trust(config: &Config) -> Result<Trust> {
     let read = |path: &Path| std::fs::read(path).with_context(|| format!("can't read {}", path.display()));
     let anchors = match &config.smime.anchors {
         None => Vec::new(),
@@ -231,14 +231,10 @@ fn trust(config: &Config, policy: &Policy) -> Result<Trust> {
     };
     let mut crls = Vec::new();
     for path in &config.smime.crls {
-        let list = Crl::from_der(&read(path)?);
-        crls.push(list.with_context(|| format!("smime.crls: {} is no revocation list", path.display()))?);
+        let lists = Crl::read_all(&read(path)?);
+        crls.extend(lists.with_context(|| format!("smime.crls: {} is no revocation list", path.display()))?);
     }
-    let unknown = match policy.keys.unknown_revocation {
-        policy::keys::Unknown::Accept => Unknown::Accept,
-        policy::keys::Unknown::Refuse => Unknown::Refuse,
-    };
-    Ok(Trust::new(anchors).with_crls(crls).unknown_revocation(unknown))
+    Ok(Trust::new(anchors).with_crls(crls))
 }
 
 fn settings(config: &Config) -> Settings {

@@ -78,6 +78,11 @@ impl AtHand {
         }
     }
 
+    /// Every key of the recipients.
+    pub fn all(&self) -> impl Iterator<Item = &Known> {
+        self.known.values().flatten()
+    }
+
     /// Whether other recipients must not learn of this one.
     pub fn is_hidden(&self, recipient: &Address) -> bool {
         self.hidden.contains(recipient)

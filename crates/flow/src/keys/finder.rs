@@ -1,7 +1,8 @@
 //! Looking for a recipient's key in the Web Key Directory of its domain
-//! (draft-koch-openpgp-webkey-service), off the path on which mail is accepted.
+//! (draft-koch-openpgp-webkey-service), and having the issuer of a certificate
+//! asked, off the path on which mail is accepted.
 //!
-//! A message whose need wants a key that isn't known waits undecided while it
+//! A message whose need wants what isn't known waits undecided while it
 //! is looked for. Every lookup ends within its time and leaves a row: found,
 //! nothing, or not reachable; until that row is too old nobody looks again.
 
@@ -13,12 +14,13 @@ use identity::{Action, Principal, Resource, authorize};
 use jiff::Timestamp;
 use keyring::{Found, Material};
 use ledger::Event;
-use mail::{Address, KeySource, MessageId, Method, Need};
+use mail::{Address, KeySource, MessageId, Method, Need, RecipientKeyId};
 use policy::Action as Decided;
 use store::{DiscoveryRow, StoreError, Transition, Write};
 use tokio::sync::Semaphore;
 
 use super::lesson::{NotKept, learn};
+use super::revocation;
 use super::waiting::Waiting;
 use crate::case::{Case, later};
 use crate::journey::Journey;
@@ -94,22 +96,33 @@ impl Finder {
 
     /// Begins to look for these on behalf of a message, unless it is done
     /// already; whoever waits is woken when each has ended.
-    pub(crate) fn begin(self: &Arc<Self>, organisation: &Arc<Organisation>, message: MessageId, wanted: Vec<Address>) {
-        for address in wanted {
-            let index = (organisation.org, organisation.vault.address_index(&address.folded()));
+    pub(crate) fn begin(self: &Arc<Self>, organisation: &Arc<Organisation>, message: MessageId, wanted: Vec<Wanted>) {
+        for wanted in wanted {
+            let index = match &wanted {
+                Wanted::Key(address) => organisation.vault.address_index(&address.folded()),
+                Wanted::Revocation(key) => *key.as_bytes(),
+            };
+            let index = (organisation.org, index);
             if !self.waiting.lock().unwrap_or_else(PoisonError::into_inner).begin(message, index) {
                 continue;
             }
             let (finder, organisation) = (Arc::clone(self), Arc::clone(organisation));
             tokio::spawn(async move {
                 let slot = finder.slots.acquire().await;
-                if let Err(error) = finder.look_up(&organisation, &address).await {
+                if let Err(error) = finder.find(&organisation, wanted).await {
                     tracing::warn!(%error, "what came of looking for a key could not be kept");
                 }
                 drop(slot);
                 finder.waiting.lock().unwrap_or_else(PoisonError::into_inner).end(&index);
                 finder.journey.undecided.notify_one();
             });
+        }
+    }
+
+    async fn find(&self, organisation: &Organisation, wanted: Wanted) -> Result<(), NotKept> {
+        match wanted {
+            Wanted::Key(address) => self.look_up(organisation, &address).await.map(drop),
+            Wanted::Revocation(key) => Ok(revocation::check(&self.journey, organisation, key).await.map(drop)?),
         }
     }
 
@@ -193,20 +206,28 @@ impl Finder {
     }
 }
 
-/// The recipients of a message for whom a key is to be looked for before its plan.
-pub(crate) async fn wanted(case: &Case<'_>, prepared: &Prepared) -> Result<Vec<Address>, StoreError> {
-    let mut wanted = Vec::new();
+/// What is to be found out before a message's plan.
+pub(crate) enum Wanted {
+    /// A key for an address.
+    Key(Address),
+    /// Whether the certificate of a known key is revoked.
+    Revocation(RecipientKeyId),
+}
+
+/// What is to be found out about the recipients of a message before its plan.
+pub(crate) async fn wanted(case: &Case<'_>, prepared: &Prepared) -> Result<Vec<Wanted>, StoreError> {
+    let mut wanted: Vec<Wanted> = revocation::wanted(case, prepared).into_iter().map(Wanted::Revocation).collect();
     for address in candidates(case, prepared) {
         if asked(case, address).await?.is_none() {
-            wanted.push(address.clone());
+            wanted.push(Wanted::Key(address.clone()));
         }
     }
     Ok(wanted)
 }
 
-/// What came of looking for keys since the message was accepted.
+/// What came of looking since the message was accepted.
 pub(crate) async fn sought(case: &Case<'_>, prepared: &Prepared) -> Result<Vec<Event>, StoreError> {
-    let mut events = Vec::new();
+    let mut events = revocation::sought(case, prepared);
     let recipients = prepared.verdict.recipients.iter();
     for (address, _) in recipients.filter(|(_, decision)| needs_key(&decision.action)) {
         if let Some((at, sought)) = asked(case, address).await?.filter(|(at, _)| *at >= case.received_at) {

@@ -8,6 +8,8 @@
 //! | `manage` | what a person does to a known key |
 //! | `finder` | a key is looked for in the directory of its domain |
 //! | `waiting` | lookups under way, and the messages that wait for them |
+//! | `inquirer` | the issuers of a certificate are asked whether it is revoked |
+//! | `revocation` | what they said is kept with the key |
 //! | `outlook` | which method a message would get |
 //! | `at_hand` | what a message's recipients hold, for its plan |
 //! | `sealing` | a parcel's copy is sealed when it is sent |
@@ -19,17 +21,21 @@ mod at_hand;
 mod book;
 mod finder;
 mod index;
+mod inquirer;
 mod lesson;
 mod manage;
 mod outlook;
+mod revocation;
 mod sealing;
 mod waiting;
 
 pub use book::{Kept, KeyTrouble, all, find, of};
 pub use finder::{Finder, Sought};
+pub use inquirer::Inquirer;
 pub use lesson::{NotKept, learn};
 pub use manage::{NotManaged, accept, reject, remove};
 pub use outlook::{Outlook, outlook, shown};
+pub use revocation::check;
 
 pub(crate) use at_hand::AtHand;
 pub(crate) use finder::{sought, wanted};

@@ -12,6 +12,7 @@ use seal::{Forged, NotOpened, Opened, Parcel, ParcelKey, Sealing};
 use store::StoreError;
 
 use super::book;
+use super::revocation::refreshed;
 use crate::case::Case;
 use crate::prepared::choose_among;
 
@@ -122,7 +123,10 @@ async fn holder<'a>(
     let rows = case.journey.store.recipient_keys_of(organisation.org, vec![index]).await?;
     let known = rows.iter().filter_map(|row| book::open(organisation, row).ok()).map(|kept| kept.known);
     let is_named = |known: &Known| known.id == key.key && known.fingerprint() == key.fingerprint;
-    let (named, others): (Vec<Known>, Vec<Known>) = known.partition(is_named);
+    let (mut named, others): (Vec<Known>, Vec<Known>) = known.partition(is_named);
+    if let Some(known) = named.pop() {
+        named.push(refreshed(case.journey, organisation, known, case.now).await);
+    }
     let found =
         candidates(&named, address, parcel.grounds().need, &organisation.policy.keys, &organisation.trust, case.now);
     let format = named.first().map(Known::format);

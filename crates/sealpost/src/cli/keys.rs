@@ -67,7 +67,7 @@ pub enum KeyVerb {
         #[command(flatten)]
         organisation: Organisation,
     },
-    /// Look in the web key directory of the address's domain now
+    /// Look in the web key directory of the address's domain now, and ask the issuers of its certificates
     Find {
         /// The recipient
         address: Address,

@@ -230,15 +230,30 @@ async fn find(cli: &Cli, address: &Address, organisation: &Organisation) -> Resu
     let opened = open(cli, organisation, Action::ManageKeys).await?;
     let finder = engine::finder(&opened.loaded.config, &Seams::default(), opened.installation.journey.clone())?;
     let sought = finder.look_up(&opened.organisation, address).await?;
-    wake::ring(&opened.loaded.config);
     say(sought.words());
+    let is_learned = ask_issuers(&opened, address).await?;
+    wake::ring(&opened.loaded.config);
     for kept in keys::of(&opened.installation.journey, &opened.organisation, address).await? {
         print(&match cli.json {
             true => to_json(&kept.known).to_string(),
             false => line(&kept.known),
         })?;
     }
-    Ok(if sought == Sought::Found { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if sought == Sought::Found || is_learned { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Asks the issuers of an address's certificates whether they revoked them; whether any of them answered.
+async fn ask_issuers(opened: &Opened, address: &Address) -> Result<bool> {
+    let journey = &opened.installation.journey;
+    engine::ask_issuers(&opened.loaded.config, &Seams::default(), journey)?;
+    let mut is_learned = false;
+    for kept in keys::of(journey, &opened.organisation, address).await? {
+        if let Some(checked) = keys::check(journey, &opened.organisation, kept.known.id).await? {
+            say(&format!("{}: its issuer was asked: {}", kept.known.id, checked.words()));
+            is_learned |= checked.trouble.is_none();
+        }
+    }
+    Ok(is_learned)
 }
 
 enum Judgement {
@@ -275,7 +290,11 @@ pub fn to_json(known: &Known) -> Value {
     json!({
         "id": known.id, "address": known.address, "format": known.format(), "fingerprint": known.fingerprint(),
         "state": known.state, "because": known.because, "source": known.source, "detail": known.detail,
-        "confirmed_by": known.confirmed_by, "bound_by_hand": known.is_bound_by_hand, "prefers_encryption": known.prefers_encryption, "first_seen": known.first_seen, "last_seen": known.last_seen,
+        "confirmed_by": known.confirmed_by, "bound_by_hand": known.is_bound_by_hand,
+        "prefers_encryption": known.prefers_encryption, "first_seen": known.first_seen, "last_seen": known.last_seen,
+        "revocation": known.revocation.as_ref().map(|checked| {
+            json!({ "said": checked.words(), "asked_at": checked.at, "again_at": checked.again })
+        }),
     })
 }
 
@@ -311,6 +330,9 @@ pub fn describe(known: &Known, now: jiff::Timestamp) -> String {
         lines.push(format!("  its holder {words}"));
     }
     lines.push(format!("  first seen {}, last seen {}", known.first_seen, known.last_seen));
+    if let Some(checked) = &known.revocation {
+        lines.push(format!("  {} (its issuer was asked at {})", checked.words(), checked.at));
+    }
     lines.push(match known.material.usable(now) {
         Ok(usable) => {
             let aead = if usable.is_aead { "authenticated encryption" } else { "no authenticated encryption" };

@@ -30,11 +30,29 @@ impl Default for Keys {
 }
 
 /// `[smime]`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Smime {
     /// Whose certificates for people are believed, PEM; none: only those that a person gave.
     pub anchors: Option<PathBuf>,
-    /// Revocation lists, DER.
+    /// Revocation lists, DER or PEM.
     pub crls: Vec<PathBuf>,
+    /// Whether the issuers of recipients' certificates are asked if they revoked them: by OCSP, then by their lists.
+    pub revocation: bool,
+    /// How long that may take before the message goes on without.
+    pub revocation_wait: Span,
+    /// How long an answer holds at most before they are asked again.
+    pub revocation_again: Span,
+}
+
+impl Default for Smime {
+    fn default() -> Self {
+        Self {
+            anchors: None,
+            crls: Vec::new(),
+            revocation: true,
+            revocation_wait: Span::seconds(10),
+            revocation_again: Span::hours(12),
+        }
+    }
 }

@@ -32,6 +32,7 @@ mod probe;
 mod replies;
 mod rest;
 mod returned;
+mod revocation;
 mod sealing;
 mod sink;
 mod visit;

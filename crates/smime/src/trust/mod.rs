@@ -14,6 +14,7 @@ mod points;
 mod policies;
 mod revocation;
 mod rules;
+mod standing;
 #[cfg(test)]
 mod suites;
 
@@ -23,6 +24,7 @@ use mail::Address;
 pub use crl::Crl;
 pub use invalid::{Invalid, Reason};
 pub use ocsp::OcspResponse;
+pub use standing::{Evidence, Said, Standing, chain_to_ask, standing, vouched};
 
 use crate::algorithm::KeyAlgorithm;
 use crate::certificate::{Certificate, ExtendedUsage, KeyUsage};
@@ -30,13 +32,14 @@ use path::Search;
 use policies::InitialPolicies;
 
 /// What is trusted, and what is known besides.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Trust {
     anchors: Vec<Certificate>,
     intermediates: Vec<Certificate>,
     pinned: Vec<[u8; 32]>,
     crls: Vec<Crl>,
     ocsp: Vec<OcspResponse>,
+    standings: Vec<Standing>,
     unknown: Unknown,
 }
 
@@ -103,6 +106,13 @@ impl Trust {
     #[must_use]
     pub fn with_ocsp(mut self, answers: impl IntoIterator<Item = OcspResponse>) -> Self {
         self.ocsp.extend(answers);
+        self
+    }
+
+    /// Knows what was learned before. Each is judged when it is used.
+    #[must_use]
+    pub fn with_standings(mut self, standings: impl IntoIterator<Item = Standing>) -> Self {
+        self.standings.extend(standings);
         self
     }
 

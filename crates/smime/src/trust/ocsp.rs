@@ -64,15 +64,26 @@ struct Answer {
     issuer_name: Vec<u8>,
     issuer_key: Vec<u8>,
     serial: Vec<u8>,
-    status: Option<Status>,
+    state: State,
     this_update: Timestamp,
     next_update: Option<Timestamp>,
+}
+
+/// certStatus (RFC 6960 §4.2.1).
+#[derive(Clone, Copy)]
+enum State {
+    Good,
+    Revoked(Timestamp),
+    Unknown,
 }
 
 /// What an answer says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Status {
-    Good,
+    /// Not revoked, and that holds so long.
+    Good {
+        until: Timestamp,
+    },
     Revoked(Timestamp),
 }
 
@@ -108,8 +119,8 @@ impl OcspResponse {
             return Ok(None);
         }
         // Of several that contradict each other, the worst counts.
-        let statuses: Vec<Status> = about.filter_map(|answer| answer.status).collect();
-        let revoked = statuses.iter().find(|status| **status != Status::Good);
+        let statuses: Vec<Status> = about.filter_map(Answer::status).collect();
+        let revoked = statuses.iter().find(|status| matches!(status, Status::Revoked(_)));
         Ok(revoked.or(statuses.first()).copied())
     }
 
@@ -168,6 +179,14 @@ impl Answer {
         self.serial == certificate.serial()
             && digest.of(certificate.issuer().to_der()).as_ref() == self.issuer_name
             && digest.of(issuer.public_key().key()).as_ref() == self.issuer_key
+    }
+
+    fn status(&self) -> Option<Status> {
+        match self.state {
+            State::Good => Some(Status::Good { until: self.end() }),
+            State::Revoked(since) => Some(Status::Revoked(since)),
+            State::Unknown => None,
+        }
     }
 
     fn end(&self) -> Timestamp {
@@ -248,11 +267,11 @@ fn answer(mut inside: Reader<'_>) -> Result<Answer, Malformed> {
     let issuer_name = id.take(tag::OCTET_STRING)?.value.to_vec();
     let issuer_key = id.take(tag::OCTET_STRING)?.value.to_vec();
     let serial = id.integer()?.to_vec();
-    let state = inside.any()?;
-    let status = match state.tag {
-        0x80 => Some(Status::Good),
-        0xa1 => Some(Status::Revoked(read_time(&mut state.inside())?)),
-        0x82 => None,
+    let status = inside.any()?;
+    let state = match status.tag {
+        0x80 => State::Good,
+        0xa1 => State::Revoked(read_time(&mut status.inside())?),
+        0x82 => State::Unknown,
         _ => return Err(Malformed),
     };
     let this_update = read_time(&mut inside)?;
@@ -261,5 +280,5 @@ fn answer(mut inside: Reader<'_>) -> Result<Answer, Malformed> {
         None => None,
     };
     refuse_critical(inside.explicit(1)?)?;
-    Ok(Answer { digest, issuer_name, issuer_key, serial, status, this_update, next_update })
+    Ok(Answer { digest, issuer_name, issuer_key, serial, state, this_update, next_update })
 }

@@ -7,6 +7,7 @@ use super::crl::{Crl, Entry};
 use super::invalid::{Invalid, Reason};
 use super::path::Search;
 use super::points::{ALL_REASONS, Point};
+use super::standing::Said;
 use super::{ocsp, rules};
 use crate::certificate::{Certificate, KeyUsage};
 
@@ -30,9 +31,21 @@ pub(super) enum State {
 
 /// The state of one certificate.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Status {
-    Good,
+pub(super) enum Status {
+    /// It is not revoked, and that holds so long.
+    Good(Timestamp),
     Unknown,
+}
+
+impl Status {
+    /// Of two that say nothing against each other, the one that holds longer.
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Good(one), Self::Good(another)) => Self::Good(one.max(another)),
+            (Self::Good(_), Self::Unknown) => self,
+            (Self::Unknown, other) => other,
+        }
+    }
 }
 
 /// The state of a path; an error where a certificate is revoked. The anchor is trusted as it is.
@@ -45,13 +58,22 @@ fn of_path_within(search: &Search<'_>, path: &[Certificate], nesting: u8) -> Res
     for at in (1..path.len()).rev() {
         let (below, above) = path.split_at_checked(at).unwrap_or_default();
         let Some(certificate) = below.last() else { continue };
-        let question = Question { search, certificate, above, nesting };
-        let status = question.status().map_err(|reason| Invalid::of(certificate, reason))?;
+        let status = Question { search, certificate, above, nesting }
+            .status()
+            .map_err(|reason| Invalid::of(certificate, reason))?;
         if status == Status::Unknown {
             state = State::Unknown(certificate.clone());
         }
     }
     Ok(state)
+}
+
+/// The state of the certificate at this place of a path.
+pub(super) fn of_place(search: &Search<'_>, path: &[Certificate], at: usize) -> Result<Status, Reason> {
+    let (Some(certificate), Some(above)) = (path.get(at), path.get(at.saturating_add(1)..)) else {
+        return Ok(Status::Unknown);
+    };
+    Question { search, certificate, above, nesting: 0 }.status()
 }
 
 /// Is this certificate revoked?
@@ -65,9 +87,23 @@ struct Question<'a> {
 
 impl Question<'_> {
     fn status(&self) -> Result<Status, Reason> {
-        let by_answers = self.by_answers()?;
-        let by_lists = self.by_lists()?;
-        if by_answers == Status::Good || by_lists == Status::Good { Ok(Status::Good) } else { Ok(Status::Unknown) }
+        Ok(self.by_answers()?.or(self.by_lists()?).or(self.by_standings()?))
+    }
+
+    /// What was learned before.
+    fn by_standings(&self) -> Result<Status, Reason> {
+        let Some(issuer) = self.above.first() else { return Ok(Status::Unknown) };
+        let standings = &self.search.trust.standings;
+        let mut status = Status::Unknown;
+        for standing in standings.iter().filter(|standing| standing.is_about(self.certificate, issuer)) {
+            status = status.or(match standing.said {
+                // RFC 5280 §3.3: what is revoked stays so, whatever the date of the list, unless a newer word undoes it.
+                Said::Revoked { since } => return Err(Reason::Revoked { since }),
+                Said::Good if self.search.now <= standing.until => Status::Good(standing.until),
+                Said::Good => Status::Unknown,
+            });
+        }
+        Ok(status)
     }
 
     fn by_answers(&self) -> Result<Status, Reason> {
@@ -75,7 +111,7 @@ impl Question<'_> {
         let mut status = Status::Unknown;
         for answer in &self.search.trust.ocsp {
             match answer.status_of(self.certificate, issuer, self.search)? {
-                Some(ocsp::Status::Good) => status = Status::Good,
+                Some(ocsp::Status::Good { until }) => status = status.or(Status::Good(until)),
                 Some(ocsp::Status::Revoked(since)) => return Err(Reason::Revoked { since }),
                 None => {}
             }
@@ -87,6 +123,7 @@ impl Question<'_> {
     fn by_lists(&self) -> Result<Status, Reason> {
         let lists = self.search.crls();
         let mut covered = 0;
+        let mut until = Timestamp::MAX;
         for point in Point::of(self.certificate) {
             for list in lists.iter().filter(|list| !list.is_delta()) {
                 let covers = point.covered_by(list, self.certificate);
@@ -98,9 +135,10 @@ impl Question<'_> {
                     return Err(Reason::Revoked { since });
                 }
                 covered |= covers;
+                until = until.min(list.next_update().unwrap_or(until));
             }
         }
-        Ok(if covered == ALL_REASONS { Status::Good } else { Status::Unknown })
+        Ok(if covered == ALL_REASONS { Status::Good(until) } else { Status::Unknown })
     }
 
     /// What the list says, with the newest delta to it that is known.

@@ -4,7 +4,10 @@ use super::peers::{Desk, KEYS, Person, Random};
 use jiff::{SignedDuration, Timestamp};
 use mail::Address;
 use smime::issue::{Draft, Role};
-use smime::trust::{Crl, Invalid, OcspResponse, Purpose, Reason, Revocation, Trust, Unknown, ocsp, validate};
+use smime::trust::{
+    Crl, Evidence, Invalid, OcspResponse, Purpose, Reason, Revocation, Said, Trust, Unknown, chain_to_ask, ocsp,
+    standing, validate, vouched,
+};
 use smime::{Certificate, KeyKind, SoftwareKey};
 
 fn address(text: &str) -> Address {
@@ -359,4 +362,77 @@ fn a_crowd_of_authorities_costs_little() {
     let invalid = validate(&leaf, &crowd, &Trust::new(vec![anchor]), now, Purpose::Sign, None);
     assert!(matches!(reason(invalid), Reason::Costly | Reason::Signature(_)));
     assert!(begin.elapsed().as_secs() < 5, "{:?}", begin.elapsed());
+}
+
+#[test]
+fn what_lists_and_answers_say_is_kept_for_as_long_as_it_holds() {
+    let desk = Desk::new();
+    let (good, bad) = (desk.person("good", KEYS[1].1), desk.person("bad", KEYS[1].1));
+    let other = Desk::new();
+    desk.revoke();
+    let now = Timestamp::now() + SignedDuration::from_secs(60);
+    let trust = Trust::new(vec![desk.authority()]);
+    let list = Crl::from_der(&desk.read("list.der")).unwrap();
+    let answer = |person: &Person| {
+        desk.write("request.der", &ocsp::request(&person.certificate, &desk.authority()));
+        desk.run(
+            "ocsp -index index.txt -CA ca.pem -rsigner ca.pem -rkey ca.key -reqin request.der -respout a.der -ndays 2",
+        );
+        OcspResponse::from_der(&desk.read("a.der")).unwrap()
+    };
+    let by_list = Evidence { crls: vec![list.clone()], ocsp: Vec::new() };
+    for (person, is_good) in [(&good, true), (&bad, false)] {
+        let chain = chain_to_ask(&person.certificate, &[], &trust, now);
+        assert_eq!(chain, [person.certificate.clone(), desk.authority()]);
+        let by_answer = Evidence { crls: Vec::new(), ocsp: vec![answer(person)] };
+        for evidence in [&by_list, &by_answer] {
+            let said = standing(&chain, 0, evidence, now).expect("it is said");
+            assert_eq!(said.said == Said::Good, is_good);
+            let knowing = trust.clone().unknown_revocation(Unknown::Refuse).with_standings([said]);
+            let check = |now| validate(&person.certificate, &[], &knowing, now, Purpose::Encrypt, None);
+            match is_good {
+                true => assert_eq!(check(now).unwrap().revocation, Revocation::Good),
+                false => assert!(matches!(reason(check(now)), Reason::Revoked { .. })),
+            }
+            // A list of seven days, an answer of two.
+            let week = now + SignedDuration::from_hours(24 * 8);
+            let later = if is_good { Reason::RevocationUnknown } else { reason(check(now)) };
+            assert_eq!(reason(check(week)), later);
+        }
+        // Nothing is said of the anchor, nor by whoever is not the issuer, nor by nobody.
+        assert_eq!(standing(&chain, 1, &by_list, now), None);
+        assert_eq!(standing(&chain, 0, &Evidence::default(), now), None);
+        let strange = [person.certificate.clone(), other.authority()];
+        assert_eq!(standing(&strange, 0, &by_answer, now), None);
+    }
+    // One that is old says nothing.
+    let chain = chain_to_ask(&good.certificate, &[], &trust, now);
+    let later = now + SignedDuration::from_hours(24 * 8);
+    assert_eq!(standing(&chain, 0, &by_list, later), None);
+}
+
+#[test]
+fn who_is_vouched_for_is_asked_about_as_far_as_its_issuer_is_known() {
+    let desk = Desk::new();
+    let place = "crlDistributionPoints=URI:http://crl.example/l";
+    let (given, bad) = (desk.person_with("given", KEYS[1].1, place), desk.person("bad", KEYS[1].1));
+    desk.revoke();
+    let now = Timestamp::now() + SignedDuration::from_secs(60);
+    let list = Crl::from_der(&desk.read("list.der")).unwrap();
+    let refuse = Trust::default().unknown_revocation(Unknown::Refuse);
+    let with_list = refuse.clone().with_crls([list]);
+    let issuer = [desk.authority()];
+    let check = |person: &Person, chain: &[Certificate], trust: &Trust| {
+        vouched(&person.certificate, chain, trust, now).map_err(|invalid| invalid.reason)
+    };
+    // The issuer is no anchor, and its list counts about its own all the same.
+    assert_eq!(check(&given, &issuer, &with_list), Ok(Revocation::Good));
+    assert!(matches!(check(&bad, &issuer, &with_list), Err(Reason::Revoked { .. })));
+    // Without the issuer's certificate nobody can tell whose list it is.
+    assert_eq!(check(&given, &[], &with_list), Err(Reason::RevocationUnknown));
+    assert_eq!(check(&given, &[], &Trust::default()), Ok(Revocation::Unknown));
+    // One that names no place is left to whoever vouches.
+    assert_eq!(check(&bad, &[], &with_list), Ok(Revocation::Unknown));
+    let authority = desk.authority();
+    assert_eq!(vouched(&authority, &[], &with_list, now).map_err(|invalid| invalid.reason), Ok(Revocation::Unknown));
 }
