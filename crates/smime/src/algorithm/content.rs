@@ -236,7 +236,7 @@ mod tests {
         for len in [0, 1, 15, 17] {
             assert_eq!(cipher.open_cbc(&key, &vector, &mut vec![0; len]), Err(CipherFailed));
         }
-        assert_eq!(cipher.open_cbc(&key, &vector[1..], &mut vec![0; 16]), Err(CipherFailed));
+        assert_eq!(cipher.open_cbc(&key, &vector[1..], &mut [0; 16]), Err(CipherFailed));
     }
 
     #[test]
