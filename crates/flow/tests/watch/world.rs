@@ -145,7 +145,7 @@ impl World {
         let dnssec = DnssecAnchors::parse(self.dns.anchors()).unwrap();
         let resolver = Arc::new(HickoryResolver::asking(&[self.dns.address()]).unwrap().validating(&dnssec));
         let network = Arc::new(TokioNetwork);
-        let fetch = FetchConfig { port: 443, allow_private: true };
+        let fetch = FetchConfig { allow_private: true, ..FetchConfig::default() };
         let clock = self.clock.clone();
         let fetcher = Fetcher::new(fetch, &self.anchors, network.clone(), resolver.clone(), clock.clone()).unwrap();
         let seams = Seams {
