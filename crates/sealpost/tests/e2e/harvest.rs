@@ -239,8 +239,10 @@ impl Authority {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// Its certificates name no place where their revocation could be learned.
     fn configuration(&self) -> String {
-        format!("[smime]\nanchors = '{}'\n", self.path("ca.pem"))
+        let accept = "[policy.keys]\nunknown_revocation = 'accept'\n";
+        format!("[smime]\nanchors = '{}'\n{accept}", self.path("ca.pem"))
     }
 }
 
