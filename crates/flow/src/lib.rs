@@ -60,6 +60,7 @@ pub mod resume;
 mod return_path;
 mod rounds;
 mod settings;
+pub mod sts;
 mod timeline;
 mod traced;
 pub mod watch;

@@ -425,10 +425,11 @@ fn retry_after(schedule: &[Duration], attempts: u32, spread: u8) -> Duration {
     wait.mul_f64(0.9 + f64::from(spread) / 255.0 * 0.2)
 }
 
-/// A failure of TLS that proves nothing by itself: 454, a handshake cut.
+/// A failure of TLS that proves nothing by itself: 454, a handshake cut, a host
+/// that is not the one that DANE or MTA-STS names.
 fn tls_fails(cause: &Cause) -> bool {
     match cause {
-        Cause::TlsFailed(_) => true,
+        Cause::TlsFailed(_) | Cause::DaneFailed | Cause::NotNamed | Cause::Unbound => true,
         Cause::Replied(stage, _) | Cause::TimedOut(stage) | Cause::Cut(stage) | Cause::Broken(stage, _) => {
             *stage == transport::Stage::Tls
         }

@@ -17,12 +17,14 @@ use flow::keys::{Finder, Inquirer};
 use flow::listener::tls::{CertificateFiles, server_config};
 use flow::listener::{self, Door, Exchange, NamedNetworks, Reception};
 use flow::portal::{Clinic, Portal};
+use flow::sts::KeptPolicies;
 use flow::watch::{Watch, WatchList};
 use flow::{Courier, Journey, LinkDesk, SubmissionDesk};
 use ledger::{Ledger, Sequencer};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
-use transport::{Anchors, TokioNetwork, Transport, TransportConfig};
+use transport::mta_sts::StsCache;
+use transport::{Anchors, Bindings, TokioNetwork, Transport, TransportConfig};
 use web::portal::Site;
 
 use crate::config::Config;
@@ -122,7 +124,7 @@ impl Engine {
         sockets: Arc<Sockets>,
     ) -> Result<Self> {
         flow::keys::refresh(&journey).await.context("recipients' keys can't be read")?;
-        let transport = Arc::new(transport(config, seams)?);
+        let transport = Arc::new(transport(config, seams, &journey)?);
         let mut engine = Self {
             journey,
             addresses: Addresses::default(),
@@ -458,7 +460,7 @@ fn listener_settings(config: &Config) -> listener::Settings {
     settings
 }
 
-fn transport(config: &Config, seams: &Seams) -> Result<Transport> {
+fn transport(config: &Config, seams: &Seams, journey: &Arc<Journey>) -> Result<Transport> {
     let delivery = &config.delivery;
     let mut wanted = TransportConfig::new(config.helo().clone());
     wanted.own_names = vec![config.server.hostname.clone()];
@@ -472,14 +474,13 @@ fn transport(config: &Config, seams: &Seams) -> Result<Transport> {
     wanted.routes.extend(gateway::routes(config)?);
     let dns = reach::dns(delivery, seams)?;
     let network = Arc::new(TokioNetwork);
-    Ok(Transport::new(
-        wanted,
-        reach::anchors(delivery)?,
-        network,
-        dns.resolver,
-        seams.clock.clone(),
-        seams.entropy.clone(),
-    ))
+    let (clock, source) = (seams.clock.clone(), reach::policies(delivery, &dns, seams)?);
+    let memory = Arc::new(KeptPolicies(journey.clone()));
+    let policies = StsCache::new(dns.secure.clone(), source, memory, clock.clone());
+    let bindings = Bindings::new(dns.secure, policies, clock.clone());
+    let anchors = reach::anchors(delivery)?;
+    let transport = Transport::new(wanted, anchors, network, dns.resolver, clock, seams.entropy.clone());
+    Ok(transport.bound(bindings))
 }
 
 /// What looks for keys in the directories of recipients' domains.

@@ -14,6 +14,7 @@ pub(crate) const SQLITE: &[Migration] = &[
     Migration { number: 2, text: include_str!("../migrations/sqlite/0002-keys.sql") },
     Migration { number: 3, text: include_str!("../migrations/sqlite/0003-once.sql") },
     Migration { number: 4, text: include_str!("../migrations/sqlite/0004-watch.sql") },
+    Migration { number: 5, text: include_str!("../migrations/sqlite/0005-sts.sql") },
 ];
 
 /// For PostgreSQL.
@@ -22,6 +23,7 @@ pub(crate) const POSTGRES: &[Migration] = &[
     Migration { number: 2, text: include_str!("../migrations/postgres/0002-keys.sql") },
     Migration { number: 3, text: include_str!("../migrations/postgres/0003-once.sql") },
     Migration { number: 4, text: include_str!("../migrations/postgres/0004-watch.sql") },
+    Migration { number: 5, text: include_str!("../migrations/postgres/0005-sts.sql") },
 ];
 
 #[cfg(test)]

@@ -300,6 +300,17 @@ pub struct WatchRoundRow {
     pub sealed: Vec<u8>,
 }
 
+/// An MTA-STS policy that was had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StsPolicyRow {
+    /// Keyed index of the domain.
+    pub domain: [u8; 16],
+    /// Until when it holds.
+    pub until: Timestamp,
+    /// The domain's policy and the id of its record, sealed.
+    pub sealed: Vec<u8>,
+}
+
 /// A run of journal rows that got their positions in the tree together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunRow {

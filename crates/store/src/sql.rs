@@ -17,11 +17,12 @@ pub(crate) mod once;
 pub(crate) mod org;
 pub(crate) mod parcel;
 pub(crate) mod portal;
+pub(crate) mod sts;
 pub(crate) mod watch;
 
 /// A write that is one statement on both engines; none for any other.
 pub(crate) fn statement(org: OrgId, write: &Write) -> Option<key::Statement> {
-    key::statement(org, write).or_else(|| once::statement(org, write)).or_else(|| watch::statement(org, write))
+    key::statement(org, write).or_else(|| once::statement(org, write)).or_else(|| watch::statement(org, write)).or_else(|| sts::statement(org, write))
 }
 
 /// A question and how its answer is read.
@@ -214,6 +215,7 @@ mod tests {
             of(key::discovery(org, [0; 16])),
             of(key::org_keys(org)),
             of(watch::rounds(org, [0; 16], 1)),
+            of(sts::one(org, [0; 16])),
             of(probe()),
         ]
     }
@@ -239,6 +241,8 @@ mod tests {
             (watch::CLAIM, 5),
             (watch::INSERT, 4),
             (watch::FORGET, 2),
+            (sts::PUT, 4),
+            (sts::FORGET, 2),
             (TOUCH_PROBE, 0),
         ]
     }

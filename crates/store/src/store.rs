@@ -10,7 +10,7 @@ use crate::body::{BodyRef, BodyWriter};
 use crate::error::StoreError;
 use crate::row::{
     CredentialRow, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, OrgKeyRow, OrgRow, ParcelRow, PostureRow,
-    QueueSummary, RecipientKeyRow, RunRow, WatchRoundRow,
+    QueueSummary, RecipientKeyRow, RunRow, StsPolicyRow, WatchRoundRow,
 };
 use crate::transition::Transition;
 
@@ -106,6 +106,8 @@ pub trait Store: Send + Sync + 'static {
     fn posture(&self, org: OrgId, domain: [u8; 16]) -> Pending<'_, Option<PostureRow>>;
     /// The rounds of a domain of the watch list, newest first.
     fn watch_rounds(&self, org: OrgId, domain: [u8; 16], limit: usize) -> Pending<'_, Vec<WatchRoundRow>>;
+    /// The MTA-STS policy of a domain that was had last.
+    fn sts_policy(&self, org: OrgId, domain: [u8; 16]) -> Pending<'_, Option<StsPolicyRow>>;
     /// How the organisation's queue stands.
     fn queue(&self, org: OrgId) -> Pending<'_, QueueSummary>;
 

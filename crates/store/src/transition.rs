@@ -5,7 +5,8 @@ use mail::{MessageId, OrgId, ParcelId, RecipientKeyId};
 
 use crate::body::SpooledBody;
 use crate::row::{
-    CredentialRow, Dimensions, DiscoveryRow, MessageState, OrgKeyRow, ParcelState, RecipientKeyRow, WatchRoundRow,
+    CredentialRow, Dimensions, DiscoveryRow, MessageState, OrgKeyRow, ParcelState, RecipientKeyRow, StsPolicyRow,
+    WatchRoundRow,
 };
 
 /// Writes of one organisation and the journal row that tells of them, all in
@@ -164,6 +165,13 @@ pub enum Write {
     },
     /// A journal row about another message than the transition's own.
     Journal(JournalNew),
+    /// An MTA-STS policy was had; it takes the place of an earlier one.
+    StsPolicy(StsPolicyRow),
+    /// MTA-STS policies whose time was over before this are forgotten.
+    ForgetStsPolicies {
+        /// The time.
+        before: Timestamp,
+    },
     /// The message's key is destroyed and the message is
     /// [`Erased`](MessageState::Erased). Guard: the message is there.
     EraseKey {

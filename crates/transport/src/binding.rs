@@ -69,8 +69,8 @@ impl Binding {
     /// The name that is said in the handshake.
     pub fn tls_name<'a>(&'a self, host: &'a ServerName<'static>) -> &'a ServerName<'static> {
         match self {
-            Binding::Dane(dane) => dane.names.first().unwrap_or(host),
-            Binding::Found(_) | Binding::Sts => host,
+            Binding::Dane(Dane { need: DaneNeed::Match(_), names, .. }) => names.first().unwrap_or(host),
+            Binding::Dane(_) | Binding::Found(_) | Binding::Sts => host,
         }
     }
 

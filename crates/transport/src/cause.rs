@@ -64,6 +64,16 @@ pub enum Cause {
     /// Its DNS gave no answer.
     #[error("the DNS lookup failed")]
     DnsFailed,
+    /// The TLSA records of an MX host can't be had, or are bogus (RFC 7672 §2.1).
+    #[error("the lookup of the server's TLSA records fails")]
+    DaneFailed,
+    /// The MTA-STS policy of the domain does not name the MX host (RFC 8461 §5).
+    #[error("the domain's MTA-STS policy does not name the server")]
+    NotNamed,
+    /// The connection proves what the parcel needs, and less than DANE or the
+    /// MTA-STS policy of the domain demands.
+    #[error("the server is not the one that DANE or MTA-STS names")]
+    Unbound,
     /// It has more MX hosts than are tried.
     #[error("there are too many MX hosts to try them all")]
     TooManyHosts,
@@ -126,6 +136,9 @@ impl Cause {
             | Cause::Unsendable => false,
             Cause::Replied(_, reply) => !is_final(reply),
             Cause::DnsFailed
+            | Cause::DaneFailed
+            | Cause::NotNamed
+            | Cause::Unbound
             | Cause::TooManyHosts
             | Cause::Unreachable(_)
             | Cause::TimedOut(_)
@@ -146,6 +159,8 @@ impl Cause {
             Cause::NoRoute => EnhancedCode(5, 4, 4),
             Cause::Loop => EnhancedCode(5, 4, 6),
             Cause::DnsFailed => EnhancedCode(4, 4, 3),
+            // RFC 7672 §2.2 and RFC 8461 §5 ask to wait; RFC 3463 §3.8 has the code.
+            Cause::DaneFailed | Cause::NotNamed | Cause::Unbound => EnhancedCode(4, 7, 5),
             Cause::TooManyHosts => EnhancedCode(4, 4, 4),
             Cause::Unreachable(_) => EnhancedCode(4, 4, 1),
             Cause::TimedOut(_) | Cause::Cut(_) | Cause::ReplyLost => EnhancedCode(4, 4, 2),
@@ -181,6 +196,9 @@ impl Cause {
             | Cause::NoRoute
             | Cause::Loop
             | Cause::DnsFailed
+            | Cause::DaneFailed
+            | Cause::NotNamed
+            | Cause::Unbound
             | Cause::TooManyHosts
             | Cause::ReplyLost
             | Cause::NeedsSmtputf8

@@ -29,6 +29,8 @@ pub struct Channel {
     pub(crate) session: Option<Session>,
     pub(crate) extensions: Extensions,
     pub(crate) proof: Proof,
+    /// The least that may cross here, whatever a parcel needs.
+    pub(crate) floor: Level,
     pub(crate) shortfall: Option<Shortfall>,
     pub(crate) timeouts: Timeouts,
     pub(crate) transactions: u32,
@@ -96,9 +98,17 @@ impl Channel {
 
     /// Compares what the connection proved with what the parcel needs.
     pub fn clear<'c>(&'c mut self, parcel: &'c Parcel) -> Result<Cleared<'c>, NotMet> {
+        self.clear_at(parcel, Level::None)
+    }
+
+    /// The same for a parcel that may cross at no less than `least`, whatever
+    /// else it needs.
+    pub(crate) fn clear_at<'c>(&'c mut self, parcel: &'c Parcel, least: Level) -> Result<Cleared<'c>, NotMet> {
         let proved = self.proof.level;
-        match needed(parcel) {
-            Some(level) if proved >= level => Ok(Cleared { channel: self, parcel }),
+        match needed(parcel).map(|level| level.max(least)) {
+            Some(level) if proved >= level.max(self.floor) => Ok(Cleared { channel: self, parcel }),
+            // Enough for the parcel, and not for its domain, which asks whoever sends to wait.
+            Some(level) if proved >= level => Err(NotMet { proved, why: Shortfall::Failed(Cause::Unbound) }),
             Some(_) | None => Err(NotMet { proved, why: self.why_no_more() }),
         }
     }

@@ -28,6 +28,16 @@ pub(crate) struct Host {
     place: Place,
 }
 
+impl Host {
+    /// Its name, where an MX lookup gave it: a route is bound by whoever wrote it.
+    pub(crate) fn domain(&self) -> Option<&Domain> {
+        match &self.place {
+            Place::Name(name) if self.lookup != MxLookup::Pinned => Some(name),
+            Place::Name(_) | Place::Address(_) => None,
+        }
+    }
+}
+
 enum Place {
     Address(IpAddr),
     Name(Domain),

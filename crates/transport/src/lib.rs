@@ -14,6 +14,7 @@
 //! (STARTTLS), RFC 2920, RFC 3030, RFC 6152, RFC 6531, RFC 1870, RFC 3461.
 
 mod binding;
+mod bindings;
 mod cause;
 mod channel;
 mod config;
@@ -31,6 +32,7 @@ mod tls;
 mod transport;
 
 pub use binding::{Binding, Dane, find_dane};
+pub use bindings::Bindings;
 pub use cause::{Cause, Inability, Stage};
 pub use channel::{Channel, Cleared, NotMet, SendOutcome, Shortfall, Unsent, send};
 pub use config::{Limits, Route, RouteError, RouteHost, Timeouts, TransportConfig};

@@ -4,11 +4,12 @@
 
 use std::net::SocketAddr;
 
-use mail::{Domain, Level, MxLookup};
+use mail::Domain;
 use rustls_pki_types::ServerName;
 use smtp::client::{Greeted, Greeting, Handshake, Opened, Session, StartTls, TlsAnswer};
 use tokio::time::timeout;
 
+use crate::binding::Binding;
 use crate::cause::{Cause, Inability, Stage};
 use crate::channel::{Channel, Shortfall};
 use crate::config::Timeouts;
@@ -23,7 +24,8 @@ pub(crate) struct Target {
     /// The name that the certificate must be for.
     pub(crate) name: ServerName<'static>,
     pub(crate) address: SocketAddr,
-    pub(crate) lookup: MxLookup,
+    /// What binds it to the domain, and with that the least it must prove.
+    pub(crate) binding: Binding,
     /// The anchors of its route, in place of everybody's.
     pub(crate) anchors: Option<Anchors>,
 }
@@ -34,19 +36,8 @@ impl Target {
     }
 
     fn proof(&self, tls: Option<TlsProof>) -> Proof {
-        let level = level(tls.as_ref());
-        Proof { level, mx: self.mx(), address: self.address.ip(), mx_lookup: self.lookup, tls }
-    }
-}
-
-/// The level that a connection reached. `anchored` has its place here, where
-/// DANE, MTA-STS or a pin binds the host; until then nothing claims it.
-fn level(tls: Option<&TlsProof>) -> Level {
-    match tls.map(|tls| &tls.judgement) {
-        None => Level::None,
-        Some(Judgement::NotVerified { .. }) => Level::Encrypted,
-        Some(Judgement::Verified { .. }) => Level::Verified,
-        Some(Judgement::Dane { .. }) => Level::Anchored,
+        let (level, mx_lookup) = (self.binding.level(tls.as_ref()), self.binding.lookup());
+        Proof { level, mx: self.mx(), address: self.address.ip(), mx_lookup, tls }
     }
 }
 
@@ -131,8 +122,9 @@ impl Opener<'_> {
         stream: Box<dyn Stream>,
         handshake: Handshake,
     ) -> Result<Channel, OpenError> {
-        let shaking = self.tls.handshake(stream, &target.name, target.anchors.as_ref());
-        let Secured { mut stream, proof, .. } = match timeout(self.timeouts.handshake, shaking).await {
+        let binding = &target.binding;
+        let shaking = self.tls.handshake(stream, binding.tls_name(&target.name), target.anchors.as_ref());
+        let Secured { mut stream, mut proof, chain, .. } = match timeout(self.timeouts.handshake, shaking).await {
             Ok(Ok(secured)) => secured,
             Ok(Err(error)) => {
                 return Err(OpenError::Tls(match error.verdict {
@@ -142,6 +134,7 @@ impl Opener<'_> {
             }
             Err(_) => return Err(OpenError::Tls(Shortfall::Failed(Cause::TimedOut(Stage::Tls)))),
         };
+        proof.judgement = binding.judge(proof.judgement, &chain, self.tls.now());
         let session = self.hello(&mut *stream, handshake.done()).await?;
         let shortfall = match proof.judgement {
             Judgement::Verified { .. } | Judgement::Dane { .. } => None,
@@ -172,6 +165,7 @@ impl Opener<'_> {
             extensions: session.extensions(),
             session: Some(session),
             proof: target.proof(tls),
+            floor: target.binding.floor(),
             shortfall,
             timeouts: *self.timeouts,
             transactions: 0,

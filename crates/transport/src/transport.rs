@@ -1,7 +1,7 @@
 //! Delivery of a parcel: the hosts of a domain in order, all their addresses,
 //! and one fate for each recipient.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use mail::{Clock, Entropy, Level};
@@ -9,6 +9,8 @@ use seal::Parcel;
 use smtp::client::{Step, Verdict};
 use tokio::time::{Instant, timeout_at};
 
+use crate::binding::Binding;
+use crate::bindings::{Bindings, Mx};
 use crate::cause::Cause;
 use crate::channel::{self, Channel, NotMet, Shortfall, Unsent};
 use crate::config::TransportConfig;
@@ -30,6 +32,7 @@ pub struct Transport {
     entropy: Arc<dyn Entropy>,
     tls: Tls,
     pool: Pool,
+    bindings: Option<Bindings>,
 }
 
 /// One parcel on its way.
@@ -37,7 +40,16 @@ pub struct Transport {
 struct Job<'a> {
     parcel: &'a Parcel,
     wire: &'a dyn Wire,
+    /// The least that it may cross with, whatever it needs.
+    least: Level,
     until: Instant,
+}
+
+impl Job<'_> {
+    /// The level that it needs; the highest where no connection is enough.
+    fn needed(&self) -> Level {
+        channel::needed(self.parcel).unwrap_or(Level::Anchored).max(self.least)
+    }
 }
 
 /// Where to go on after an address.
@@ -58,7 +70,14 @@ impl Transport {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         let pool = Pool::new(config.limits, &config.timeouts);
-        Self { config, network, resolver, entropy, tls: Tls::new(anchors, clock), pool }
+        Self { config, network, resolver, entropy, tls: Tls::new(anchors, clock), pool, bindings: None }
+    }
+
+    /// Holds deliveries to what binds MX hosts to their domains: DANE and
+    /// MTA-STS. Without it they are held to what each parcel needs alone.
+    #[must_use]
+    pub fn bound(self, bindings: Bindings) -> Self {
+        Self { bindings: Some(bindings), ..self }
     }
 
     /// Takes other anchors: for what is judged from now on, and no connection
@@ -78,8 +97,13 @@ impl Transport {
     /// the hosts make it take, within [`Timeouts`](crate::Timeouts); dropping
     /// the future cuts the dialogue where it is.
     pub async fn deliver(&self, parcel: &Parcel, wire: &dyn Wire) -> Delivery {
+        self.deliver_at(parcel, wire, Level::None).await
+    }
+
+    /// The same, at no less than `least`, which is proven as a need is.
+    pub async fn deliver_at(&self, parcel: &Parcel, wire: &dyn Wire, least: Level) -> Delivery {
         let mut run = Run::new(parcel);
-        let job = Job { parcel, wire, until: Instant::now() + self.config.timeouts.whole };
+        let job = Job { parcel, wire, least, until: Instant::now() + self.config.timeouts.whole };
         if let Some(recipient) = parcel.recipients().first() {
             match self.finder().hosts(recipient.address.domain()).await {
                 Ok(hosts) => self.try_hosts(&mut run, job, hosts).await,
@@ -106,8 +130,8 @@ impl Transport {
     }
 
     async fn try_host(&self, run: &mut Run, job: Job<'_>, host: &Host) {
-        let addresses = match self.finder().addresses(host).await {
-            Ok(addresses) => addresses,
+        let (binding, addresses) = match self.place(job.parcel, host).await {
+            Ok(placed) => placed,
             Err(cause) => {
                 run.failed(&cause);
                 let mx = host.name.to_str().into_owned();
@@ -121,7 +145,7 @@ impl Transport {
             let has_other_family = addresses.iter().any(|other| other.is_ipv4() != address.is_ipv4());
             let address = SocketAddr::new(*address, host.port);
             let anchors = host.anchors.clone();
-            let target = Target { name: host.name.clone(), address, lookup: host.lookup, anchors };
+            let target = Target { name: host.name.clone(), address, binding: binding.clone(), anchors };
             if self.try_target(run, job, &target, has_other_family).await == Onward::NextHost {
                 return;
             }
@@ -129,6 +153,19 @@ impl Transport {
         if addresses.len() > self.config.limits.addresses_max {
             run.failed(&Cause::TooManyHosts);
         }
+    }
+
+    /// What binds a host to the domain, and where it is.
+    async fn place(&self, parcel: &Parcel, host: &Host) -> Result<(Binding, Vec<IpAddr>), Cause> {
+        let domain = parcel.recipients().first().map(|recipient| recipient.address.domain());
+        let binding = match (&self.bindings, domain, host.domain()) {
+            (Some(bindings), Some(domain), Some(name)) => {
+                let mx = Mx { domain, host: name, port: host.port, lookup: host.lookup };
+                bindings.of(parcel.org(), mx).await?
+            }
+            _ => Binding::Found(host.lookup),
+        };
+        Ok((binding, self.finder().addresses(host).await?))
     }
 
     /// One address, on an idle connection if there is one. An idle connection
@@ -140,7 +177,8 @@ impl Transport {
             return Onward::NextHost;
         };
         let key = Key { target: target.clone(), anchors: self.tls.generation() };
-        let level = channel::needed(job.parcel).unwrap_or(Level::Anchored);
+        let needed = job.needed();
+        let level = needed.max(target.binding.floor());
         if let Some(channel) = self.pool.take(&key, level).await
             && let Some(onward) = self.transact(run, job, &key, channel, true).await
         {
@@ -150,6 +188,12 @@ impl Transport {
             Ok(channel) => self.transact(run, job, &key, channel, false).await.unwrap_or(Onward::NextHost),
             Err(Shortfall::Failed(cause)) if has_other_family && is_family_missing(&cause) => {
                 note(run, target, None, Tried::Failed(cause));
+                Onward::NextAddress
+            }
+            Err(Shortfall::Unable(inability)) if needed == Level::None => {
+                // Its domain needs TLS and the parcel does not: that is no inability.
+                run.failed(&Cause::Unbound);
+                note(run, target, None, Tried::Unable(inability));
                 Onward::NextAddress
             }
             Err(shortfall) => {
@@ -230,7 +274,7 @@ async fn transact_once(
     was_idle: bool,
 ) -> Once {
     let proof = channel.proof.clone();
-    let cleared = match channel.clear(job.parcel) {
+    let cleared = match channel.clear_at(job.parcel, job.least) {
         Ok(cleared) => cleared,
         Err(NotMet { why, .. }) => {
             note_shortfall(run, target, Some(proof), why);

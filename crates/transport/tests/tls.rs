@@ -46,7 +46,7 @@ async fn a_valid_certificate_meets_verified() {
 }
 
 #[tokio::test]
-async fn nothing_claims_anchored_yet() {
+async fn nothing_but_what_binds_the_host_reaches_anchored() {
     check(Need::Anchored, with(Ca::issue), "cannot meet | unable NotBound").await;
 }
 
@@ -200,7 +200,7 @@ async fn what_did_not_verify_is_kept_as_evidence() {
 #[tokio::test]
 async fn a_route_is_held_to_its_tls_name() {
     for (tls_name, expect) in [
-        ("relay.partner.example", "p delivered 250 verified relay.partner.example"),
+        ("relay.partner.example", "p delivered 250 anchored relay.partner.example"),
         ("other.partner.example", "p cannot meet"),
     ] {
         let mut world = World::new();

@@ -58,6 +58,8 @@ pub enum Label {
     OrgKey = 8,
     /// What a round of the watch list found.
     WatchRound = 9,
+    /// An MTA-STS policy that was had.
+    StsPolicy = 10,
 }
 
 /// The bytes that begin every envelope.

@@ -193,7 +193,7 @@ impl OrgVault {
         match label {
             Label::Journal => &self.record,
             Label::Envelope | Label::Parcel | Label::Link | Label::Secret | Label::Credential => &self.current,
-            Label::RecipientKey | Label::OrgKey | Label::WatchRound => &self.current,
+            Label::RecipientKey | Label::OrgKey | Label::WatchRound | Label::StsPolicy => &self.current,
         }
     }
 

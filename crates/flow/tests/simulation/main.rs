@@ -12,6 +12,7 @@ mod check;
 mod clinic;
 mod mx;
 mod seams;
+mod sts;
 
 use std::time::Duration;
 

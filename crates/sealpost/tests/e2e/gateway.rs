@@ -19,7 +19,7 @@ fn inbound_mail_goes_to_the_next_hop_as_it_came() {
     let delivered = clinic.wait_for(&id, "delivered", &staff);
     assert_eq!(delivered["reply"]["code"], 250);
     let attempted = clinic.wait_for(&id, "attempted", "");
-    assert_eq!((&attempted["level"], &attempted["mx_lookup"]), (&"verified".into(), &"pinned".into()), "{attempted}");
+    assert_eq!((&attempted["level"], &attempted["mx_lookup"]), (&"anchored".into(), &"pinned".into()), "{attempted}");
     let letter = clinic.letter(Kind::Good, &staff);
     assert!(letter.text().contains("X-Kept: as  it\n is\n\nMay I come?\n"), "{}", letter.text());
     let received = letter.header("Received");

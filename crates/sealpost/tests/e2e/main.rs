@@ -3,6 +3,7 @@
 
 mod api;
 mod border;
+mod bound;
 mod cli;
 mod clients;
 mod clinic;

@@ -287,7 +287,7 @@ fn a_route_needs_no_mx() {
     let events = clinic.events(&id);
     let of_parcel = |one: &&Value| one["event"] == "attempted" && one["parcel"] == delivered["parcel"];
     let attempted = events.iter().find(of_parcel).unwrap();
-    assert_eq!((&attempted["mx_lookup"], &attempted["level"]), (&json!("pinned"), &json!("verified")));
+    assert_eq!((&attempted["mx_lookup"], &attempted["level"]), (&json!("pinned"), &json!("anchored")));
     assert_eq!(clinic.dns.asked("pinned.example", "MX"), 0);
     clinic.wait_for(&id, "rerouted", &misnamed);
 }

@@ -95,6 +95,8 @@ impl<'a> Batch<'a> {
                 | Write::ForgetMarks { .. }
                 | Write::Claim { .. }
                 | Write::WatchRound(_)
+                | Write::StsPolicy(_)
+                | Write::ForgetStsPolicies { .. }
                 | Write::ForgetWatchRounds { .. }
                 | Write::EraseKey { .. } => {
                     self.singles.push((org, write));

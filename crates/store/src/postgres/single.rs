@@ -33,7 +33,8 @@ pub(super) fn order(org: OrgId, write: &Write) -> (u8, OrgId, Vec<u8>) {
         Write::Once { mark, .. } => (9, org, mark.to_vec()),
         Write::Claim { name, .. } => (10, org, name.as_bytes().to_vec()),
         Write::WatchRound(row) => (11, org, row.domain.to_vec()),
-        _ => (12, org, Vec::new()),
+        Write::StsPolicy(row) => (12, org, row.domain.to_vec()),
+        _ => (13, org, Vec::new()),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::change::{Answer, Change};
 use crate::migrations::POSTGRES;
 use crate::row::{
     CredentialRow, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, OrgKeyRow, OrgRow, ParcelRow, PostureRow,
-    QueueSummary, RecipientKeyRow, RunRow, WatchRoundRow,
+    QueueSummary, RecipientKeyRow, RunRow, StsPolicyRow, WatchRoundRow,
 };
 use crate::sql::{self, Query};
 use crate::{BodyRef, BodyWriter, Pending, PostgresOptions, Store, StoreError, Transition};
@@ -272,6 +272,10 @@ impl Store for PostgresStore {
 
     fn watch_rounds(&self, org: OrgId, domain: [u8; 16], limit: usize) -> Pending<'_, Vec<WatchRoundRow>> {
         self.all(sql::watch::rounds(org, domain, limit))
+    }
+
+    fn sts_policy(&self, org: OrgId, domain: [u8; 16]) -> Pending<'_, Option<StsPolicyRow>> {
+        self.one(sql::sts::one(org, domain))
     }
 
     fn queue(&self, org: OrgId) -> Pending<'_, QueueSummary> {

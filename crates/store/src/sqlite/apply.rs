@@ -127,6 +127,8 @@ impl<'a> Group<'a> {
             | Write::ForgetMarks { .. }
             | Write::Claim { .. }
             | Write::WatchRound(_)
+            | Write::StsPolicy(_)
+            | Write::ForgetStsPolicies { .. }
             | Write::ForgetWatchRounds { .. } => self.shared(org, write),
             Write::EraseKey { message } => self.erase_key(org, *message),
         }

@@ -18,4 +18,5 @@ mod portal;
 mod queue;
 mod recipient_keys;
 mod schema;
+mod sts;
 mod watch;

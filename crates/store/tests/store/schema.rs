@@ -103,6 +103,9 @@ async fn check(store: &dyn Store, version: usize) {
         let round = store.watch_rounds(CLINIC, [0x1c; 16], 9).await.unwrap().remove(0);
         assert_eq!((round.at, round.sealed), (at(1), vec![0x1d]));
     }
+    if version > 4 {
+        assert_eq!(store.sts_policy(CLINIC, [0x1e; 16]).await.unwrap().unwrap().sealed, [0x1f]);
+    }
     accept_and_queue(store, CLINIC, 9, at(9)).await;
     let entry = JournalNew { message: None, at: at(9), entry: b"new".to_vec() };
     commit_one(store, Transition { org: CLINIC, writes: vec![], journal: Some(entry) }).await.unwrap();

@@ -1,102 +1,225 @@
 //! The policies that are known, for as long as each holds (RFC 8461 §3.3, §5.1).
 //!
 //! A policy that was had once is held to until its time is over, even where
-//! its record vanishes or its host falls silent: whoever can suppress a lookup
-//! can't suppress the policy.
+//! its record vanishes, its host falls silent or this process is started again:
+//! whoever can suppress a lookup can't suppress the policy. What is known lies
+//! in a [`PolicyMemory`] too. Each organisation has its own: what one learned by
+//! writing to a domain is none of another's business.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use jiff::{SignedDuration, Timestamp};
-use mail::{Clock, Domain};
+use mail::{Clock, Domain, OrgId};
+use tokio::sync::Mutex as Turn;
 
 use super::{PolicySource, StsMode, StsPolicy, StsRecord};
+use crate::network::Pending;
 use crate::resolver::{DnsName, RecordKind, SecureDns};
 
-/// Domains that are remembered.
+/// Domains that are remembered here.
 const ENTRIES_MAX: usize = 50_000;
-/// After a fetch that failed the next one waits.
-const PAUSE: SignedDuration = SignedDuration::from_mins(5);
+/// How long what a domain's record said is taken for true.
+const RECORD_HOLDS: SignedDuration = SignedDuration::from_mins(5);
+/// After a lookup of a record that failed, the next one waits.
+const LOOKUP_PAUSE: SignedDuration = SignedDuration::from_secs(30);
+/// A policy is fetched again after this although its record has not changed,
+/// so that its time begins anew (RFC 8461 §3.3, §10.2); sooner where it holds
+/// for less than twice as long.
+const REFRESH: SignedDuration = SignedDuration::from_hours(24);
+
+/// A policy that was had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownPolicy {
+    /// The id of its record.
+    pub id: String,
+    /// The policy.
+    pub policy: StsPolicy,
+    /// When it was had.
+    pub fetched_at: Timestamp,
+}
+
+impl KnownPolicy {
+    /// Until when it holds.
+    pub fn until(&self) -> Timestamp {
+        self.after(self.max_age())
+    }
+
+    fn holds(&self, now: Timestamp) -> bool {
+        self.until() > now
+    }
+
+    fn refresh_at(&self) -> Timestamp {
+        let half = SignedDuration::from_secs(i64::from(self.policy.max_age_s / 2));
+        self.after(half.min(REFRESH))
+    }
+
+    fn max_age(&self) -> SignedDuration {
+        SignedDuration::from_secs(self.policy.max_age_s.into())
+    }
+
+    fn after(&self, time: SignedDuration) -> Timestamp {
+        self.fetched_at.saturating_add(time).unwrap_or(self.fetched_at)
+    }
+}
+
+/// What is known of policies can't be told just now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("what is known of MTA-STS policies can't be read")]
+pub struct PoliciesUnknown;
+
+/// What keeps policies for longer than a process lives.
+pub trait PolicyMemory: Send + Sync {
+    /// The policy that was kept last, whether it holds or not.
+    fn recall<'a>(
+        &'a self,
+        org: OrgId,
+        domain: &'a Domain,
+    ) -> Pending<'a, Result<Option<KnownPolicy>, PoliciesUnknown>>;
+
+    /// Keeps a policy in place of an earlier one.
+    fn keep<'a>(
+        &'a self,
+        org: OrgId,
+        domain: &'a Domain,
+        known: &'a KnownPolicy,
+    ) -> Pending<'a, Result<(), PoliciesUnknown>>;
+}
+
+type Key = (OrgId, Domain);
 
 /// The policies that are known.
 pub struct StsCache {
     dns: Arc<dyn SecureDns>,
     source: Arc<dyn PolicySource>,
+    memory: Arc<dyn PolicyMemory>,
     clock: Arc<dyn Clock>,
-    entries: Mutex<HashMap<Domain, Entry>>,
+    entries: Mutex<HashMap<Key, Entry>>,
+    turns: Mutex<HashMap<Key, Weak<Turn<()>>>>,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Entry {
-    /// The policy, the id of its record, and until when it holds.
-    known: Option<(String, StsPolicy, Timestamp)>,
-    /// No fetch before this.
-    pause: Option<Timestamp>,
+    known: Option<KnownPolicy>,
+    /// Nobody is asked before this, as long as what is known holds.
+    next: Timestamp,
 }
 
 impl StsCache {
-    /// Nothing is known yet.
-    pub fn new(dns: Arc<dyn SecureDns>, source: Arc<dyn PolicySource>, clock: Arc<dyn Clock>) -> Self {
-        Self { dns, source, clock, entries: Mutex::default() }
+    /// What `memory` kept, and what is learned from now on.
+    pub fn new(
+        dns: Arc<dyn SecureDns>,
+        source: Arc<dyn PolicySource>,
+        memory: Arc<dyn PolicyMemory>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { dns, source, memory, clock, entries: Mutex::default(), turns: Mutex::default() }
     }
 
     /// The policy that holds for a domain now; fetched where its record says
     /// that it is new or has changed.
-    pub async fn policy(&self, domain: &Domain) -> Option<StsPolicy> {
-        let entry = self.recall(domain);
-        let now = self.clock.now();
-        let known = entry.known.filter(|(_, _, until)| *until > now);
-        let id = match self.record(domain).await {
-            StsRecord::Present { id } => id,
-            StsRecord::Absent | StsRecord::Broken(_) => return known.map(|(_, policy, _)| policy),
+    ///
+    /// # Errors
+    /// [`PoliciesUnknown`] where the memory can't be asked: nobody may take that
+    /// for "there is none".
+    pub async fn policy(&self, org: OrgId, domain: &Domain) -> Result<Option<StsPolicy>, PoliciesUnknown> {
+        let key = (org, domain.clone());
+        let turn = match self.settled(&key) {
+            Some(entry) => return Ok(entry.known.map(|known| known.policy)),
+            None => self.turn(&key),
         };
-        let is_current = known.as_ref().is_some_and(|(known, _, _)| *known == id);
-        if is_current || entry.pause.is_some_and(|pause| pause > now) {
-            return known.map(|(_, policy, _)| policy);
-        }
-        match self.source.policy(domain).await {
-            Ok(policy) => {
-                let until = now.saturating_add(SignedDuration::from_secs(policy.max_age_s.into())).unwrap_or(now);
-                self.keep(domain, Entry { known: Some((id, policy.clone(), until)), pause: None });
-                Some(policy)
-            }
-            Err(error) => {
-                // The domain says who writes to whom: it is not logged.
-                tracing::info!(%error, "an MTA-STS policy could not be had");
-                let pause = now.saturating_add(PAUSE).ok();
-                self.keep(domain, Entry { known: known.clone(), pause });
-                known.map(|(_, policy, _)| policy)
-            }
-        }
+        // One asks, and the others wait for the answer.
+        let _mine = turn.lock().await;
+        let entry = match self.settled(&key) {
+            Some(entry) => entry,
+            None => self.ask(&key).await?,
+        };
+        Ok(entry.known.map(|known| known.policy))
     }
 
     /// The policy, where it is to be enforced.
-    pub async fn enforced(&self, domain: &Domain) -> Option<StsPolicy> {
-        self.policy(domain).await.filter(|policy| policy.mode == StsMode::Enforce)
+    ///
+    /// # Errors
+    /// As [`policy`](Self::policy).
+    pub async fn enforced(&self, org: OrgId, domain: &Domain) -> Result<Option<StsPolicy>, PoliciesUnknown> {
+        Ok(self.policy(org, domain).await?.filter(|policy| policy.mode == StsMode::Enforce))
     }
 
-    async fn record(&self, domain: &Domain) -> StsRecord {
-        let Some(name) = DnsName::from(domain).under("_mta-sts") else { return StsRecord::Absent };
-        match self.dns.lookup(&name, RecordKind::Txt).await {
-            Ok(answer) => StsRecord::of(answer.texts()),
-            Err(_) => StsRecord::Absent,
+    async fn ask(&self, key: &Key) -> Result<Entry, PoliciesUnknown> {
+        let (org, domain) = key;
+        let now = self.clock.now();
+        let known = match self.recall(key) {
+            Some(entry) => entry.known,
+            None => self.memory.recall(*org, domain).await?,
+        };
+        let known = known.filter(|known| known.holds(now));
+        let later = |pause: SignedDuration| now.saturating_add(pause).unwrap_or(now);
+        let (id, next) = match self.record(domain).await {
+            Some(StsRecord::Present { id }) => (id, later(RECORD_HOLDS)),
+            Some(StsRecord::Absent | StsRecord::Broken(_)) => {
+                return Ok(self.remember(key, Entry { known, next: later(RECORD_HOLDS) }));
+            }
+            None => return Ok(self.remember(key, Entry { known, next: later(LOOKUP_PAUSE) })),
+        };
+        let is_current = known.as_ref().is_some_and(|known| known.id == id && known.refresh_at() > now);
+        if is_current {
+            return Ok(self.remember(key, Entry { known, next }));
         }
+        let known = match self.source.policy(domain).await {
+            Ok(policy) => Some(self.learn(key, KnownPolicy { id, policy, fetched_at: now }).await),
+            Err(error) => {
+                // The domain says who writes to whom: it is not logged.
+                tracing::info!(%error, "an MTA-STS policy could not be had");
+                known
+            }
+        };
+        Ok(self.remember(key, Entry { known, next }))
     }
 
-    fn recall(&self, domain: &Domain) -> Entry {
+    async fn learn(&self, (org, domain): &Key, known: KnownPolicy) -> KnownPolicy {
+        if let Err(error) = self.memory.keep(*org, domain, &known).await {
+            tracing::warn!(%error, "an MTA-STS policy is known until this process ends");
+        }
+        known
+    }
+
+    /// The record; none where the lookup failed.
+    async fn record(&self, domain: &Domain) -> Option<StsRecord> {
+        let Some(name) = DnsName::from(domain).under("_mta-sts") else { return Some(StsRecord::Absent) };
+        let answer = self.dns.lookup(&name, RecordKind::Txt).await.ok()?;
+        Some(StsRecord::of(answer.texts()))
+    }
+
+    /// What need not be asked again.
+    fn settled(&self, key: &Key) -> Option<Entry> {
+        let now = self.clock.now();
+        let is_fresh = |entry: &Entry| entry.next > now && entry.next.duration_since(now) <= RECORD_HOLDS;
+        self.recall(key).filter(|entry| is_fresh(entry) && entry.known.as_ref().is_none_or(|known| known.holds(now)))
+    }
+
+    fn recall(&self, key: &Key) -> Option<Entry> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.get(domain).cloned().unwrap_or_default()
+        entries.get(key).cloned()
     }
 
-    fn keep(&self, domain: &Domain, entry: Entry) {
+    fn remember(&self, key: &Key, entry: Entry) -> Entry {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= ENTRIES_MAX {
-            let now = self.clock.now();
-            entries.retain(|_, entry| entry.known.as_ref().is_some_and(|(_, _, until)| *until > now));
+        if entries.len() >= ENTRIES_MAX && !entries.contains_key(key) {
+            // The memory has what holds; the rest is asked for again.
+            entries.clear();
         }
-        // Full of policies that hold: those stay, and this one is asked for again next time.
-        if entries.len() < ENTRIES_MAX || entries.contains_key(domain) {
-            entries.insert(domain.clone(), entry);
+        entries.insert(key.clone(), entry.clone());
+        entry
+    }
+
+    fn turn(&self, key: &Key) -> Arc<Turn<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(turn) = turns.get(key).and_then(Weak::upgrade) {
+            return turn;
         }
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        let turn = Arc::default();
+        turns.insert(key.clone(), Arc::downgrade(&turn));
+        turn
     }
 }

@@ -9,7 +9,7 @@ mod tls_rpt;
 
 use mail::Domain;
 
-pub use cache::StsCache;
+pub use cache::{KnownPolicy, PoliciesUnknown, PolicyMemory, StsCache};
 pub use policy::{MAX_AGE_S_MAX, MxPattern, StsMode, StsPolicy, StsPolicyFault};
 pub use record::{StsRecord, StsRecordFault};
 pub use tls_rpt::{TlsRptFault, TlsRptRecord};

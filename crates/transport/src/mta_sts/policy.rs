@@ -110,6 +110,12 @@ impl StsPolicy {
         Ok(Self { mode, mx, max_age_s })
     }
 
+    /// The policy as its text, which [`parse`](Self::parse) reads.
+    pub fn to_text(&self) -> String {
+        let mx: String = self.mx.iter().map(|pattern| format!("mx: {pattern}\n")).collect();
+        format!("version: STSv1\nmode: {}\n{mx}max_age: {}\n", self.mode.word(), self.max_age_s)
+    }
+
     /// Whether a host is named.
     pub fn names(&self, host: &Domain) -> bool {
         self.mx.iter().any(|pattern| pattern.matches(host))
@@ -163,6 +169,9 @@ mod tests {
         let expect =
             expect.map(|(mode, mx, age)| (mode, mx.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(), age));
         assert_eq!(parsed, expect, "{text:?}");
+        if let Ok(policy) = StsPolicy::parse(text.as_bytes()) {
+            assert_eq!(StsPolicy::parse(policy.to_text().as_bytes()), Ok(policy));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 #![expect(dead_code, reason = "each test file uses a part of it")]
 
+pub mod bonds;
 pub mod peer;
 
 use std::collections::HashMap;
@@ -98,6 +99,8 @@ pub struct World {
     pub ca: Ca,
     pub config: TransportConfig,
     pub names: Names,
+    /// How the hosts are known to be the domain's.
+    pub lookup: MxLookup,
     switchboard: Switchboard,
     hosts: Vec<Exchange>,
 }
@@ -110,7 +113,14 @@ impl World {
         config.timeouts.handshake = Duration::from_secs(5);
         config.timeouts.command = Duration::from_secs(5);
         config.timeouts.end = Duration::from_secs(5);
-        Self { ca: Ca::new(), config, names: Names::default(), switchboard: Switchboard::default(), hosts: Vec::new() }
+        Self {
+            ca: Ca::new(),
+            config,
+            names: Names::default(),
+            lookup: MxLookup::Insecure,
+            switchboard: Switchboard::default(),
+            hosts: Vec::new(),
+        }
     }
 
     /// Adds the next best MX host, `mx1.r.example` and so on, with one address.
@@ -155,7 +165,7 @@ impl World {
 
     pub fn transport(mut self) -> (Transport, Arc<Switchboard>, Ca) {
         if !self.hosts.is_empty() {
-            let found = Exchanges { hosts: self.hosts, lookup: MxLookup::Insecure };
+            let found = Exchanges { hosts: self.hosts, lookup: self.lookup };
             self.names.exchanges.insert("r.example".to_owned(), Ok(found));
         }
         let switchboard = Arc::new(self.switchboard);
