@@ -1,7 +1,7 @@
 //! Carry: a leased parcel is opened, sealed where it is end to end, and handed
 //! to transport.
 
-use mail::Address;
+use mail::{Address, Level};
 use seal::protect::Facts;
 use seal::{Content, Kind, Parcel};
 use store::Leased;
@@ -26,25 +26,27 @@ pub(crate) struct Carried {
     pub unusable: Vec<Unusable>,
 }
 
-/// Carries a parcel for all of its recipients for whom it can be opened.
+/// Carries a parcel for all of its recipients for whom it can be opened, over no
+/// connection that proves less than `least`.
 pub(crate) async fn carry(
     case: &Case<'_>,
     leased: &Leased,
     parcel: &Parcel,
     transport: &Transport,
+    least: Level,
 ) -> Result<Carried, NotCarried> {
     let memory = match parcel.content() {
         Content::Template(_) => None,
         Content::Original { .. } | Content::EndToEnd { .. } => Some(case.journey.memory.lend(leased.body.len()).await),
     };
     let carried = match parcel.content() {
-        Content::Template(_) => deliver(case, parcel, Vec::new(), None, transport).await,
-        Content::Original { .. } => deliver(case, parcel, stored(case, leased).await?, None, transport).await,
+        Content::Template(_) => deliver(case, parcel, Vec::new(), None, transport, least).await,
+        Content::Original { .. } => deliver(case, parcel, stored(case, leased).await?, None, transport, least).await,
         Content::EndToEnd { .. } => {
             let SealedParcel { sealed, unusable } = keys::seal(case, parcel, stored(case, leased).await?).await?;
             let carried = match sealed {
                 Some((rest, opened)) => {
-                    let carried = deliver(case, &rest, Vec::new(), Some(opened.bytes), transport).await;
+                    let carried = deliver(case, &rest, Vec::new(), Some(opened.bytes), transport, least).await;
                     Carried { facts: opened.facts, ..carried }
                 }
                 None => Carried::nothing(),
@@ -67,6 +69,7 @@ async fn deliver(
     stored: Vec<u8>,
     sealed: Option<Vec<u8>>,
     transport: &Transport,
+    least: Level,
 ) -> Carried {
     let (organisation, manifest) = (case.organisation, case.manifest);
     let results = inbound::results(case);
@@ -85,7 +88,7 @@ async fn deliver(
     };
     let delivery = match manifest.test {
         true => rehearsal::delivery(parcel),
-        false => transport.deliver(parcel, &wire).await,
+        false => transport.deliver_at(parcel, &wire, least).await,
     };
     Carried { delivery, ..Carried::nothing() }
 }

@@ -22,6 +22,7 @@ use crate::keys::NotSealed;
 use crate::leases::{Held, Leases};
 use crate::manifest::Manifest;
 use crate::portal::LinkState;
+use crate::posture::Shown;
 use crate::record::{Before, OpenLink, record};
 
 /// What could not be carried for a reason of ours is tried again after this.
@@ -165,10 +166,16 @@ impl Courier {
             received_at: leased.received_at,
             now: self.journey.clock.now(),
         };
-        let carried = carry(&case, leased, &parcel, &self.transport).await?;
+        let shown = self.shown(&case, &parcel).await?;
+        let least = match shown {
+            // An own recipient has no portal to go to instead.
+            Some(shown) if !manifest.is_inbound() => shown.least(&parcel, self.journey.settings.posture_hold, case.now),
+            Some(_) | None => Level::None,
+        };
+        let carried = carry(&case, leased, &parcel, &self.transport, least).await?;
         loop {
             let case = Case { now: self.journey.clock.now(), ..case };
-            match self.record(&case, leased, &parcel, &carried).await {
+            match self.record(&case, leased, &parcel, &carried, shown).await {
                 Err(NotCarried::Store(error)) if error.may_retry() => {
                     tracing::warn!(parcel = %leased.parcel, %error, "what came of a delivery can't be recorded yet");
                     if !may_record_again(&mut stop).await {
@@ -188,11 +195,12 @@ impl Courier {
         leased: &Leased,
         parcel: &Parcel,
         carried: &Carried,
+        shown: Option<Shown>,
     ) -> Result<(), NotCarried> {
         const TRIES: usize = 8;
         let mut tried = 0;
         loop {
-            let before = self.before(case, parcel).await?;
+            let before = self.before(case, parcel, shown).await?;
             let changes = record(case, leased, parcel, carried, &before);
             // A retry too: it may be due before the courier would look again.
             let is_news = |event: &Event| matches!(event.kind(), EventKind::Queued | EventKind::Deferred);
@@ -210,21 +218,21 @@ impl Courier {
         }
     }
 
-    async fn before(&self, case: &Case<'_>, parcel: &Parcel) -> Result<Before, NotCarried> {
+    async fn before(&self, case: &Case<'_>, parcel: &Parcel, shown: Option<Shown>) -> Result<Before, NotCarried> {
         let store = &self.journey.store;
-        let domain = parcel.recipients().first().map(|recipient| recipient.address.domain());
-        let best = match domain {
-            None => Level::None,
-            Some(domain) => {
-                let known = store.posture(parcel.org(), case.organisation.vault.domain_index(domain)).await?;
-                known.map_or(Level::None, |posture| Level::from_rank(posture.best))
-            }
-        };
         let links = match parcel.kind() {
             Kind::Notice | Kind::Code => open_links(case, store.links(parcel.org(), parcel.message()).await?),
             Kind::Content | Kind::Dsn => Vec::new(),
         };
-        Ok(Before { best, links, told_late: self.told_late(case, parcel).await? })
+        Ok(Before { shown, links, told_late: self.told_late(case, parcel).await? })
+    }
+
+    /// What the recipients' domain has shown before.
+    async fn shown(&self, case: &Case<'_>, parcel: &Parcel) -> Result<Option<Shown>, NotCarried> {
+        let Some(recipient) = parcel.recipients().first() else { return Ok(None) };
+        let domain = case.organisation.vault.domain_index(recipient.address.domain());
+        let known = self.journey.store.posture(parcel.org(), domain).await?;
+        Ok(known.map(|row| Shown::new(&row)))
     }
 
     /// Asked only of a parcel that is late, which is rare.

@@ -50,6 +50,7 @@ mod plan;
 pub mod portal;
 mod portal_desk;
 mod portal_keys;
+mod posture;
 mod prepared;
 mod receipts;
 mod record;

@@ -18,12 +18,13 @@ use crate::dsn::{self, Action, Told};
 use crate::evidence;
 use crate::keys::{self, Next};
 use crate::portal::LinkState;
+use crate::posture::{self, Shown};
 use crate::receipts::{Fact, receipt};
 
 /// What is known beside the delivery itself.
 pub(crate) struct Before {
-    /// The best level that the recipients' domain has ever shown.
-    pub best: Level,
+    /// What the recipients' domain has shown before, if it has shown anything.
+    pub shown: Option<Shown>,
     /// The recipients' portal links, opened, for a notice or a code.
     pub links: Vec<OpenLink>,
     /// Whether the sender was already told that a copy is late.
@@ -122,7 +123,8 @@ impl<'a> Recording<'a> {
         let Some(link) = self.link_of(recipient) else {
             return;
         };
-        let next = link.state.notice_delivered(proved, self.before.best, now);
+        let best = self.before.shown.map_or(Level::None, |shown| shown.best);
+        let next = link.state.notice_delivered(proved, best, now);
         if next.lacks_passphrase() {
             self.passphrase_missing(recipient, "the notice crossed a connection that did not prove enough");
         }
@@ -337,12 +339,14 @@ impl<'a> Recording<'a> {
 
     /// What the domain's servers showed, good or bad.
     fn posture(&mut self) {
-        let shown =
-            self.delivery.attempts.iter().filter_map(|attempt| attempt.proof.as_ref()).map(|proof| proof.level).max();
+        let shown = posture::shown(self.delivery);
         let domain = self.parcel.recipients().first().map(|recipient| recipient.address.domain());
         // A rehearsal shows nothing of the domain.
         let domain = domain.filter(|_| !self.case.manifest.test);
         if let (Some(level), Some(domain)) = (shown, domain) {
+            if let Some(change) = self.before.shown.and_then(|before| before.change(domain, level)) {
+                self.changes.event(change);
+            }
             let domain = self.case.organisation.vault.domain_index(domain);
             self.changes.writes.push(Write::Posture { domain, level: level.rank(), at: self.case.now });
         }

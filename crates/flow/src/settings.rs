@@ -27,6 +27,8 @@ pub struct Settings {
     pub expire_after: Duration,
     /// After this a parcel that is deferred because TLS fails takes the next method.
     pub reroute_after: Duration,
+    /// How long the best level that a domain showed is held to after it was last shown.
+    pub posture_hold: Duration,
     /// After this a message that nobody judged is not delivered.
     pub hold_life: Duration,
     /// After this the sender is told once that a copy is late.
@@ -61,6 +63,7 @@ impl Settings {
             retry: [60, 300, 900, 1_800, HOUR].map(Duration::from_secs).to_vec(),
             expire_after: Duration::from_secs(5 * 24 * HOUR),
             reroute_after: Duration::from_secs(4 * HOUR),
+            posture_hold: Duration::from_secs(30 * 24 * HOUR),
             hold_life: Duration::from_secs(14 * 24 * HOUR),
             tell_late_after: Duration::from_secs(4 * HOUR),
             wkd: false,

@@ -476,7 +476,7 @@ events! {
     PostureFell = "posture_fell" {
         /// The domain.
         domain: Domain,
-        /// What noticed it: `watch`.
+        /// What noticed it: `watch`, `delivery`.
         noticed_by: String,
         /// What is worse than it was, and why.
         because: Vec<String>,
@@ -485,7 +485,7 @@ events! {
     PostureRecovered = "posture_recovered" {
         /// The domain.
         domain: Domain,
-        /// What noticed it: `watch`.
+        /// What noticed it: `watch`, `delivery`.
         noticed_by: String,
         /// How they stand.
         because: Vec<String>,

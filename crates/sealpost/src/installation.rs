@@ -250,6 +250,7 @@ fn settings(config: &Config) -> Settings {
         retry: config.delivery.retry.iter().map(|span| span.0).collect(),
         expire_after: config.delivery.expiry.0,
         reroute_after: config.delivery.reroute_after.0,
+        posture_hold: config.delivery.posture_hold.0,
         hold_life: config.holds.expiry.0,
         return_path: config.gateway.return_path.clone(),
         lease: config.store.lease.0,

@@ -22,7 +22,10 @@ pub(crate) mod watch;
 
 /// A write that is one statement on both engines; none for any other.
 pub(crate) fn statement(org: OrgId, write: &Write) -> Option<key::Statement> {
-    key::statement(org, write).or_else(|| once::statement(org, write)).or_else(|| watch::statement(org, write)).or_else(|| sts::statement(org, write))
+    key::statement(org, write)
+        .or_else(|| once::statement(org, write))
+        .or_else(|| watch::statement(org, write))
+        .or_else(|| sts::statement(org, write))
 }
 
 /// A question and how its answer is read.

@@ -29,6 +29,8 @@ pub struct Delivery {
     pub expiry: Span,
     /// How long a domain may only defer before the copy goes to the portal.
     pub reroute_after: Span,
+    /// How long the best level that a domain showed is held to after it was last shown.
+    pub posture_hold: Span,
     /// The name said in EHLO; none: `server.hostname`.
     pub helo: Option<Domain>,
     /// Connections at once.
@@ -55,6 +57,7 @@ impl Default for Delivery {
             retry: vec![Span::minutes(1), Span::minutes(5), Span::minutes(15), Span::minutes(30), Span::hours(1)],
             expiry: Span::days(5),
             reroute_after: Span::hours(4),
+            posture_hold: Span::days(30),
             helo: None,
             concurrency: 256,
             concurrency_per_domain: 20,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::signed_zone::{SignedDns, Signing};
 
-use crate::clinic::{Clinic, Kind, Mail, find};
+use crate::clinic::{Clinic, Kind, MARKER, Mail, find};
 
 /// Lets a clinic see signed zones: `right.test`, whose host has the key that its
 /// TLSA record names, and `wrong.test`, whose host has another.
@@ -65,4 +65,37 @@ fn a_host_that_dane_does_not_name_gets_nothing_not_even_a_notice() {
     let deferred = clinic.wait_for(&id, "deferred", &patient);
     assert_eq!(deferred["because"], "the server is not the one that DANE or MTA-STS names");
     assert!(clinic.letters_now(Kind::Good, &patient).is_empty());
+}
+
+#[test]
+fn a_domain_that_was_verified_gets_nothing_over_less() {
+    let clinic = Clinic::new("[policy]\ndefault = 'encrypted'\n");
+    let patient = clinic.patient(Kind::Good);
+    let domain = patient.split_once('@').unwrap().1;
+    let server = clinic.serve();
+    let send = || clinic.send(&server, &Mail { to: &[&patient], text: MARKER, ..clinic.mail() });
+    clinic.wait_for(&send(), "delivered", &patient);
+
+    // The message needs no more than TLS, and this host has TLS.
+    clinic.mx(domain, Kind::SelfSigned);
+    let id = send();
+    let rerouted = clinic.wait_for(&id, "rerouted", &patient);
+    assert!(rerouted["because"].as_str().unwrap().contains("unknown issuer"), "{rerouted}");
+    let fell = find(&clinic.events(&id), "posture_fell", "").unwrap();
+    assert_eq!((&fell["domain"], &fell["because"]), (&json!(domain), &json!(["level verified → encrypted"])));
+    let letters = clinic.letters(Kind::SelfSigned, &patient, 1);
+    assert!(!letters[0].text().contains(MARKER), "only the notice comes there");
+    let again = send();
+    clinic.wait_for(&again, "rerouted", &patient);
+    assert!(find(&clinic.events(&again), "posture_fell", "").is_none(), "a fall is told once");
+
+    clinic.mx(domain, Kind::Good);
+    let id = send();
+    clinic.wait_for(&id, "delivered", &patient);
+    assert!(find(&clinic.events(&id), "posture_recovered", "").is_some());
+
+    // A domain that never showed more gets what the message needs.
+    let modest = clinic.patient(Kind::SelfSigned);
+    let id = clinic.send(&server, &Mail { to: &[&modest], ..clinic.mail() });
+    clinic.wait_for(&id, "delivered", &modest);
 }
