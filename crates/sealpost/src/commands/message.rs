@@ -150,9 +150,7 @@ fn details(event: &Event) -> String {
         | Event::KeyAccepted { recipient, key, by }
         | Event::KeyRejected { recipient, key, by }
         | Event::KeyRemoved { recipient, key, by } => format!("{recipient}: {}, by {by}", named(key)),
-        Event::KeyHeld { recipient, key, by, because } => {
-            format!("{recipient}: {}, by {by}, because {because}", named(key))
-        }
+        Event::KeyHeld { recipient, key, by, because } => format!("{recipient}: {}, by {by}: {because}", named(key)),
         Event::KeyOffered { recipient, fingerprint, .. } | Event::KeyProven { recipient, fingerprint, .. } => {
             format!("{recipient}: {fingerprint}")
         }
