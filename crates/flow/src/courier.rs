@@ -15,7 +15,7 @@ use transport::Transport;
 use vault::Label;
 
 use crate::carry::{Carried, carry};
-use crate::case::{Case, later};
+use crate::case::{Case, Changes, later};
 use crate::enqueue::dequeue;
 use crate::journey::Journey;
 use crate::keys::NotSealed;
@@ -206,6 +206,10 @@ impl Courier {
             let is_news = |event: &Event| matches!(event.kind(), EventKind::Queued | EventKind::Deferred);
             let has_news = changes.record.events.iter().any(is_news);
             match case.commit_about(Some(parcel), changes).await {
+                Err(StoreError::Conflict) if self.is_recalled(case, parcel).await? => {
+                    let changes = record(case, leased, parcel, carried, &before);
+                    return Ok(case.commit_about(Some(parcel), in_spite_of_recall(changes)).await?);
+                }
                 Err(StoreError::Conflict) if tried < TRIES => tried += 1,
                 Err(error) => return Err(error.into()),
                 Ok(()) => {
@@ -216,6 +220,11 @@ impl Courier {
                 }
             }
         }
+    }
+
+    async fn is_recalled(&self, case: &Case<'_>, parcel: &Parcel) -> Result<bool, StoreError> {
+        let rows = self.journey.store.parcels(parcel.org(), case.message).await?;
+        Ok(rows.iter().any(|row| row.parcel == parcel.id() && row.state == ParcelState::Recalled))
     }
 
     async fn before(&self, case: &Case<'_>, parcel: &Parcel, shown: Option<Shown>) -> Result<Before, NotCarried> {
@@ -273,6 +282,17 @@ async fn may_record_again(stop: &mut watch::Receiver<bool>) -> bool {
         _ = stop.wait_for(|stopped| *stopped) => false,
         () = tokio::time::sleep(RECORD_AGAIN_AFTER) => true,
     }
+}
+
+/// What came of an attempt that was under way when its message was recalled:
+/// it is told, and nothing follows from it.
+fn in_spite_of_recall(mut changes: Changes) -> Changes {
+    changes.writes.clear();
+    let is_told = |event: &Event| {
+        matches!(event.kind(), EventKind::Attempted | EventKind::Delivered | EventKind::Notified | EventKind::Bounced)
+    };
+    changes.record.events.retain(is_told);
+    changes
 }
 
 /// Whether a step deferred a recipient of the parcel and told the sender.

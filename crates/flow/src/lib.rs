@@ -52,6 +52,7 @@ mod portal_desk;
 mod portal_keys;
 mod posture;
 mod prepared;
+pub mod recall;
 mod receipts;
 mod record;
 mod rehearsal;

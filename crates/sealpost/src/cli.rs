@@ -346,6 +346,16 @@ pub enum MessageVerb {
         #[command(flatten)]
         organisation: Organisation,
     },
+    /// Recall a message: withdraw it from the portal, stop what waits, and say what became of each copy
+    Recall {
+        /// The message: msg_…
+        id: MessageId,
+        /// Why, for the ledger
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        organisation: Organisation,
+    },
     /// Destroy a message's key, and with it all of its content for good
     Erase {
         /// The message: msg_…

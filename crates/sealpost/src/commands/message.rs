@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use flow::holds::{self, Held, Judge};
 use flow::portal::Passphrase;
-use flow::{Timeline, mend, timeline};
+use flow::{Timeline, mend, recall, timeline};
 use identity::{Action, Resource};
 use ledger::{Event, TracedHop, Transit};
 use mail::{Address, MessageId};
@@ -28,6 +28,7 @@ pub async fn run(cli: &Cli, verb: &MessageVerb) -> Result<ExitCode> {
         MessageVerb::Held { limit, organisation } => held(cli, *limit, organisation).await,
         MessageVerb::Release { id, reason, organisation } => release(cli, *id, reason, organisation).await,
         MessageVerb::Reject { id, reason, organisation } => reject(cli, *id, reason, organisation).await,
+        MessageVerb::Recall { id, reason, organisation } => recalled(cli, *id, reason, organisation).await,
         MessageVerb::Erase { id, reason, organisation } => erase(cli, *id, reason, organisation).await,
     }
 }
@@ -131,9 +132,8 @@ fn details(event: &Event) -> String {
         | Event::PassphraseWrong { recipient, .. }
         | Event::KeyProofWrong { recipient, .. }
         | Event::ResendAsked { recipient } => recipient.to_string(),
-        Event::PostureFell { domain, because, .. } | Event::PostureRecovered { domain, because, .. } => {
-            format!("{domain}: {}", because.join("; "))
-        }
+        Event::PostureFell { domain, because, .. } => format!("{domain}: {}", because.join("; ")),
+        Event::PostureRecovered { domain, because, .. } => format!("{domain}: {}", because.join("; ")),
         Event::Replied { recipient, reply, to, topic, .. } => replied(recipient, *reply, to, topic.as_deref()),
         Event::Recalled { recipient, outcome, by, reason } => format!("{recipient}: {outcome}, by {by}: {reason}"),
         Event::ApiKeyMade { key, by, .. } | Event::ApiKeyRevoked { key, by } => format!("{key}, by {by}"),
@@ -293,6 +293,23 @@ async fn reject(cli: &Cli, id: MessageId, reason: &str, organisation: &Organisat
     holds::reject(&opened.installation.journey, org, id, &by, reason).await?;
     wake::ring(&opened.loaded.config);
     say(&format!("✓ {id} will not be sent; its sender is told"));
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn recalled(cli: &Cli, id: MessageId, reason: &str, organisation: &Organisation) -> Result<ExitCode> {
+    let opened = Opened::new(cli, organisation).await?;
+    let org = opened.organisation.org;
+    opened.may(Action::JudgeHeld, &Resource::Message(org, id))?;
+    let by = opened.principal.to_string();
+    for one in recall::recall(&opened.installation.journey, org, id, &by, reason).await? {
+        print(&match cli.json {
+            true => json!({
+                "recipient": one.recipient, "outcome": one.outcome.word(), "delivered_at": one.delivered_at,
+            })
+            .to_string(),
+            false => format!("{}: {}", one.recipient, one.outcome.sentence()),
+        })?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

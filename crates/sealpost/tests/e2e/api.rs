@@ -170,6 +170,7 @@ fn a_key_does_what_it_is_for_and_no_more() {
     reading.send("", &message).problem(403, "forbidden");
     let reason = json!({ "reason": "looked" }).to_string();
     reading.ask("POST", &format!("/v1/messages/{id}/release"), "", &reason).problem(403, "forbidden");
+    reading.ask("POST", &format!("/v1/messages/{id}/recall"), "", &reason).problem(403, "forbidden");
     let refused = nobody.get("/v1/messages");
     assert!(refused.head.contains("www-authenticate: bearer"));
     refused.problem(401, "unauthorized");
@@ -254,6 +255,8 @@ fn a_held_message_is_judged_by_a_key_that_may() {
     client.ask("POST", &release, "", "{\"reason\": \"fine\"}").expect(200);
     client.wait_for(&id, "delivered");
     client.ask("POST", &release, "", "{\"reason\": \"fine\"}").problem(409, "not_held");
+    let recalled = client.ask("POST", &format!("/v1/messages/{id}/recall"), "", "{\"reason\": \"wrong patient\"}");
+    assert_eq!(recalled.expect(200).json["recipients"][0]["outcome"], "delivered");
 }
 
 /// Two hops, the first of them clear.

@@ -30,6 +30,7 @@ mod operate;
 mod organisations;
 mod portal;
 mod probe;
+mod recall;
 mod replies;
 mod rest;
 mod returned;

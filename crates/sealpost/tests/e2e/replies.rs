@@ -13,19 +13,19 @@ const RULES: &str = "[[portal.replies.rule]]\ntopic = 'billing'\nto = 'billing@c
 const JPEG: &[u8] = b"\xff\xd8\xff\xe0 a picture";
 
 /// A patient who has opened a message.
-struct Reader {
-    id: String,
-    link: String,
-    patient: String,
-    visitor: Visitor,
+pub struct Reader {
+    pub id: String,
+    pub link: String,
+    pub patient: String,
+    pub visitor: Visitor,
 }
 
-fn clinic() -> Clinic {
+pub fn clinic() -> Clinic {
     Clinic::new(&format!("{}{RULES}", portal_at(&portal_address())))
 }
 
 impl Reader {
-    fn of(clinic: &Clinic, server: &Server<'_>, header: &str) -> Self {
+    pub fn of(clinic: &Clinic, server: &Server<'_>, header: &str) -> Self {
         let patient = clinic.patient(Kind::SelfSigned);
         let id = clinic.send(server, &Mail { to: &[&patient], header, text: MARKER, ..clinic.mail() });
         let link = link_of(&clinic.letter(Kind::SelfSigned, &patient));

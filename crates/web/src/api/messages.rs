@@ -1,5 +1,6 @@
 //! `/v1/messages`: hand in, look up, judge.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -9,16 +10,19 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use flow::application::{Origin, Request};
 use flow::holds::{self, Judge};
-use flow::{MessageRow, MessageState, timeline};
+use flow::{MessageRow, MessageState, recall, timeline};
 use identity::{Action, ApiKey, Resource, authorize};
 use mail::MessageId;
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::openapi::{self, RefOr};
+use utoipa::{IntoParams, IntoResponses};
 
 use super::Api;
 use super::key::Bearer;
 use super::problem::Problem;
-use super::wire::{EventsOut, Judged, JudgementIn, MessageIn, MessageOut, MessageTaken, MessagesOut};
+use super::wire::{
+    EventsOut, Judged, JudgementIn, MessageIn, MessageOut, MessageTaken, MessagesOut, RecalledCopy, RecalledOut,
+};
 use crate::server::{PeerAddress, PeerTls};
 
 /// Rows looked at for one page: a filter that matches little is answered in parts.
@@ -207,14 +211,7 @@ pub(super) async fn events(
     request_body = JudgementIn,
     responses(
         (status = 200, description = "It goes on", body = Judged),
-        (status = 400, description = "No JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No key that holds", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The key may not", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "It does not wait", body = Problem, content_type = "application/problem+json"),
-        (status = 410, description = "Erased", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "No reason", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+        NotJudgedAnswers,
     ),
     security(("bearer" = [])),
 )]
@@ -237,14 +234,7 @@ pub(super) async fn release(
     request_body = JudgementIn,
     responses(
         (status = 200, description = "It will not be sent", body = Judged),
-        (status = 400, description = "No JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No key that holds", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The key may not", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "It does not wait", body = Problem, content_type = "application/problem+json"),
-        (status = 410, description = "Erased", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "No reason", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+        NotJudgedAnswers,
     ),
     security(("bearer" = [])),
 )]
@@ -258,6 +248,62 @@ pub(super) async fn reject(
     let reason = reason(&body)?;
     holds::reject(api.door.journey(), key.org, id, &key.principal().to_string(), &reason).await?;
     Ok(Json(Judged { id: id.to_string(), status: "rejected" }))
+}
+
+/// Recall a message: what is in the portal is withdrawn at once, what waits is
+/// not sent, and for each recipient it is said what became of the copy.
+#[utoipa::path(
+    post, path = "/v1/messages/{id}/recall", tag = "messages", params(("id" = String, Path, description = "msg_…")),
+    request_body = JudgementIn,
+    responses(
+        (status = 200, description = "What became of each copy", body = RecalledOut),
+        NotJudgedAnswers,
+    ),
+    security(("bearer" = [])),
+)]
+pub(super) async fn recall(
+    State(api): State<Arc<Api>>,
+    Bearer(key): Bearer,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Json<RecalledOut>, Problem> {
+    let id = message_of(&key, &id, Action::JudgeHeld)?;
+    let reason = reason(&body)?;
+    let by = key.principal().to_string();
+    let told = recall::recall(api.door.journey(), key.org, id, &by, &reason).await?;
+    let one = |one: recall::Recalled| RecalledCopy {
+        recipient: one.recipient.to_string(),
+        outcome: one.outcome.word(),
+        delivered_at: one.delivered_at,
+    };
+    Ok(Json(RecalledOut { id: id.to_string(), recipients: told.into_iter().map(one).collect() }))
+}
+
+/// What is said where a message can't be judged or recalled.
+struct NotJudgedAnswers;
+
+impl IntoResponses for NotJudgedAnswers {
+    fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
+        let problem = || openapi::ContentBuilder::new().schema(Some(openapi::Ref::from_schema_name("Problem"))).build();
+        let one = |(status, description): (u16, &str)| {
+            let response = openapi::ResponseBuilder::new()
+                .description(description)
+                .content("application/problem+json", problem())
+                .build();
+            (status.to_string(), RefOr::T(response))
+        };
+        let all = [
+            (400, "No JSON"),
+            (401, "No key that holds"),
+            (403, "The key may not"),
+            (404, "There is none"),
+            (409, "It does not wait"),
+            (410, "Erased"),
+            (422, "No reason"),
+            (503, "Not now"),
+        ];
+        all.into_iter().map(one).collect()
+    }
 }
 
 /// The message that is meant, if the key may do this to it. What is no id is nothing's.

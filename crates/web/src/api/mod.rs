@@ -77,6 +77,7 @@ pub fn router(door: Applications, clock: Arc<dyn Clock>, body_bytes_max: usize) 
         .routes(routes!(messages::events))
         .routes(routes!(messages::release))
         .routes(routes!(messages::reject))
+        .routes(routes!(messages::recall))
         .routes(routes!(inspect::inspect))
         .with_state(api)
         .split_for_parts();

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use flow::api_keys::ApiKeyTrouble;
 use flow::application::NotSubmitted;
 use flow::holds::NotJudged;
+use flow::recall::NotRecalled;
 use flow::{NotOpened, TimelineError};
 use identity::Forbidden;
 use mail::{EnhancedCode, Reply};
@@ -195,6 +196,16 @@ impl From<NotInspected> for Problem {
             NotInspected::BrokeOff => Self::new(StatusCode::BAD_REQUEST, "broke_off", "The request broke off"),
             NotInspected::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not available just now")
                 .hint("try again later"),
+        }
+    }
+}
+
+impl From<NotRecalled> for Problem {
+    fn from(why: NotRecalled) -> Self {
+        match why {
+            NotRecalled::Message(NotOpened::NoSuchMessage) => Self::missing(),
+            NotRecalled::Message(NotOpened::Erased) => erased(),
+            why => Self::unavailable(&why),
         }
     }
 }

@@ -182,6 +182,29 @@ pub struct Judged {
     pub status: &'static str,
 }
 
+/// What became of the copies of a message that was recalled.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RecalledOut {
+    /// The message.
+    pub id: String,
+    /// Each recipient.
+    pub recipients: Vec<RecalledCopy>,
+}
+
+/// What became of one recipient's copy.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RecalledCopy {
+    /// The recipient.
+    pub recipient: String,
+    /// `withdrawn` from the portal, `stopped` before it was sent, `delivered`
+    /// and so beyond recall, or `never_sent`.
+    pub outcome: &'static str,
+    /// When the recipient's server took it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub delivered_at: Option<Timestamp>,
+}
+
 /// Characters of a value that goes into a field of its own.
 const WORD_CHARS_MAX: usize = 200;
 
