@@ -14,7 +14,7 @@ use super::{KeyKind, SecretIdentity, software};
 use crate::component::Component;
 use crate::keyring::Secrets;
 use crate::rng::Rng;
-use crate::{Certificate, KeyError, time};
+use crate::{Certificate, Fingerprint, KeyError, time};
 
 /// See [`SecretIdentity::generate`].
 pub fn generate(
@@ -37,25 +37,81 @@ pub fn generate(
     SecretIdentity::from_secrets(certificate, secrets)
 }
 
+/// See [`SecretIdentity::with_new_subkey`].
+pub fn with_new_subkey(
+    identity: &SecretIdentity,
+    expires_at: Option<Timestamp>,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> Result<SecretIdentity, KeyError> {
+    let certificate = identity.certificate();
+    let signer = identity.signer(&certificate.fingerprint()).ok_or(KeyError::Unsupported)?;
+    let packets = identity.packets.as_ref().ok_or(KeyError::Unsupported)?;
+    let kind = match certificate.fingerprint() {
+        Fingerprint::V4(_) => KeyKind::V4,
+        Fingerprint::V6(_) => KeyKind::V6,
+    };
+    let (subkey, bound) =
+        added(certificate, kind, &*signer, expires_at, now, entropy).map_err(|_| KeyError::Unsupported)?;
+    let mut key = certificate.key().clone();
+    key.public_subkeys.push(bound);
+    let certificate = Certificate::from_key(key).ok_or(KeyError::Malformed)?;
+    let mut secrets = Secrets { primary: packets.primary.clone(), subkeys: packets.subkeys.clone() };
+    secrets.subkeys.push(subkey);
+    SecretIdentity::from_secrets(certificate, secrets)
+}
+
+fn added(
+    certificate: &Certificate,
+    kind: KeyKind,
+    signer: &dyn Signer,
+    expires_at: Option<Timestamp>,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> PgpResult<(SecretSubkey, SignedPublicSubKey)> {
+    let subkey = encrypting(kind, now, entropy)?;
+    let author = Author { primary: certificate.primary(), signer, now, entropy };
+    let signatures = vec![author.encrypting_subkey(subkey.public_key(), Life::until(expires_at, now))?];
+    let bound = SignedPublicSubKey { key: subkey.public_key().clone(), signatures };
+    Ok((subkey, bound))
+}
+
 struct Packets {
     primary: SecretKey,
     subkey: SecretSubkey,
 }
 
 fn packets(kind: KeyKind, now: Timestamp, entropy: &dyn Entropy) -> PgpResult<Packets> {
-    let (version, signing, encrypting) = match kind {
-        KeyKind::V4 => (KeyVersion::V4, KeyType::Ed25519Legacy, KeyType::ECDH(ECCCurve::Curve25519Legacy)),
-        KeyKind::V6 => (KeyVersion::V6, KeyType::Ed25519, KeyType::X25519),
+    let signing = match kind {
+        KeyKind::V4 => KeyType::Ed25519Legacy,
+        KeyKind::V6 => KeyType::Ed25519,
     };
-    let made = |kind: &KeyType| -> PgpResult<(PubKeyInner, SecretParams)> {
-        let (public, secret) = kind.generate(Rng(entropy))?;
-        Ok((PubKeyInner::new(version, kind.to_alg(), time::to_packet(now), None, public)?, secret))
-    };
-    let (public, secret) = made(&signing)?;
+    let (public, secret) = drawn(kind, &signing, now, entropy)?;
     let primary = SecretKey::new(PublicKey::from_inner(public)?, secret)?;
-    let (public, secret) = made(&encrypting)?;
-    let subkey = SecretSubkey::new(PublicSubkey::from_inner(public)?, secret)?;
-    Ok(Packets { primary, subkey })
+    Ok(Packets { primary, subkey: encrypting(kind, now, entropy)? })
+}
+
+fn encrypting(kind: KeyKind, now: Timestamp, entropy: &dyn Entropy) -> PgpResult<SecretSubkey> {
+    let encrypting = match kind {
+        KeyKind::V4 => KeyType::ECDH(ECCCurve::Curve25519Legacy),
+        KeyKind::V6 => KeyType::X25519,
+    };
+    let (public, secret) = drawn(kind, &encrypting, now, entropy)?;
+    SecretSubkey::new(PublicSubkey::from_inner(public)?, secret)
+}
+
+fn drawn(
+    kind: KeyKind,
+    algorithm: &KeyType,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> PgpResult<(PubKeyInner, SecretParams)> {
+    let version = match kind {
+        KeyKind::V4 => KeyVersion::V4,
+        KeyKind::V6 => KeyVersion::V6,
+    };
+    let (public, secret) = algorithm.generate(Rng(entropy))?;
+    Ok((PubKeyInner::new(version, algorithm.to_alg(), time::to_packet(now), None, public)?, secret))
 }
 
 /// One user id, one key that certifies and signs, one subkey that encrypts:

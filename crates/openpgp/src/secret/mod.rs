@@ -197,6 +197,17 @@ impl SecretIdentity {
         amend::extend(self, expires_at, now, entropy)
     }
 
+    /// The same key with a new part that decrypts, to which everybody seals
+    /// from now on: the newest one counts. The others still open.
+    pub fn with_new_subkey(
+        &self,
+        expires_at: Option<Timestamp>,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, KeyError> {
+        generate::with_new_subkey(self, expires_at, now, entropy)
+    }
+
     /// The certificate with its revocation, to be published.
     pub fn revoke(
         &self,

@@ -113,6 +113,18 @@ impl PublicKey {
         self.algorithm
     }
 
+    /// SHA-256 of the SubjectPublicKeyInfo.
+    pub fn fingerprint_sha256(&self) -> [u8; 32] {
+        let mut digest = [0; 32];
+        digest.copy_from_slice(super::DigestName::Sha256.of(&self.der).as_ref());
+        digest
+    }
+
+    /// Whether both are one key, however its algorithm is written.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+
     /// The key itself: an RSAPublicKey, a point, or 32 bytes.
     pub(crate) fn key(&self) -> &[u8] {
         &self.key
