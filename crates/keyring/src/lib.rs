@@ -1,5 +1,5 @@
 //! Recipients' keys: what is known of each, what becomes of one that is found,
-//! and which of them may seal a copy.
+//! and which of them may seal a copy; and the organisation's own ([`org`]).
 //!
 //! Pure: no IO, no clock, no randomness of its own. Whether a certificate can
 //! be used is judged by `openpgp` and `smime`; what counts for which need is
@@ -18,6 +18,7 @@ mod fixture;
 mod known;
 mod learn;
 mod material;
+pub mod org;
 
 pub use candidates::{Candidate, Candidates, candidates, wants_asking};
 pub use checked::Checked;
