@@ -30,6 +30,8 @@ macro_rules! choices {
     };
 }
 
+pub(crate) use choices;
+
 choices! {
     /// Which format wins where a recipient has a usable key of both.
     Prefer {

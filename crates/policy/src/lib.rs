@@ -18,6 +18,7 @@ mod glob;
 pub mod keys;
 mod policy;
 mod rule;
+mod signing;
 mod switch;
 mod verdict;
 
@@ -28,5 +29,6 @@ pub use finding::{Detector, Finding, Where};
 pub use keys::KeyPolicy;
 pub use policy::{Policy, SubjectPolicy};
 pub use rule::{Act, DetectorCondition, Rule, When};
+pub use signing::{ReplyPolicy, Sign, SigningPolicy};
 pub use switch::{PROTECT_FIELD, clean_subject};
 pub use verdict::{Action, Because, Decision, Released, SubjectAction, Verdict};

@@ -10,6 +10,7 @@ use crate::detect::Detectors;
 use crate::finding::Detector;
 use crate::keys::KeyPolicy;
 use crate::rule::Rule;
+use crate::signing::{ReplyPolicy, SigningPolicy};
 
 /// An effective policy. It is kept under its [`hash`](Policy::hash), which
 /// decisions and receipts cite.
@@ -24,6 +25,10 @@ pub struct Policy {
     pub detectors: Detectors,
     /// Which keys of recipients are used.
     pub keys: KeyPolicy,
+    /// Which copies are signed.
+    pub signing: SigningPolicy,
+    /// What makes replies safe.
+    pub replies: ReplyPolicy,
     /// The rules in order.
     pub rules: Vec<Rule>,
 }
@@ -67,6 +72,8 @@ impl Default for Policy {
             subject: SubjectPolicy::default(),
             detectors: Detectors::default(),
             keys: KeyPolicy::default(),
+            signing: SigningPolicy::default(),
+            replies: ReplyPolicy::default(),
             rules: Vec::new(),
         }
     }

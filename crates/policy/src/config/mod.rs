@@ -4,6 +4,7 @@
 mod keys;
 mod read;
 mod rules;
+mod signing;
 mod table;
 mod write;
 

@@ -6,6 +6,7 @@ use toml::{Table, Value};
 
 use super::keys as recipient_keys;
 use super::rules;
+use super::signing;
 use super::table::{self, Keys, Mistake, Mistakes, PolicyError, mistake};
 use crate::detect::{Detectors, Drugs, Labelled};
 use crate::finding::Detector;
@@ -51,6 +52,12 @@ fn read(mut keys: Keys<'_>, mistakes: &mut Mistakes) -> Policy {
     }
     if let Some(table) = keys.table("keys", mistakes) {
         policy.keys = recipient_keys::read(table, mistakes);
+    }
+    if let Some(table) = keys.table("signing", mistakes) {
+        policy.signing = signing::signing(table, mistakes);
+    }
+    if let Some(table) = keys.table("replies", mistakes) {
+        policy.replies = signing::replies(table, mistakes);
     }
     let rules = keys.read("rule", mistakes, |value| {
         value.as_array().ok_or_else(|| table::wants("rules, each under [[policy.rule]]", value))

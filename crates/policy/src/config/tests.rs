@@ -176,6 +176,12 @@ accept_after = "7d"
 local_part = "any_case"
 crossing = "encrypted"
 unknown_revocation = "refuse"
+[policy.signing]
+end_to_end = "required"
+transit = "if_possible"
+format = "openpgp"
+[policy.replies]
+key = false
 [[policy.rule]]
 name = "all"
 reason = "it's \"needed\""
@@ -202,6 +208,20 @@ hold = true
 name = "refuse"
 refuse = true
 "#;
+
+#[test]
+fn what_is_said_of_signatures_and_replies_is_checked() {
+    check("[policy.signing]\ntransit = true\n", "policy.signing.transit: wants rule for signatures, not boolean");
+    check(
+        "[policy.signing]\nend_to_end = \"always\"\n",
+        "policy.signing.end_to_end: \"always\" is no rule for signatures; there are never, if_possible, required",
+    );
+    check(
+        "[policy.signing]\nformat = \"pgp\"\n",
+        "policy.signing.format: \"pgp\" is no format; there are openpgp, smime",
+    );
+    check("[policy.replies]\nquote = true\n", "policy.replies.quote: there is no such key; there is key");
+}
 
 #[test]
 fn the_canonical_text_is_read_back_as_the_same_policy() {

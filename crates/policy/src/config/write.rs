@@ -12,7 +12,7 @@ use crate::rule::{Act, Judge, Rule};
 
 /// The form's version: it changes when the same policy would get another text
 /// or the same text another meaning.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Every value of the policy, defaults too, in one fixed order.
 pub(crate) fn canonical(policy: &Policy) -> String {
@@ -29,6 +29,12 @@ pub(crate) fn canonical(policy: &Policy) -> String {
     write_detectors(&mut out, &policy.detectors);
     out.push_str("[policy.keys]\n");
     write_keys(&mut out, &policy.keys);
+    out.push_str("[policy.signing]\n");
+    line(&mut out, "end_to_end", policy.signing.end_to_end.word().into());
+    line(&mut out, "transit", policy.signing.transit.word().into());
+    line(&mut out, "format", policy.signing.format.word().into());
+    out.push_str("[policy.replies]\n");
+    line(&mut out, "key", policy.replies.key.into());
     for rule in &policy.rules {
         out.push_str("[[policy.rule]]\n");
         write_rule(&mut out, rule);
