@@ -26,9 +26,9 @@ pub use edits::Edits;
 pub use hidden::hidden;
 pub use marks::Marks;
 pub use parcel::{
-    BodyDigest, Content, Forged, Grounds, Kind, NotEndToEnd, NotTransit, Parcel, ParcelKey, Stamp, TagKey,
+    BodyDigest, Content, Forged, Grounds, Kind, NotEndToEnd, NotTransit, Parcel, ParcelKey, Stamp, TagKey, body_digest,
 };
-pub use sealing::{NotOpened, Opened, SealedCopy, Sealing};
+pub use sealing::{NotOpened, Opened, SealedCopy, Sealing, SigningOnly};
 
 /// Base 64 with padding (RFC 4648 §4).
 fn base64(bytes: &[u8]) -> String {

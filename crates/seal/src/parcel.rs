@@ -11,7 +11,7 @@ use mail::{Address, KeyFormat, KeySource, Level, MessageId, Method, Need, OrgId,
 use serde::{Deserialize, Serialize};
 
 use crate::edits::Edits;
-use crate::sealing::{NotOpened, Opened, SealedCopy, Sealing};
+use crate::sealing::{NotOpened, Opened, SealedCopy, Sealing, SigningOnly};
 
 /// SHA-256 of the stored bytes of a message.
 pub type BodyDigest = [u8; 32];
@@ -305,6 +305,14 @@ impl Parcel {
         &self.inner.content
     }
 
+    /// The digest of the message that it is made from; none of a text of its own.
+    pub fn body_sha256(&self) -> Option<&BodyDigest> {
+        match &self.inner.content {
+            Content::Original { body_sha256, .. } | Content::EndToEnd { body_sha256, .. } => Some(body_sha256),
+            Content::Template(_) => None,
+        }
+    }
+
     /// The key of each recipient, in their order; none where it is not sealed
     /// end to end.
     pub fn keys(&self) -> &[ParcelKey] {
@@ -347,6 +355,18 @@ impl Parcel {
         }
     }
 
+    /// The original with the organisation's signature, before DKIM. What is
+    /// sealed is signed by [`Parcel::open`], and a template is nobody's.
+    pub fn open_signed(&self, stored: &[u8], signing: &SigningOnly<'_>) -> Result<Opened, NotOpened> {
+        match &self.inner.content {
+            Content::Original { body_sha256, edits } => {
+                check(stored, body_sha256)?;
+                signing.sign(stored, edits)
+            }
+            Content::EndToEnd { .. } | Content::Template(_) => Err(NotOpened::NoKeys),
+        }
+    }
+
     /// The form for the database: format, tag, content.
     pub fn to_bytes(&self, key: &TagKey) -> Vec<u8> {
         let inner = serde_json::to_vec(&self.inner).expect("a parcel has nothing that JSON can't hold");
@@ -373,10 +393,16 @@ impl Parcel {
 const FORMAT: u8 = 1;
 const TAG_BYTES: usize = 32;
 
+/// The digest of a message's bytes, as parcels are bound to it.
+pub fn body_digest(bytes: &[u8]) -> BodyDigest {
+    let mut body_sha256 = [0; 32];
+    body_sha256.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    body_sha256
+}
+
 /// The stored bytes must be those that were judged.
 fn check(stored: &[u8], body_sha256: &BodyDigest) -> Result<(), Forged> {
-    let is_same = digest::digest(&digest::SHA256, stored).as_ref() == body_sha256;
-    is_same.then_some(()).ok_or(Forged)
+    (body_digest(stored) == *body_sha256).then_some(()).ok_or(Forged)
 }
 
 /// What the tag covers: the place and everything in the parcel. The first

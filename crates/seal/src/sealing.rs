@@ -34,6 +34,31 @@ pub struct Sealing<'a> {
     pub entropy: &'a dyn Entropy,
 }
 
+/// With what the original is signed, for a connection that is good enough for
+/// it in clear.
+pub struct SigningOnly<'a> {
+    /// The own key, and nobody to seal for.
+    pub keys: Keys<'a>,
+    /// What makes a plain reply safe.
+    pub replies: &'a Replies,
+    /// The present time.
+    pub now: Timestamp,
+    /// Randomness.
+    pub entropy: &'a dyn Entropy,
+}
+
+impl SigningOnly<'_> {
+    pub(crate) fn sign(&self, stored: &[u8], edits: &Edits) -> Result<Opened, NotOpened> {
+        if !fingerprints(&self.keys).is_empty() {
+            return Err(NotOpened::OtherKeys);
+        }
+        let headers = HeaderPolicy::default();
+        let how = Protection { keys: self.keys, headers: &headers, edits, replies: self.replies };
+        let Protected { bytes, facts } = protect(stored, &how, self.now, self.entropy)?;
+        Ok(Opened { bytes, facts: Some(facts) })
+    }
+}
+
 /// A copy as it goes out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opened {

@@ -202,6 +202,11 @@ fn author(outer: &[u8], headers: Option<&ProtectedFields>) -> Option<Address> {
     }
 }
 
+/// Whether any part of the entity is protected, or there are more than are looked at.
+pub(super) fn has_protected_part(entity: &Entity<'_>) -> bool {
+    protected_parts(entity, &Limits::default(), &|_| true).map_or(true, |found| !found.is_empty())
+}
+
 /// Where in the entity the outermost protected parts are that are wanted.
 /// Messages within the message are attachments, which nobody opens on the way.
 fn protected_parts(

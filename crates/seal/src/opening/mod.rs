@@ -17,6 +17,7 @@ mod verdict;
 
 use jiff::Timestamp;
 use mail::Wiped;
+use mail::entity::Entity;
 
 pub use report::{Covers, Format, ProtectedFields, Report, Scheme, Signature};
 pub use restore::restored;
@@ -110,6 +111,18 @@ pub enum Refused {
 /// The fingerprint of a certificate as reports name it: SHA-256, hexadecimal.
 pub fn fingerprint(certificate: &smime::Certificate) -> String {
     hex(&certificate.fingerprint_sha256())
+}
+
+/// Whether there may be anything to open or to verify: cheap, and never false
+/// where [`open`] would find something.
+pub fn may_be_protected(message: &[u8]) -> bool {
+    let entity = Entity::read(message);
+    cover::bare(message).is_some() || cover::cover(&entity, true).is_some() || layers::has_protected_part(&entity)
+}
+
+/// Whether the whole of a message is sealed or signed already, by its form alone.
+pub fn is_protected(message: &[u8]) -> bool {
+    cover::cover(&Entity::read(message), false).is_some()
 }
 
 /// Opens a message: line ends CRLF or LF, as it was received.

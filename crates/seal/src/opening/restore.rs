@@ -6,6 +6,7 @@ use mail::header;
 
 use super::headers::{inner_block, shown};
 use super::{Covers, Opened, Scheme};
+use crate::edits::is_private;
 use crate::protect::{is_structural, unmarked};
 
 /// The message that `opened` came from as one in clear. None where only a part
@@ -26,7 +27,8 @@ pub fn restored(message: &[u8], opened: &Opened) -> Option<Vec<u8>> {
             out.extend_from_slice(field.raw);
         }
     }
-    shown(block).for_each(|field| out.extend_from_slice(field.raw));
+    // Hidden recipients, and what only this system may write, come from nowhere.
+    shown(block).filter(|field| !is_private(field)).for_each(|field| out.extend_from_slice(field.raw));
     if scheme == Some(Scheme::Wrapped) {
         let inner = Entity::read(payload.body);
         return Some(with_body(out, &inner));
