@@ -31,6 +31,7 @@ use crate::listener::{Answer, Intake, Submission};
 use crate::manifest::{Crossed, Manifest};
 use crate::mark::Mark;
 use crate::memory::Kept;
+use crate::org_keys;
 use crate::organisation::Organisation;
 use crate::plan::{Planned, plan};
 use crate::prepared::Prepared;
@@ -359,19 +360,21 @@ impl Arrived {
         let Clear::Kept(kept) = &self.clear else {
             return Ok(MessageState::Accepted);
         };
-        let judged = judge::view(case, kept.bytes());
+        let looked = org_keys::look(case, kept.bytes()).await;
+        let judged = judge::view(case, looked.content(kept.bytes()));
         changes.beside.extend(bounces::tie(case, &judged).await);
         let read = judge::read(&judged, &self.journey.settings.mime);
         if let Err(why @ (ReadingError::Depth(_) | ReadingError::Parts(_))) = &read {
             return Err(reply::unreadable(why));
         }
         let verdict = judge::judge(&self.organisation, &self.manifest, &judged, &read);
-        let prepared = Prepared::new(case, verdict, header_block(&judged)).await;
+        let prepared = Prepared::new(case, verdict, header_block(&judged), &looked).await;
         let prepared = prepared.map_err(|why| reply::not_stored(&why))?;
         // Its client should not wait for a directory.
         if !keys::wanted(case, &prepared).await.map_err(|why| reply::not_stored(&why))?.is_empty() {
             return Ok(MessageState::Accepted);
         }
+        prepared.proven.iter().for_each(|proven| changes.event(proven.event()));
         match plan(case, &prepared, changes) {
             Planned::Goes(state) => Ok(state),
             Planned::RefusedForAll(rules) => Err(reply::refused_by_policy(&rules)),

@@ -1,6 +1,7 @@
 //! Carry: a leased parcel is opened, sealed where it is end to end, and handed
 //! to transport.
 
+use ledger::Signing;
 use mail::{Address, Level};
 use seal::protect::Facts;
 use seal::{Content, Kind, Parcel};
@@ -10,7 +11,8 @@ use transport::{Delivery, Transport};
 use crate::case::Case;
 use crate::courier::NotCarried;
 use crate::inbound;
-use crate::keys::{self, SealedParcel, Unusable};
+use crate::keys::{self, Next, SealedParcel, Unusable};
+use crate::org_keys::{self, Original};
 use crate::rehearsal;
 use crate::return_path;
 use crate::rounds::Passed;
@@ -22,6 +24,8 @@ pub(crate) struct Carried {
     pub delivery: Delivery,
     /// How their copy was sealed, with them in its order, if it was.
     pub facts: Option<Facts>,
+    /// Who signed it, or why nobody did.
+    pub signing: Option<Signing>,
     /// Those whose keys can't be used any more: it was not carried for them.
     pub unusable: Vec<Unusable>,
 }
@@ -41,9 +45,10 @@ pub(crate) async fn carry(
     };
     let carried = match parcel.content() {
         Content::Template(_) => deliver(case, parcel, Vec::new(), None, transport, least).await,
-        Content::Original { .. } => deliver(case, parcel, stored(case, leased).await?, None, transport, least).await,
+        Content::Original { .. } => original(case, leased, parcel, transport, least).await?,
         Content::EndToEnd { .. } => {
-            let SealedParcel { sealed, unusable } = keys::seal(case, parcel, stored(case, leased).await?).await?;
+            let stored = stored(case, leased, parcel).await?;
+            let SealedParcel { sealed, signing, unusable } = keys::seal(case, parcel, stored).await?;
             let carried = match sealed {
                 Some((rest, opened)) => {
                     let carried = deliver(case, &rest, Vec::new(), Some(opened.bytes), transport, least).await;
@@ -51,16 +56,52 @@ pub(crate) async fn carry(
                 }
                 None => Carried::nothing(),
             };
-            Carried { unusable, ..carried }
+            Carried { signing, unusable, ..carried }
         }
     };
     drop(memory);
     Ok(carried)
 }
 
-async fn stored(case: &Case<'_>, leased: &Leased) -> Result<Vec<u8>, NotCarried> {
+/// The original, signed where policy wants that. Where nobody can sign what
+/// must be signed, the copies take the next method.
+async fn original(
+    case: &Case<'_>,
+    leased: &Leased,
+    parcel: &Parcel,
+    transport: &Transport,
+    least: Level,
+) -> Result<Carried, NotCarried> {
+    let carried = match org_keys::sign_original(case, parcel, stored(case, leased, parcel).await?).await {
+        Ok(Original::Plain(stored, signing)) => {
+            Carried { signing, ..deliver(case, parcel, stored, None, transport, least).await }
+        }
+        Ok(Original::Signed(opened, signing)) => {
+            let carried = deliver(case, parcel, Vec::new(), Some(opened.bytes), transport, least).await;
+            Carried { signing, facts: opened.facts, ..carried }
+        }
+        Err(missing) => {
+            let because = missing.to_string();
+            let to_portal = |recipient: &mail::Recipient| Unusable {
+                recipient: recipient.address.clone(),
+                because: because.clone(),
+                next: Next::Portal,
+            };
+            Carried { unusable: parcel.recipients().iter().map(to_portal).collect(), ..Carried::nothing() }
+        }
+    };
+    Ok(carried)
+}
+
+async fn stored(case: &Case<'_>, leased: &Leased, parcel: &Parcel) -> Result<Vec<u8>, NotCarried> {
     let sealed = case.journey.store.read_body(leased.org, leased.message, &leased.body).await?;
-    Ok(case.key.open_body_in_place(sealed)?)
+    let stored = case.key.open_body_in_place(sealed)?;
+    if parcel.body_sha256() == Some(&case.manifest.body_sha256) {
+        return Ok(stored);
+    }
+    // It was judged as what was inside, when it came sealed to the organisation.
+    let looked = org_keys::look(case, &stored).await;
+    Ok(looked.content.unwrap_or(stored))
 }
 
 async fn deliver(
@@ -118,6 +159,6 @@ fn passages(case: &Case<'_>, parcel: &Parcel) -> String {
 impl Carried {
     fn nothing() -> Self {
         let delivery = Delivery { recipients: Vec::new(), attempts: Vec::new() };
-        Self { delivery, facts: None, unusable: Vec::new() }
+        Self { delivery, facts: None, signing: None, unusable: Vec::new() }
     }
 }

@@ -23,6 +23,7 @@ use crate::arrival::{self, Arrival, HEADER_BYTES_MAX, HeaderRefused, Instruction
 use crate::case::{Case, Changes};
 use crate::crossing::{fields_above, is_return_path_proven};
 use crate::manifest::Crossed;
+use crate::org_keys::Proven;
 use crate::plan::{Planned, decided, rules};
 use crate::prepared::Prepared;
 
@@ -52,11 +53,12 @@ pub(crate) fn read(raw: &[u8]) -> Result<Arrival, HeaderRefused> {
 
 /// The stored original as it goes on: what a stranger may not write is out of it.
 pub(crate) fn view(case: &Case<'_>, stored: &[u8]) -> Vec<u8> {
-    edits(case).apply(stored)
+    edits(case, None).apply(stored)
 }
 
 /// What changes in every copy of an inbound message.
-pub(crate) fn edits(case: &Case<'_>) -> Edits {
+pub(crate) fn edits(case: &Case<'_>, proven: Option<&Proven>) -> Edits {
+    let proven = proven.map(Proven::field).unwrap_or_default();
     let above = match &case.manifest.crossed {
         Some(Crossed::Inbound { received, verdicts, pretends }) => {
             fields_above(&case.journey.settings.hostname, received, verdicts, pretends)
@@ -65,7 +67,7 @@ pub(crate) fn edits(case: &Case<'_>) -> Edits {
     };
     let domains = case.organisation.profile.domains.iter().map(ToString::to_string);
     let own_names = std::iter::once(case.journey.settings.hostname.clone()).chain(domains).collect();
-    Edits { marks: Some(Marks { above, own_names }), ..Edits::default() }
+    Edits { marks: Some(Marks { above: proven + &above, own_names }), ..Edits::default() }
 }
 
 /// The value of Authentication-Results of an inbound message; empty for others.
@@ -145,7 +147,7 @@ pub(crate) fn pass_on(case: &Case<'_>, prepared: &Prepared, copies: &[(&Recipien
         }
     }
     for Group { grounds, banner, recipients, .. } in groups {
-        let (digest, edits) = (case.manifest.body_sha256, Edits { banner, ..prepared.edits.clone() });
+        let (digest, edits) = (prepared.copy.body_sha256, Edits { banner, ..prepared.edits.clone() });
         let parcel = Parcel::original(case.stamp(), recipients, grounds, digest, edits)
             .expect("an inbound copy needs what transit can meet");
         case.queue(&parcel, changes);

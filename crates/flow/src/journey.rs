@@ -12,6 +12,7 @@ use crate::gateway::Gateway;
 use crate::harvest;
 use crate::keys::{Inquirer, KeyIndex};
 use crate::memory::Memory;
+use crate::org_keys::Ring;
 use crate::organisation::Organisations;
 use crate::portal::Passphrase;
 use crate::reply;
@@ -39,6 +40,8 @@ pub struct Journey {
     pub(crate) keys: Arc<KeyIndex>,
     /// Inbound mail that may bring keys.
     pub(crate) harvest: Arc<harvest::Queue>,
+    /// The organisations' own keys.
+    pub(crate) org_keys: Arc<Ring>,
     /// The gateway, where there is one.
     pub(crate) gateway: OnceLock<Arc<Gateway>>,
     /// What asks the issuers of certificates, where they are asked.
@@ -66,6 +69,7 @@ impl Journey {
             keys_changed: Arc::default(),
             keys: Arc::default(),
             harvest: Arc::default(),
+            org_keys: Arc::default(),
             gateway: OnceLock::new(),
             inquirer: OnceLock::new(),
             memory: Memory::new(settings.memory_bytes_max),
@@ -87,6 +91,7 @@ impl Journey {
             keys_changed: self.keys_changed.clone(),
             keys: self.keys.clone(),
             harvest: self.harvest.clone(),
+            org_keys: self.org_keys.clone(),
             gateway: OnceLock::new(),
             inquirer: OnceLock::new(),
             memory: Memory::new(settings.memory_bytes_max),

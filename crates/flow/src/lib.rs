@@ -45,6 +45,7 @@ mod memory;
 pub mod mend;
 pub mod meters;
 mod opened;
+pub mod org_keys;
 mod organisation;
 mod plan;
 pub mod portal;

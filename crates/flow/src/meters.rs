@@ -39,6 +39,7 @@ pub const METERS: &[(&str, Reading, &str)] = &[
     (HELD, Reading::Gauge, "Messages that wait for a person"),
     (WATCH_ROUNDS, Reading::Counter, "Rounds of the watch list that this node made, by result"),
     (WATCH_FALLEN, Reading::Gauge, "Domains of the watch list that protect mail less than they did; alert on this"),
+    (ORG_KEYS_EXPIRING, Reading::Gauge, "Keys of the organisation's own that end soon or have ended; alert on this"),
 ];
 
 const ACCEPTED: &str = "sealpost_messages_accepted_total";
@@ -57,6 +58,9 @@ pub const HELD: &str = "sealpost_messages_held";
 pub(crate) const WATCH_ROUNDS: &str = "sealpost_watch_rounds_total";
 /// Domains of the watch list that are fallen.
 pub(crate) const WATCH_FALLEN: &str = "sealpost_watch_fallen_domains";
+
+/// Keys of the organisation's own that sign and end soon, or have ended.
+pub const ORG_KEYS_EXPIRING: &str = "sealpost_own_keys_expiring";
 
 /// What some events will count for once they are durable.
 #[derive(Default)]
@@ -164,7 +168,12 @@ impl Tally {
             | Event::KeyOffered { .. }
             | Event::KeyProofWrong { .. }
             | Event::KeyProven { .. }
+            | Event::Proven { .. }
             | Event::OrgKeyMade { .. }
+            | Event::OrgKeyRetired { .. }
+            | Event::OrgKeyPublished { .. }
+            | Event::OrgKeyWithdrawn { .. }
+            | Event::OrgKeyExpiring { .. }
             | Event::OrgKeyRevoked { .. }
             | Event::ConnectorSecret { .. }
             | Event::DsnReceived { .. }

@@ -122,7 +122,7 @@ impl<'a> Sorted<'a> {
     fn send(&self, case: &Case<'_>, prepared: &Prepared, changes: &mut Changes) {
         for group in &self.transit {
             let list = group.members.iter().map(|member| member.recipient.clone()).collect();
-            let digest = case.manifest.body_sha256;
+            let digest = prepared.copy.body_sha256;
             let parcel = Parcel::original(case.stamp(), list, group.grounds.clone(), digest, prepared.edits.clone())
                 .expect("only needs that transit can meet are sorted here");
             for member in &group.members {

@@ -17,6 +17,7 @@ use crate::dsn::{self, Told};
 use crate::journey::Journey;
 use crate::manifest::Crossed;
 use crate::opened::{NotOpened, Opened};
+use crate::org_keys;
 use crate::portal::reply::{NotWritten, Offer, Replies, ReplyWriter};
 use crate::portal::{
     self, Change, Code, CodeMail, Content, DeskError, Factor, Found, LinkId, LinkState, NewReply, Pending, PortalDesk,
@@ -293,6 +294,8 @@ impl LinkDesk {
         let _memory = self.0.memory.lend(opened.row.body.len()).await;
         let sealed = self.store().read_body(ticket.org, opened.row.message, &opened.row.body).await?;
         let stored = opened.key.open_body_in_place(sealed)?;
+        let case = opened.case(&self.0, self.0.clock.now());
+        let stored = org_keys::look(&case, &stored).await.content.unwrap_or(stored);
         let reading = reading::read(&stored, &Limits::default()).unwrap_or_else(|_| as_a_file(stored));
         Ok(Content { received_at: opened.row.received_at, reading })
     }

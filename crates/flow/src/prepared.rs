@@ -13,6 +13,7 @@ use crate::case::Case;
 use crate::inbound;
 use crate::judge;
 use crate::keys::AtHand;
+use crate::org_keys::{Looked, Missing, Proven, Signs};
 
 /// Of the keys that don't count, so many are named.
 const PASSED_OVER_MAX: usize = 3;
@@ -25,6 +26,8 @@ pub(crate) struct Prepared {
     pub copy: SealedCopy,
     /// Who gets what came to a return path.
     pub redirects: Vec<(Address, Option<Address>)>,
+    /// What its protection proves, where it came sealed or signed.
+    pub proven: Option<Proven>,
 }
 
 /// The method of one recipient's copy, why, and the key where it is sealed.
@@ -36,26 +39,26 @@ pub(crate) struct Chosen {
 
 impl Prepared {
     /// Reads what the recipients of a message with this header block hold.
-    pub async fn new(case: &Case<'_>, verdict: Verdict, header: &[u8]) -> Result<Self, StoreError> {
+    pub async fn new(case: &Case<'_>, verdict: Verdict, header: &[u8], looked: &Looked) -> Result<Self, StoreError> {
         let recipients = &case.manifest.envelope.recipients;
         let (keys, open_edits) = match case.manifest.is_inbound() {
-            true => (AtHand::default(), inbound::edits(case)),
+            true => (AtHand::default(), inbound::edits(case, looked.proven.as_ref())),
             false => {
                 let keys = AtHand::of(case.journey, case.organisation, recipients, header).await?;
                 (keys, judge::edits(&verdict))
             }
         };
         let (edits, outer_subject) = judge::sealed_edits(case.organisation, &verdict, header);
-        let copy =
-            SealedCopy { body_sha256: case.manifest.body_sha256, edits, open_edits: open_edits.clone(), outer_subject };
+        let body_sha256 = looked.body_sha256(case);
+        let copy = SealedCopy { body_sha256, edits, open_edits: open_edits.clone(), outer_subject };
         let redirects = redirects(case).await;
-        Ok(Self { verdict, keys, edits: open_edits, copy, redirects })
+        Ok(Self { verdict, keys, edits: open_edits, copy, redirects, proven: looked.proven.clone() })
     }
 
     /// Chooses for one recipient.
     pub fn choose(&self, case: &Case<'_>, recipient: &Recipient, grounds: &Grounds) -> Chosen {
         let candidates = self.keys.candidates(case.organisation, &recipient.address, grounds.need, case.now);
-        choose_among(&case.organisation.policy.keys, &candidates, grounds)
+        choose_among(&case.organisation.policy.keys, &candidates, grounds, &Signs::of(case))
     }
 }
 
@@ -72,9 +75,14 @@ async fn redirects(case: &Case<'_>) -> Vec<(Address, Option<Address>)> {
     redirects
 }
 
-/// The method of a copy for a recipient with these keys.
-pub(crate) fn choose_among(policy: &KeyPolicy, candidates: &Candidates, grounds: &Grounds) -> Chosen {
-    let can = Capabilities { openpgp: candidates.openpgp.is_some(), smime: candidates.smime.is_some() };
+/// The method of a copy for a recipient with these keys. Where policy demands a
+/// signature that nobody can make, there is no such copy.
+pub(crate) fn choose_among(policy: &KeyPolicy, candidates: &Candidates, grounds: &Grounds, signs: &Signs) -> Chosen {
+    let [no_openpgp, no_smime] = &signs.sealed;
+    let can = Capabilities {
+        openpgp: candidates.openpgp.is_some() && no_openpgp.is_none(),
+        smime: candidates.smime.is_some() && no_smime.is_none(),
+    };
     let preferences = Preferences {
         format: candidates.preferred(policy),
         keys_where_transit_would_do: policy.use_when == UseWhen::Possible,
@@ -87,12 +95,29 @@ pub(crate) fn choose_among(policy: &KeyPolicy, candidates: &Candidates, grounds:
     };
     let candidate = format.and_then(|format| candidates.of(format).map(|candidate| (format, candidate)));
     let key = candidate.map(|(format, candidate)| (format, parcel_key(candidate)));
-    Chosen { method, because: format!("{because}{}", passed_over(candidates)), key }
+    let missing = match (method, &signs.transit) {
+        (Method::Tls, Some(missing)) => {
+            return Chosen { method: Method::Portal, because: missing.to_string(), key: None };
+        }
+        (Method::Portal, _) => unsigned(candidates, signs),
+        (Method::Tls | Method::OpenPgp | Method::Smime, _) => String::new(),
+    };
+    Chosen { method, because: format!("{because}{missing}{}", passed_over(candidates)), key }
 }
 
 fn parcel_key(candidate: &Candidate) -> ParcelKey {
     let known = &candidate.known;
     ParcelKey { key: known.id, fingerprint: known.fingerprint(), source: known.counts_as() }
+}
+
+/// Why a key that counts was not used: nobody could sign what is sealed to it.
+fn unsigned(candidates: &Candidates, signs: &Signs) -> String {
+    let [no_openpgp, no_smime] = &signs.sealed;
+    let of = |candidate: &Option<Candidate>, missing: &Option<Missing>| {
+        candidate.as_ref().and(missing.as_ref()).map(|missing| format!("; {missing}"))
+    };
+    let both = [of(&candidates.openpgp, no_openpgp), of(&candidates.smime, no_smime)];
+    both.into_iter().flatten().collect()
 }
 
 /// Why keys that are known don't count.

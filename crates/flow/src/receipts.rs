@@ -1,7 +1,9 @@
 //! Receipts: what became of one recipient's copy, signed.
 
 use jiff::Timestamp;
-use ledger::{Digest, PeerReply, Receipt, ReceiptKind, Salt, Seal, Sealing, Status, Verdict, recipient_digest};
+use ledger::{
+    Digest, PeerReply, Receipt, ReceiptKind, Salt, Seal, Sealing, Signature, Signing, Status, Verdict, recipient_digest,
+};
 use mail::{Address, Method, Reply};
 use seal::Grounds;
 use transport::Proof;
@@ -19,6 +21,7 @@ pub(crate) struct Fact<'a> {
     pub proof: Option<&'a Proof>,
     pub reply: Option<&'a Reply>,
     pub sealing: Option<&'a Sealing>,
+    pub signing: Option<&'a Signing>,
 }
 
 impl<'a> Fact<'a> {
@@ -33,6 +36,7 @@ impl<'a> Fact<'a> {
             proof: None,
             reply: None,
             sealing: None,
+            signing: None,
         }
     }
 
@@ -67,8 +71,19 @@ pub(crate) fn receipt(case: &Case<'_>, recipient: &Address, fact: &Fact<'_>) -> 
         accepted_at: to_the_second(case.received_at),
         sent_at: to_the_second(case.now),
         seal: fact.sealing.map(|sealing| Seal::new(sealing, &salt)),
+        signature: fact.signing.filter(|_| fact.sealing.is_none()).and_then(signature),
     };
     receipt.sign(&case.organisation.signing_key)
+}
+
+/// Who signed a copy that was not sealed; a sealed one says it there.
+fn signature(signing: &Signing) -> Option<Signature> {
+    match signing {
+        Signing::Signed { format, fingerprint, .. } => {
+            Some(Signature { format: *format, signed_by: fingerprint.clone() })
+        }
+        Signing::Unsigned { .. } => None,
+    }
 }
 
 /// Finer times would say more about when the office works than they prove.

@@ -97,10 +97,12 @@ impl<'a> Recording<'a> {
     fn delivered(&mut self, recipient: &Recipient, reply: &Reply, proof: &Proof, place: usize) {
         let (parcel, address) = (self.parcel.id(), recipient.address.clone());
         let sealing = self.carried.facts.as_ref().and_then(|facts| keys::told(facts, place));
+        let signing = self.carried.signing.clone();
         self.receipt(recipient, Status::Delivered, Some(proof), Some(reply), sealing.as_ref());
         match self.parcel.kind() {
             Kind::Content => {
-                self.changes.event(Event::Delivered { parcel, recipient: address, reply: reply.clone(), sealing });
+                let event = Event::Delivered { parcel, recipient: address, reply: reply.clone(), sealing, signing };
+                self.changes.event(event);
                 if recipient.notify.success {
                     let because = "The recipient's mail server has taken it.".to_owned();
                     let status = reply.enhanced.unwrap_or(EnhancedCode(2, 0, 0));
@@ -109,7 +111,14 @@ impl<'a> Recording<'a> {
             }
             Kind::Notice => self.notified(recipient, proof.level),
             Kind::Code => {
-                self.changes.event(Event::Delivered { parcel, recipient: address, reply: reply.clone(), sealing: None })
+                let reply = reply.clone();
+                self.changes.event(Event::Delivered {
+                    parcel,
+                    recipient: address,
+                    reply,
+                    sealing: None,
+                    signing: None,
+                });
             }
             Kind::Dsn => self.changes.event(Event::DsnSent { parcel, recipient: address, reply: reply.clone() }),
         }
@@ -305,6 +314,7 @@ impl<'a> Recording<'a> {
             proof,
             reply,
             sealing,
+            signing: self.carried.signing.as_ref().filter(|_| status == Status::Delivered),
         };
         self.changes.record.receipts.push(receipt(self.case, &recipient.address, &fact));
     }

@@ -19,6 +19,7 @@ use crate::journey::Journey;
 use crate::judge;
 use crate::keys::{self, Finder};
 use crate::opened::{NotOpened, Opened};
+use crate::org_keys;
 use crate::plan::{Planned, plan};
 use crate::prepared::Prepared;
 
@@ -115,6 +116,7 @@ async fn decide(
         }
         keys::sought(&case, &prepared).await?.into_iter().for_each(|event| changes.event(event));
     }
+    prepared.proven.iter().for_each(|proven| changes.event(proven.event()));
     let state = match plan(&case, &prepared, &mut changes) {
         Planned::Goes(state) => state,
         Planned::RefusedForAll(rules) => {
@@ -133,10 +135,11 @@ async fn decide(
 pub(crate) async fn judge_stored(case: &Case<'_>, row: &MessageRow) -> Result<Prepared, NotDecided> {
     let _memory = case.journey.memory.lend(row.body.len()).await;
     let stored = stored(case, row).await?;
-    let judged = judge::view(case, &stored);
+    let looked = org_keys::look(case, &stored).await;
+    let judged = judge::view(case, looked.content(&stored));
     let read = judge::read(&judged, &case.journey.settings.mime);
     let verdict = judge::judge(case.organisation, case.manifest, &judged, &read);
-    Ok(Prepared::new(case, verdict, header_block(&judged)).await?)
+    Ok(Prepared::new(case, verdict, header_block(&judged), &looked).await?)
 }
 
 async fn stored(case: &Case<'_>, row: &MessageRow) -> Result<Vec<u8>, NotDecided> {

@@ -41,6 +41,8 @@ pub struct Settings {
     pub wkd_again: Duration,
     /// Whether keys are taken from inbound mail that passes DMARC.
     pub harvest: bool,
+    /// How long ahead the end of an own key is told of.
+    pub org_key_warning: Duration,
     /// How long a leased parcel is this node's. It is renewed while the node
     /// lives: after that time others finish what a dead one began.
     pub lease: Duration,
@@ -70,6 +72,7 @@ impl Settings {
             wkd_wait: Duration::from_secs(10),
             wkd_again: Duration::from_secs(24 * HOUR),
             harvest: true,
+            org_key_warning: Duration::from_secs(30 * 24 * HOUR),
             lease: Duration::from_secs(120),
             return_path: None,
         }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::fact::{Door, Tls, Verdict};
-use crate::sealing::{KeyNamed, Sealing};
+use crate::sealing::{KeyNamed, Sealing, Signing};
 use crate::transit::{TracedHop, Transit};
 
 macro_rules! events {
@@ -96,6 +96,13 @@ events! {
         /// Whether the sender's address is proven, so that failures are told.
         return_path: bool,
     }
+    /// It came sealed or signed end to end, and was looked into.
+    Proven = "proven" {
+        /// Whether it was opened with a key of the organisation's own.
+        opened: bool,
+        /// What was proven: by whom signed, over what, or that nothing was.
+        line: String,
+    }
     /// Policy decided about one recipient's copy.
     Decided = "decided" {
         /// The recipient.
@@ -167,6 +174,9 @@ events! {
         /// How it was sealed, where it is end to end.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sealing: Option<Sealing>,
+        /// Who signed it, or why nobody did; none where policy wants no signature.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signing: Option<Signing>,
     }
     /// Not now: it is tried again.
     Deferred = "deferred" {
@@ -460,6 +470,42 @@ events! {
         how: String,
         /// Who did it.
         by: String,
+    }
+    /// A key of the organisation's own signs no more; it still opens.
+    OrgKeyRetired = "org_key_retired" {
+        /// The key.
+        key: OrgKeyId,
+        /// Its fingerprint.
+        fingerprint: String,
+        /// Who did it, or the key that took its place.
+        by: String,
+    }
+    /// The public part of a key of the organisation's own was published.
+    OrgKeyPublished = "org_key_published" {
+        /// The key.
+        key: OrgKeyId,
+        /// Its fingerprint.
+        fingerprint: String,
+        /// Who did it.
+        by: String,
+    }
+    /// The public part of a key of the organisation's own is no longer published.
+    OrgKeyWithdrawn = "org_key_withdrawn" {
+        /// The key.
+        key: OrgKeyId,
+        /// Its fingerprint.
+        fingerprint: String,
+        /// Who did it.
+        by: String,
+    }
+    /// A key of the organisation's own ends soon.
+    OrgKeyExpiring = "org_key_expiring" {
+        /// The key.
+        key: OrgKeyId,
+        /// Its fingerprint.
+        fingerprint: String,
+        /// When it ends.
+        ends_at: Timestamp,
     }
     /// A key of the organisation's own was revoked.
     OrgKeyRevoked = "org_key_revoked" {

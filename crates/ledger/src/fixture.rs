@@ -129,5 +129,6 @@ pub(crate) fn receipt() -> Receipt {
         accepted_at: at(0),
         sent_at: at(2),
         seal: None,
+        signature: None,
     }
 }

@@ -19,6 +19,8 @@ const TYPE: &str = "sealpost-receipt+jwt";
 const FORMAT: u8 = 1;
 /// Of one that does: the member `seal` is there.
 const FORMAT_SEALED: u8 = 2;
+/// Of one about a copy that was signed and not sealed: `signature` is there.
+const FORMAT_SIGNED: u8 = 3;
 /// A receipt has about two kilobytes.
 const JWS_BYTES_MAX: usize = 256 * 1024;
 
@@ -77,8 +79,7 @@ impl Receipt {
         let header = Header { alg: ALGORITHM.to_owned(), kid: key.jwk().kid(), typ: TYPE.to_owned() };
         let mut jws = encoded(&header);
         jws.push('.');
-        let v = if self.seal.is_some() { FORMAT_SEALED } else { FORMAT };
-        jws.push_str(&encoded(&Written { v, receipt: self }));
+        jws.push_str(&encoded(&Written { v: format(self), receipt: self }));
         let signature = key.sign(jws.as_bytes());
         jws.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut jws);
@@ -120,14 +121,22 @@ fn check_header(header: &[u8], key: &Jwk) -> Result<(), NotVerified> {
 fn read(payload: &[u8]) -> Result<Receipt, NotVerified> {
     let mut members: Map<String, Value> = serde_json::from_slice(payload).map_err(NotVerified::Payload)?;
     let version = members.remove("v").unwrap_or_default();
-    let is_sealed = version == FORMAT_SEALED;
-    if version != FORMAT && !is_sealed {
+    if ![FORMAT, FORMAT_SEALED, FORMAT_SIGNED].iter().any(|known| version == *known) {
         return Err(NotVerified::Format(version.to_string()));
     }
     let receipt: Receipt = serde_json::from_value(Value::Object(members)).map_err(NotVerified::Payload)?;
-    match receipt.seal.is_some() == is_sealed {
+    match version == format(&receipt) {
         true => Ok(receipt),
-        false => Err(NotVerified::Payload(serde::de::Error::custom("the format and the member seal contradict"))),
+        false => Err(NotVerified::Payload(serde::de::Error::custom("the format and the members contradict"))),
+    }
+}
+
+/// The oldest format that holds all of it.
+const fn format(receipt: &Receipt) -> u8 {
+    match (&receipt.seal, &receipt.signature) {
+        (_, Some(_)) => FORMAT_SIGNED,
+        (Some(_), None) => FORMAT_SEALED,
+        (None, None) => FORMAT,
     }
 }
 

@@ -57,6 +57,6 @@ pub use outside::{checkpoint_path, set_aside};
 pub use receipt::{ContentDigest, PeerReply, Receipt, ReceiptKind, Status, recipient_digest};
 pub use record::{Record, RecordError};
 pub use run::RunError;
-pub use sealing::{KeyNamed, Seal, SealIntegrity, Sealing, key_digest};
+pub use sealing::{KeyNamed, Seal, SealIntegrity, Sealing, Signature, Signing, key_digest};
 pub use sequencer::{Ledger, Sequencer, SequencerError, outside_checkpoint};
 pub use transit::{TracedHop, Transit};

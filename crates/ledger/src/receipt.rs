@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::{Digest, Salt};
 use crate::fact::{Tls, Verdict};
 use crate::mask::masked_reply_text;
-use crate::sealing::Seal;
+use crate::sealing::{Seal, Signature};
 
 /// What is digested of a recipient and of content differs from its first byte,
 /// so that neither digest is ever the other's.
@@ -67,9 +67,13 @@ pub struct Receipt {
     /// When this became of it.
     pub sent_at: Timestamp,
     /// How it was sealed end to end. A receipt with this is of format 2, one
-    /// without of format 1, which earlier versions read.
+    /// with neither this nor a signature of format 1, which earlier versions read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seal: Option<Seal>,
+    /// Who signed a copy that was not sealed: of format 3. A sealed one says it
+    /// in `seal`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
 }
 
 /// What a receipt is about.

@@ -88,7 +88,7 @@ mod tests {
     use crate::digest::Digest;
     use crate::fact::{Door, Tls, Verdict};
     use crate::fixture::{at, recipient};
-    use crate::sealing::{KeyNamed, SealIntegrity, Sealing};
+    use crate::sealing::{KeyNamed, SealIntegrity, Sealing, Signing};
     use crate::transit::{TracedHop, Transit};
 
     /// One event of each kind.
@@ -166,7 +166,13 @@ mod tests {
                 reply: Some(reply.clone()),
                 result: "sent".to_owned(),
             },
-            Event::Delivered { parcel, recipient: recipient.clone(), reply, sealing: Some(sealing()) },
+            Event::Delivered {
+                parcel,
+                recipient: recipient.clone(),
+                reply,
+                sealing: Some(sealing()),
+                signing: Some(Signing::Unsigned { because: because.clone() }),
+            },
             Event::Deferred {
                 parcel,
                 recipient: recipient.clone(),
@@ -274,6 +280,11 @@ mod tests {
                 how: "generated".to_owned(),
                 by: by.clone(),
             },
+            Event::Proven { opened: true, line: "encrypted; not signed".to_owned() },
+            Event::OrgKeyRetired { key: own, fingerprint: fingerprint.clone(), by: by.clone() },
+            Event::OrgKeyPublished { key: own, fingerprint: fingerprint.clone(), by: by.clone() },
+            Event::OrgKeyWithdrawn { key: own, fingerprint: fingerprint.clone(), by: by.clone() },
+            Event::OrgKeyExpiring { key: own, fingerprint: fingerprint.clone(), ends_at: at(90) },
             Event::OrgKeyRevoked { key: own, fingerprint, because, by },
             Event::PostureFell {
                 domain: mail::Domain::parse("partner.example").unwrap(),

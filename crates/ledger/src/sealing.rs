@@ -2,7 +2,7 @@
 //! fingerprint of the recipient's key, and for a receipt, with a salted digest
 //! of it. A fingerprint leads to its owner, and a receipt names nobody.
 
-use mail::{KeyFormat, KeySource, RecipientKeyId};
+use mail::{KeyFormat, KeySource, OrgKeyId, RecipientKeyId};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, Salt};
@@ -111,4 +111,34 @@ impl Seal {
 pub fn key_digest(salt: &Salt, fingerprint: &str) -> Digest {
     let digits: String = fingerprint.chars().filter(char::is_ascii_hexdigit).collect();
     Digest::of(&[KEY_DOMAIN, salt.bytes(), digits.to_ascii_uppercase().as_bytes()])
+}
+
+/// Who signed a copy for the organisation, or why nobody did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Signing {
+    /// It bears the organisation's signature.
+    Signed {
+        /// The key that signed.
+        key: OrgKeyId,
+        /// In which format.
+        format: KeyFormat,
+        /// The key's fingerprint, in hexadecimal digits.
+        fingerprint: String,
+    },
+    /// It went without, as policy allows.
+    Unsigned {
+        /// Why.
+        because: String,
+    },
+}
+
+/// A signature in a receipt, of a copy that was signed and not sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signature {
+    /// In which format.
+    pub format: KeyFormat,
+    /// The fingerprint of the organisation's key that signed.
+    pub signed_by: String,
 }

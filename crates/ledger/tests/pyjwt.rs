@@ -44,6 +44,7 @@ fn receipt(salt: &Salt, recipient: &Address, stored: &str) -> Receipt {
         accepted_at: Timestamp::UNIX_EPOCH,
         sent_at: Timestamp::UNIX_EPOCH,
         seal: None,
+        signature: None,
     }
 }
 

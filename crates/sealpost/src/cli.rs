@@ -3,6 +3,7 @@
 
 mod gateway;
 mod keys;
+mod org_keys;
 mod proof;
 mod watch;
 
@@ -16,6 +17,7 @@ use crate::doctor::Area;
 
 pub use gateway::{GatewayVerb, MailSystem, SecretVerb, Setup};
 pub use keys::{KeyVerb, RecipientVerb};
+pub use org_keys::{NewOrgKey, OrgKeyVerb, PrivateKeyKind, RevokeReason};
 pub use proof::{AuditVerb, ReceiptVerb, Verify};
 pub use watch::WatchVerb;
 
@@ -81,6 +83,9 @@ pub enum Command {
     /// Recipients' keys for end-to-end protection: add, import, list, show, accept, reject, remove
     #[command(subcommand)]
     Key(KeyVerb),
+    /// The organisation's own keys: generate, import, request, list, show, renew, retire, revoke, publish, withdraw
+    #[command(subcommand)]
+    Orgkey(OrgKeyVerb),
     /// What is known of a recipient, and which method a message would get
     #[command(subcommand)]
     Recipient(RecipientVerb),

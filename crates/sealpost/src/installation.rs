@@ -258,6 +258,7 @@ fn settings(config: &Config) -> Settings {
         wkd_wait: config.keys.wkd_wait.0,
         wkd_again: config.keys.wkd_again.0,
         harvest: config.keys.harvest,
+        org_key_warning: config.orgkeys.warn.0,
         ..defaults
     }
 }

@@ -83,6 +83,7 @@ async fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Dkim(verb) => commands::dkim::run(cli, verb).await,
         Command::Gateway(verb) => commands::gateway::run(cli, verb).await,
         Command::Key(verb) => commands::key::run(cli, verb).await,
+        Command::Orgkey(verb) => commands::orgkey::run(cli, verb).await,
         Command::Recipient(verb) => commands::recipient::run(cli, verb).await,
         Command::Policy(verb) => commands::policy::run(cli, verb).await,
         Command::Config(verb) => commands::config::run(cli, verb),

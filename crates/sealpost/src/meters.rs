@@ -4,7 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use flow::Journey;
-use flow::meters::{HELD, METERS, QUEUE_OVERDUE, QUEUE_WAITING, Reading};
+use flow::meters::{HELD, METERS, ORG_KEYS_EXPIRING, QUEUE_OVERDUE, QUEUE_WAITING, Reading};
 use metrics::{describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
@@ -49,6 +49,7 @@ pub async fn page(journey: Arc<Journey>) -> Result<String, store::StoreError> {
     gauge!(QUEUE_WAITING).set(waiting as f64);
     gauge!(HELD).set(held as f64);
     gauge!(QUEUE_OVERDUE).set(overdue);
+    gauge!(ORG_KEYS_EXPIRING).set(flow::org_keys::expiring(&journey) as f64);
     handle.run_upkeep();
     Ok(handle.render())
 }

@@ -49,12 +49,14 @@ use store::StoreError;
 use tokio::sync::watch;
 
 use crate::journey::Journey;
+use crate::org_keys;
 
 /// Within this a change of another node or of a command is seen.
 const REFRESH_EVERY: Duration = Duration::from_secs(60);
 
 /// Keeps what is in memory of keys fresh, until `stop` holds true.
 pub async fn run(journey: Arc<Journey>, mut stop: watch::Receiver<bool>) {
+    org_keys::warn(&journey).await;
     loop {
         tokio::select! {
             _ = stop.wait_for(|stopped| *stopped) => return,
@@ -62,13 +64,16 @@ pub async fn run(journey: Arc<Journey>, mut stop: watch::Receiver<bool>) {
             () = tokio::time::sleep(REFRESH_EVERY) => {}
         }
         if let Err(error) = refresh(&journey).await {
-            tracing::error!(%error, "changes of recipients' keys can't be read");
+            tracing::error!(%error, "changes of keys can't be read");
         }
+        org_keys::warn(&journey).await;
     }
 }
 
-/// Reads which addresses have keys, or which do since the last time.
+/// Reads which addresses have keys, or which do since the last time, and the
+/// organisations' own.
 pub async fn refresh(journey: &Journey) -> Result<(), StoreError> {
+    org_keys::refresh(journey).await?;
     for organisation in journey.organisations.iter() {
         let org = organisation.org;
         let now = journey.clock.now();

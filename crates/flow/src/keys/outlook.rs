@@ -6,6 +6,7 @@ use seal::Grounds;
 
 use super::book::{self, Kept, KeyTrouble};
 use crate::journey::Journey;
+use crate::org_keys::{self, Signs};
 use crate::organisation::Organisation;
 use crate::prepared::choose_among;
 
@@ -30,6 +31,7 @@ pub async fn outlook(
     need: Need,
 ) -> Result<Outlook, KeyTrouble> {
     let kept = book::of(journey, organisation, recipient).await?;
+    org_keys::refresh(journey).await?;
     Ok(look(journey, organisation, &kept, recipient, need))
 }
 
@@ -38,7 +40,8 @@ fn look(journey: &Journey, organisation: &Organisation, kept: &[Kept], recipient
     let (policy, now) = (&organisation.policy.keys, journey.clock.now());
     let candidates = keyring::candidates(&known, recipient, need, policy, &organisation.trust, now);
     let grounds = Grounds { need, because: Vec::new(), policy_sha256: organisation.policy_hash };
-    let chosen = choose_among(policy, &candidates, &grounds);
+    let signs = Signs::of_anyone(organisation, &journey.org_keys.of(organisation.org), now);
+    let chosen = choose_among(policy, &candidates, &grounds, &signs);
     let key = chosen.key.map(|(format, key)| KeyNamed {
         id: key.key,
         format,

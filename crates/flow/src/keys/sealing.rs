@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use keyring::org::{OrgKey, OrgMaterial, SmimePair};
 use keyring::{Known, Material, candidates};
+use ledger::Signing;
 use mail::{Address, Entropy, KeyFormat, Method, Recipient};
 use seal::protect::{Facts, Keys, ProtectError, Replies, UnusableKey};
 use seal::{Forged, NotOpened, Opened, Parcel, ParcelKey, Sealing};
@@ -14,6 +16,7 @@ use store::StoreError;
 use super::book;
 use super::revocation::refreshed;
 use crate::case::Case;
+use crate::org_keys::{self, Missing, Signature, Signs};
 use crate::prepared::choose_among;
 
 /// Above this the work is done off the async threads.
@@ -24,6 +27,8 @@ pub(crate) struct SealedParcel {
     /// The parcel for those whose keys can be used, and its copy; nothing where
     /// nobody's can.
     pub sealed: Option<(Parcel, Opened)>,
+    /// Who signed it, or why nobody did.
+    pub signing: Option<Signing>,
     /// The others.
     pub unusable: Vec<Unusable>,
 }
@@ -65,6 +70,10 @@ struct Holder<'a> {
 /// Seals a parcel's copy for all whose keys can be used.
 pub(crate) async fn seal(case: &Case<'_>, parcel: &Parcel, stored: Vec<u8>) -> Result<SealedParcel, NotSealed> {
     let (mut holders, mut unusable) = (Vec::new(), Vec::new());
+    let signature = match signature(case, parcel) {
+        Ok(signature) => signature,
+        Err(missing) => return nobody(case, parcel, &missing).await,
+    };
     for (recipient, key) in parcel.recipients().iter().zip(parcel.keys()) {
         match holder(case, parcel, recipient, key).await? {
             Ok(holder) => holders.push(holder),
@@ -75,8 +84,10 @@ pub(crate) async fn seal(case: &Case<'_>, parcel: &Parcel, stored: Vec<u8>) -> R
     while !holders.is_empty() {
         let rest = parcel.for_rest(parcel.id(), |address| holders.iter().any(|one| one.recipient.address == *address));
         let materials = holders.iter().map(|holder| holder.material.clone()).collect();
-        let refused = match attempt(case, &rest, &stored, materials).await {
-            Ok(opened) => return Ok(SealedParcel { sealed: Some((rest, opened)), unusable }),
+        let refused = match attempt(case, &rest, &stored, materials, &signature).await {
+            Ok(opened) => {
+                return Ok(SealedParcel { sealed: Some((rest, opened)), signing: signature.told(), unusable });
+            }
             Err(NotOpened::Forged(forged)) => return Err(forged.into()),
             Err(why) => refused_keys(&why, holders.len()),
         };
@@ -85,7 +96,30 @@ pub(crate) async fn seal(case: &Case<'_>, parcel: &Parcel, stored: Vec<u8>) -> R
             unusable.push(holder.without(case, parcel, because));
         }
     }
-    Ok(SealedParcel { sealed: None, unusable })
+    Ok(SealedParcel { sealed: None, signing: None, unusable })
+}
+
+/// Who signs a parcel's copies, as policy has it.
+fn signature(case: &Case<'_>, parcel: &Parcel) -> Result<Signature, Missing> {
+    let wanted = case.organisation.policy.signing.end_to_end;
+    match parcel.method() {
+        Method::OpenPgp => Signature::of(case, wanted, &[KeyFormat::OpenPgp]),
+        Method::Smime => Signature::of(case, wanted, &[KeyFormat::Smime]),
+        Method::Tls | Method::Portal => Ok(Signature::Unwanted),
+    }
+}
+
+/// No copy can be signed as policy demands: each recipient takes the next method.
+async fn nobody(case: &Case<'_>, parcel: &Parcel, missing: &Missing) -> Result<SealedParcel, NotSealed> {
+    let mut unusable = Vec::new();
+    for (recipient, key) in parcel.recipients().iter().zip(parcel.keys()) {
+        let without = match holder(case, parcel, recipient, key).await? {
+            Ok(holder) => holder.without(case, parcel, String::new()),
+            Err(without) => without,
+        };
+        unusable.push(Unusable { because: missing.to_string(), ..without });
+    }
+    Ok(SealedParcel { sealed: None, signing: None, unusable })
 }
 
 /// How one recipient's copy was sealed, as the ledger says it.
@@ -148,7 +182,7 @@ fn without(case: &Case<'_>, parcel: &Parcel, address: &Address, others: &[Known]
     let grounds = parcel.grounds();
     let found =
         candidates(others, address, grounds.need, &case.organisation.policy.keys, &case.organisation.trust, case.now);
-    let chosen = choose_among(&case.organisation.policy.keys, &found, grounds);
+    let chosen = choose_among(&case.organisation.policy.keys, &found, grounds, &Signs::of(case));
     let next = match (chosen.method, chosen.key) {
         (Method::Tls, _) => Next::Tls,
         (Method::OpenPgp | Method::Smime, Some((format, key))) => Next::Sealed(format, key),
@@ -163,34 +197,49 @@ async fn attempt(
     parcel: &Parcel,
     stored: &Arc<Vec<u8>>,
     materials: Vec<Material>,
+    signature: &Signature,
 ) -> Result<Opened, NotOpened> {
-    let entropy = Arc::clone(&case.journey.entropy);
-    let now = case.now;
+    let with = With {
+        materials,
+        signer: signature.key().cloned(),
+        replies: org_keys::replies(case),
+        now: case.now,
+        entropy: Arc::clone(&case.journey.entropy),
+    };
     if stored.len() <= INLINE_BYTES_MAX {
-        return open(parcel, stored, &materials, now, entropy.as_ref());
+        return with.open(parcel, stored);
     }
     let (parcel, stored) = (parcel.clone(), Arc::clone(stored));
-    let sealing = tokio::task::spawn_blocking(move || open(&parcel, &stored, &materials, now, entropy.as_ref()));
+    let sealing = tokio::task::spawn_blocking(move || with.open(&parcel, &stored));
     sealing.await.unwrap_or(Err(NotOpened::NoKeys))
 }
 
-fn open(
-    parcel: &Parcel,
-    stored: &[u8],
-    materials: &[Material],
+/// With what a copy is sealed.
+struct With {
+    materials: Vec<Material>,
+    signer: Option<OrgKey>,
+    replies: Replies,
     now: Timestamp,
-    entropy: &dyn Entropy,
-) -> Result<Opened, NotOpened> {
-    let replies = Replies::default();
-    let seal = |keys| parcel.open(stored, Some(&Sealing { keys, replies: &replies, now, entropy }));
-    match parcel.method() {
-        Method::Smime => {
-            let to = smime_recipients(materials, now)?;
-            seal(Keys::Smime { to: &to, sign: None, cipher: None })
-        }
-        Method::Tls | Method::Portal | Method::OpenPgp => {
-            let to: Vec<openpgp::Certificate> = materials.iter().filter_map(openpgp_certificate).collect();
-            seal(Keys::OpenPgp { to: &to, sign: None })
+    entropy: Arc<dyn Entropy>,
+}
+
+impl With {
+    fn open(&self, parcel: &Parcel, stored: &[u8]) -> Result<Opened, NotOpened> {
+        let (now, entropy) = (self.now, self.entropy.as_ref());
+        let seal = |keys| parcel.open(stored, Some(&Sealing { keys, replies: &self.replies, now, entropy }));
+        let signer = self.signer.as_ref().map(|key| &key.material);
+        match parcel.method() {
+            Method::Smime => {
+                let to = smime_recipients(&self.materials, now)?;
+                let sign = signer.and_then(OrgMaterial::smime).and_then(SmimePair::signing);
+                seal(Keys::Smime { to: &to, sign: sign.as_ref(), cipher: None })
+            }
+            Method::Tls | Method::Portal | Method::OpenPgp => {
+                let to: Vec<openpgp::Certificate> = self.materials.iter().filter_map(openpgp_certificate).collect();
+                let sign = signer.and_then(OrgMaterial::openpgp).map(|own| own.signing(now)).transpose();
+                let sign = sign.map_err(|_| NotOpened::NoKeys)?;
+                seal(Keys::OpenPgp { to: &to, sign: sign.as_ref() })
+            }
         }
     }
 }

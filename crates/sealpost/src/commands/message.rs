@@ -105,12 +105,10 @@ fn details(event: &Event) -> String {
         Event::Attempted { mx, ip, level, tls, result, .. } => {
             format!("{mx}{}: {result}{}{}", at(ip.as_ref()), told(", proved ", level.as_ref()), over(tls.as_ref()))
         }
-        Event::Delivered { recipient, reply, sealing: Some(sealing), .. } => {
-            format!("{recipient}: {reply}; {}", sealed(sealing))
+        Event::Delivered { recipient, reply, sealing, signing, .. } => {
+            format!("{recipient}: {reply}{}", protected(sealing.as_ref(), signing.as_ref()))
         }
-        Event::Delivered { recipient, reply, sealing: None, .. } | Event::DsnSent { recipient, reply, .. } => {
-            format!("{recipient}: {reply}")
-        }
+        Event::DsnSent { recipient, reply, .. } => format!("{recipient}: {reply}"),
         Event::Deferred { recipient, because, until, .. } => format!("{recipient}: {because}; again at {until}"),
         Event::Rerouted { recipient, from, to, because, .. } => {
             format!("{recipient}: {from} → {to}, because {because}")
@@ -156,6 +154,11 @@ fn details(event: &Event) -> String {
         }
         Event::KeyReplaced { recipient, key, with } => format!("{recipient}: {}, by {with}", named(key)),
         Event::OrgKeyMade { key, fingerprint, how, by, .. } => format!("{key} {fingerprint} {how}, by {by}"),
+        Event::Proven { opened, line } => format!("{}{line}", if *opened { "opened; " } else { "" }),
+        Event::OrgKeyRetired { key, fingerprint, by }
+        | Event::OrgKeyPublished { key, fingerprint, by }
+        | Event::OrgKeyWithdrawn { key, fingerprint, by } => format!("{key} {fingerprint}, by {by}"),
+        Event::OrgKeyExpiring { key, fingerprint, ends_at } => format!("{key} {fingerprint} ends at {ends_at}"),
         Event::OrgKeyRevoked { key, fingerprint, because, by } => format!("{key} {fingerprint}: {because}, by {by}"),
     }
 }
@@ -181,6 +184,19 @@ fn released(recipient: Option<&Address>, by: &str, reason: Option<&str>) -> Stri
 fn replied(recipient: &Address, reply: MessageId, to: &Address, topic: Option<&str>) -> String {
     let topic = topic.map_or_else(String::new, |topic| format!(", about {topic}"));
     format!("{recipient} to {to}, as {reply}{topic}")
+}
+
+/// How a copy was sealed and signed.
+fn protected(sealing: Option<&ledger::Sealing>, signing: Option<&ledger::Signing>) -> String {
+    let both = sealing.map(sealed).into_iter().chain(signing.map(signed));
+    both.map(|what| format!("; {what}")).collect()
+}
+
+fn signed(signing: &ledger::Signing) -> String {
+    match signing {
+        ledger::Signing::Signed { key, format, fingerprint } => format!("signed ({format}) by {key} {fingerprint}"),
+        ledger::Signing::Unsigned { because } => format!("not signed: {because}"),
+    }
 }
 
 fn after(warnings: &[String]) -> String {

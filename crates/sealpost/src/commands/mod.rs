@@ -14,6 +14,7 @@ pub mod key;
 mod key_file;
 pub mod message;
 pub mod open;
+pub mod orgkey;
 mod passphrase;
 pub mod policy;
 pub mod probe;

@@ -163,6 +163,9 @@ pub fn describe(receipt: &Receipt, fingerprints: &[(Digest, String)]) -> String 
         lines.push(format!("sealed     {format} with {cipher} ({integrity}), {algorithm}, key {key}"));
         lines.extend(seal.signed_by.as_ref().map(|by| format!("           signed by {by}")));
     }
+    if let Some(signature) = &receipt.signature {
+        lines.push(format!("signed     {}, by {}", signature.format, signature.signed_by));
+    }
     if let Some(reply) = &receipt.reply {
         lines.push(format!("reply      {} {} {}", reply.code, reply.enhanced.as_deref().unwrap_or(""), reply.text));
     }

@@ -1,5 +1,5 @@
 //! `[keys]` and `[smime]`: how recipients' keys are found and believed. Which
-//! of them count is policy's: `[policy.keys]`.
+//! of them count is policy's: `[policy.keys]`. `[orgkeys]`: the own ones.
 
 use std::path::PathBuf;
 
@@ -26,6 +26,20 @@ pub struct Keys {
 impl Default for Keys {
     fn default() -> Self {
         Self { wkd: true, wkd_wait: Span::seconds(10), wkd_again: Span::days(1), wkd_port: 443, harvest: true }
+    }
+}
+
+/// `[orgkeys]`: the keys themselves are in the vault.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OrgKeys {
+    /// How long ahead the end of an own key is told of.
+    pub warn: Span,
+}
+
+impl Default for OrgKeys {
+    fn default() -> Self {
+        Self { warn: Span::days(30) }
     }
 }
 

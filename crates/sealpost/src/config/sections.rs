@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::delivery::{Delivery, Route};
 use super::gateway::Gateway;
-use super::keys::{Keys, Smime};
+use super::keys::{Keys, OrgKeys, Smime};
 use super::replies::Replies;
 use super::store::{Store, StoreUrl};
 use super::units::{Size, Span};
@@ -56,6 +56,9 @@ pub struct Config {
     /// How recipients' keys are found.
     #[serde(default)]
     pub keys: Keys,
+    /// The organisations' own keys.
+    #[serde(default)]
+    pub orgkeys: OrgKeys,
     /// Whose S/MIME certificates are believed.
     #[serde(default)]
     pub smime: Smime,

@@ -1,0 +1,168 @@
+//! A message that came in sealed to the organisation's keys, or signed, is
+//! looked into: what was inside is judged and goes on, with one clear line of
+//! what was proven.
+//!
+//! The stored original stays as it came. Every key that was ever the
+//! organisation's opens, retired and revoked ones too. What can't be opened, or
+//! would say that somebody else wrote it, goes on as it came, and the line says
+//! why (EFAIL, and the "Johnny" class of attacks, are refused by [`seal`]).
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use keyring::Material;
+use keyring::org::{OrgKey, OrgMaterial};
+use ledger::Event;
+use mail::entity::Entity;
+use mail::{Address, KeyState};
+use seal::BodyDigest;
+use seal::opening::{self, Keys, Limits, Refused, restored};
+use smime::trust::Trust;
+
+use crate::arrival;
+use crate::case::Case;
+use crate::keys;
+
+/// Above this the work is done off the async threads.
+const INLINE_BYTES_MAX: usize = 256 * 1024;
+
+/// What came of looking into a message.
+#[derive(Default)]
+pub(crate) struct Looked {
+    /// The message in clear, where it was sealed to the organisation.
+    pub content: Option<Vec<u8>>,
+    /// What was proven, where there was anything to prove.
+    pub proven: Option<Proven>,
+}
+
+/// What the end-to-end protection of a message proves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Proven {
+    /// One line for people.
+    pub line: String,
+    /// Whether it was opened with one of the organisation's keys.
+    pub opened: bool,
+}
+
+impl Looked {
+    /// What is judged and goes on.
+    pub fn content<'a>(&'a self, stored: &'a [u8]) -> &'a [u8] {
+        self.content.as_deref().unwrap_or(stored)
+    }
+
+    /// The digest to which parcels of it are bound.
+    pub fn body_sha256(&self, case: &Case<'_>) -> BodyDigest {
+        match &self.content {
+            None => case.manifest.body_sha256,
+            Some(content) => seal::body_digest(content),
+        }
+    }
+}
+
+impl Proven {
+    /// As the timeline tells it.
+    pub fn event(&self) -> Event {
+        Event::Proven { opened: self.opened, line: self.line.clone() }
+    }
+
+    /// As a field above a copy that goes on inside.
+    pub fn field(&self) -> String {
+        let line: String = self.line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        format!("X-Sealpost-Protection: {}\r\n", mail::header::encoded(&line))
+    }
+}
+
+/// Looks into a message as it came.
+pub(crate) async fn look(case: &Case<'_>, stored: &[u8]) -> Looked {
+    let own = case.journey.org_keys.of(case.organisation.org);
+    // What goes out is opened alone; who signed what comes in is told in any case.
+    if (own.is_empty() && !case.manifest.is_inbound()) || !opening::may_be_protected(stored) {
+        return Looked::default();
+    }
+    let bench = Bench { own, authors: case.manifest.from.clone(), known: known(case).await, now: case.now };
+    let trust = Arc::clone(&case.organisation.trust);
+    if stored.len() <= INLINE_BYTES_MAX {
+        return bench.look(stored, &trust);
+    }
+    let stored = stored.to_vec();
+    let looking = tokio::task::spawn_blocking(move || bench.look(&stored, &trust));
+    looking.await.unwrap_or_default()
+}
+
+/// The keys of the author that may be used: their signatures count.
+async fn known(case: &Case<'_>) -> Vec<Material> {
+    let [author] = case.manifest.from.as_slice() else { return Vec::new() };
+    match keys::of(case.journey, case.organisation, author).await {
+        Ok(kept) => kept
+            .into_iter()
+            .filter(|kept| kept.known.state == KeyState::Active)
+            .map(|kept| kept.known.material)
+            .collect(),
+        Err(error) => {
+            tracing::error!(%error, "a sender's keys can't be read: no signature counts");
+            Vec::new()
+        }
+    }
+}
+
+/// With what a message is looked into.
+struct Bench {
+    own: Arc<Vec<OrgKey>>,
+    authors: Vec<Address>,
+    known: Vec<Material>,
+    now: Timestamp,
+}
+
+impl Bench {
+    fn look(&self, stored: &[u8], trust: &Trust) -> Looked {
+        let (mut openpgp, mut smime) = (Vec::new(), Vec::new());
+        for key in self.own.iter() {
+            match &key.material {
+                OrgMaterial::OpenPgp(identity) => openpgp.push(identity.clone()),
+                OrgMaterial::Smime(pair) => smime.extend(pair.decryption()),
+            }
+        }
+        let mut signers = Vec::new();
+        let mut pinned = None;
+        for material in &self.known {
+            match material {
+                Material::OpenPgp(certificate) => signers.push(certificate.clone()),
+                Material::Smime(key) => {
+                    let trusted = pinned.take().unwrap_or_else(|| trust.clone());
+                    pinned = Some(trusted.pinning(key.certificate.fingerprint_sha256()));
+                }
+            }
+        }
+        let keys = Keys {
+            openpgp: &openpgp,
+            openpgp_signers: &signers,
+            smime: &smime,
+            smime_trust: pinned.as_ref().unwrap_or(trust),
+            given: &[],
+        };
+        self.judged(stored, opening::open(stored, &keys, self.now, &Limits::default()))
+    }
+
+    fn judged(&self, stored: &[u8], opened: Result<opening::Opened, Refused>) -> Looked {
+        let proven = |opened, line: String| Looked { content: None, proven: Some(Proven { line, opened }) };
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(Refused::Nothing) => return Looked::default(),
+            Err(why) => return proven(false, format!("not opened: {why}")),
+        };
+        let line = opened.report.line();
+        if !opened.report.encrypted {
+            return proven(false, line);
+        }
+        match restored(stored, &opened).filter(|content| self.is_by_same(content)) {
+            Some(content) => Looked { content: Some(content), ..proven(true, line) },
+            None => proven(false, "not opened: only a part of it is sealed, or another author is inside".to_owned()),
+        }
+    }
+
+    /// Whether what was inside names the authors that stood outside, who were
+    /// authenticated.
+    fn is_by_same(&self, content: &[u8]) -> bool {
+        arrival::authors(Entity::read(content).header).is_ok_and(|authors| authors == self.authors)
+    }
+}
