@@ -16,6 +16,7 @@ use flow::application::Applications;
 use flow::keys::{Finder, Inquirer};
 use flow::listener::tls::{CertificateFiles, server_config};
 use flow::listener::{self, Door, Exchange, NamedNetworks, Reception};
+use flow::org_keys::{Publication, PublishedKeys};
 use flow::portal::{Clinic, Portal};
 use flow::sts::KeptPolicies;
 use flow::watch::{Watch, WatchList};
@@ -271,7 +272,9 @@ impl Engine {
         let portal = Arc::new(portal);
         let door = Applications::new(self.journey.clone());
         let api = web::api::router(door, seams.clock.clone(), request_bytes_max(config));
-        let router = web::portal::router(site(config)?, portal, seams.clock.clone()).merge(api);
+        let keys: Arc<dyn PublishedKeys> = Arc::new(Publication::new(self.journey.clone()));
+        let pages = web::portal::router(site(config, keys.clone())?, portal, seams.clock.clone());
+        let router = pages.merge(api).merge(web::wkd::router(keys));
         let tls = match config.portal_tls() {
             Some((chain, key)) => {
                 Some(server_config(files(chain, key), &["h2", "http/1.1"]).context("portal: no TLS")?)
@@ -420,9 +423,10 @@ fn files(chain: &Path, key: &Path) -> CertificateFiles {
     CertificateFiles { chain: chain.to_owned(), key: key.to_owned() }
 }
 
-fn site(config: &Config) -> Result<Site> {
+fn site(config: &Config, keys: Arc<dyn PublishedKeys>) -> Result<Site> {
     let first = config.organisation.first().context("the configuration names no organisation")?;
     Ok(Site {
+        keys: Some(keys),
         origin: config.portal_url(),
         clinic: Clinic {
             name: first.name.clone(),

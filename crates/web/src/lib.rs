@@ -11,6 +11,7 @@ pub mod portal;
 mod rate;
 pub mod sanitise;
 pub mod server;
+pub mod wkd;
 
 pub use portal::{Accent, AccentError, Site};
 pub use server::{PeerAddress, PeerTls, ServeError, ServeLimits, serve};

@@ -166,11 +166,38 @@ verify-sign-link = Its one link begins with { $origin }
 verify-sign-code = The code comes only after you ask for it on our page.
 verify-sign-secret = We never ask for your code or passphrase by phone or by mail, and never for a card number.
 verify-sign-call = When in doubt, call { $phone }.
+verify-sign-keys = All mail of ours that is signed is signed with one of our keys.
 
 ## The front page
 home-heading = Secure messages
 home-lead = { $clinic } sends messages that are private here. To read yours, open the link in the mail that you got.
 home-lost = Lost the mail? Call { $clinic } at { $phone }; they can send the message again.
+
+## The page of our keys
+keys-heading = Our keys
+keys-lead = { $clinic } signs mail with these keys, and you can answer so that nobody else can read it.
+keys-none = No key is published here yet.
+keys-openpgp = OpenPGP key
+keys-openpgp-button = Download the OpenPGP key
+keys-smime = S/MIME certificate
+keys-smime-button = Download the certificate
+keys-organisation = Organization
+keys-owners = For
+keys-fingerprint = Fingerprint
+keys-until = Valid until
+keys-revoked = This key was revoked on { $day }. Do not use it.
+keys-link = This key alone
+keys-one-heading = A key of ours
+keys-all = All our keys
+keys-sender-heading = The sender’s keys
+keys-sender-label = Looking for one sender’s key?
+keys-sender-hint = The address that the mail came from.
+keys-sender-button = Show the keys
+keys-sender-none = No key is published for this sender.
+keys-what-heading = What they are for
+keys-what-sign = Your mail program can check that mail really came from us.
+keys-what-seal = You can send us mail that only we can open.
+keys-what-compare = Compare the fingerprint on the phone before you rely on it: { $phone }.
 
 ## When something goes wrong
 missing-heading = There is nothing at this address

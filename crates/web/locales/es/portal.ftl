@@ -166,11 +166,38 @@ verify-sign-link = Su único enlace empieza por { $origin }
 verify-sign-code = El código llega solo después de que usted lo pida en nuestra página.
 verify-sign-secret = Nunca le pedimos el código ni la frase de acceso por teléfono o por correo, y nunca un número de tarjeta.
 verify-sign-call = En caso de duda, llame al { $phone }.
+verify-sign-keys = Todo correo nuestro que va firmado lleva la firma de una de nuestras claves.
 
 ## La portada
 home-heading = Mensajes seguros
 home-lead = { $clinic } envía aquí mensajes privados. Para leer el suyo, abra el enlace del correo que recibió.
 home-lost = ¿Perdió el correo? Llame a { $clinic } al { $phone }; pueden enviarle el mensaje de nuevo.
+
+## La página de nuestras claves
+keys-heading = Nuestras claves
+keys-lead = { $clinic } firma sus correos con estas claves, y usted puede responder de modo que nadie más pueda leerlo.
+keys-none = Aquí todavía no hay ninguna clave publicada.
+keys-openpgp = Clave OpenPGP
+keys-openpgp-button = Descargar la clave OpenPGP
+keys-smime = Certificado S/MIME
+keys-smime-button = Descargar el certificado
+keys-organisation = Organización
+keys-owners = Para
+keys-fingerprint = Huella digital
+keys-until = Válida hasta
+keys-revoked = Esta clave se revocó el { $day }. No la use.
+keys-link = Solo esta clave
+keys-one-heading = Una clave nuestra
+keys-all = Todas nuestras claves
+keys-sender-heading = Las claves del remitente
+keys-sender-label = ¿Busca la clave de un remitente?
+keys-sender-hint = La dirección desde la que llegó el correo.
+keys-sender-button = Mostrar las claves
+keys-sender-none = No hay ninguna clave publicada para este remitente.
+keys-what-heading = Para qué sirven
+keys-what-sign = Su programa de correo puede comprobar que un correo es realmente nuestro.
+keys-what-seal = Puede enviarnos correo que solo nosotros podemos abrir.
+keys-what-compare = Compare la huella digital por teléfono antes de confiar en ella: { $phone }.
 
 ## Cuando algo falla
 missing-heading = No hay nada en esta dirección

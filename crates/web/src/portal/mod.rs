@@ -18,6 +18,7 @@
 //! | `POST /m/{id}/again`, `GET` | "ask the clinic to send it again" |
 //! | `POST /m/{id}/leave`, `GET /m/{id}/closed` | the end of a session |
 //! | `/inspect` | the header analyser, where the deployment has it |
+//! | `GET /keys`, `POST`, `GET /keys/{id}`, `/file` | our published keys, those of a sender, one, its file |
 //! | `/verify`, `/`, `/static/…` | |
 
 mod accent;
@@ -28,6 +29,7 @@ mod keys;
 mod letter;
 mod pace;
 mod pages;
+mod published;
 mod reading;
 mod replying;
 mod request;
@@ -44,6 +46,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Router};
+use flow::org_keys::PublishedKeys;
 use flow::portal::{Clinic, Language, Portal, PortalError};
 use ipnet::IpNet;
 use mail::{Clock, Domain};
@@ -69,7 +72,7 @@ const SENDING_AT_ONCE: usize = 64;
 const FIELDS_BYTES_MAX: usize = 256 * 1024;
 
 /// Where and for whom the pages are.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Site {
     /// `https://portal.example`, without a slash at the end.
     pub origin: String,
@@ -81,6 +84,8 @@ pub struct Site {
     pub accent: Option<Accent>,
     /// Bytes that the files of one reply may have.
     pub upload_bytes_max: usize,
+    /// The organisations' published keys; none: there is no page of them.
+    pub keys: Option<Arc<dyn PublishedKeys>>,
     /// Reverse proxies whose `X-Forwarded-For` is believed.
     pub proxies: Vec<IpNet>,
     /// Whether `/inspect` is there, for everybody.
@@ -147,6 +152,9 @@ pub fn router(site: Site, portal: Arc<Portal>, clock: Arc<dyn Clock>) -> Router 
         .merge(analyser)
         .route("/", get(home))
         .route("/verify", get(verify_form).post(verify_answer))
+        .route("/keys", get(published::all).post(published::of_sender))
+        .route("/keys/{id}", get(published::one))
+        .route("/keys/{id}/file", get(published::file))
         .route("/m/{id}", get(journey::landing))
         .route("/m/{id}/code", get(journey::code_form).post(journey::send_code))
         .route("/m/{id}/open", get(journey::back).post(journey::open))
@@ -199,7 +207,7 @@ async fn not_so(State(app): State<Arc<App>>, wish: Wish) -> Response {
 }
 
 async fn verify_form(State(app): State<Arc<App>>, wish: Wish) -> Markup {
-    verify_page::verify(&app.words(wish), &app.site.origin, None)
+    verify_page::verify(&app.words(wish), &app.site.origin, app.site.keys.is_some(), None)
 }
 
 #[derive(Deserialize)]
@@ -212,7 +220,8 @@ async fn verify_answer(State(app): State<Arc<App>>, wish: Wish, request: axum::e
         return ends::bad(&app.words(wish));
     };
     let verdict = verify::judge(&pasted.mail, &app.site.origin, &app.site.sender_domains);
-    verify_page::verify(&app.words(wish), &app.site.origin, Some(&verdict)).into_response()
+    let has_keys = app.site.keys.is_some();
+    verify_page::verify(&app.words(wish), &app.site.origin, has_keys, Some(&verdict)).into_response()
 }
 
 async fn style_sheet(State(app): State<Arc<App>>) -> Response {

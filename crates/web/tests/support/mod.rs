@@ -248,6 +248,7 @@ pub fn link_state(clock: &TestClock, language: Language, passphrase: Option<&str
 /// A made-up clinic.
 pub fn site(origin: &str) -> Site {
     Site {
+        keys: None,
         origin: origin.to_owned(),
         clinic: Clinic {
             name: "Lakeside Family Clinic".into(),

@@ -7,6 +7,7 @@ pub(super) mod frame;
 pub(super) mod inspect;
 pub(super) mod keys;
 pub(super) mod message;
+pub(super) mod published;
 pub(super) mod reply;
 pub(super) mod verify;
 

@@ -1,20 +1,21 @@
 //! Every page, in a language whose every word is `⟦key⟧`: what is left when
 //! those are taken away are the texts that no translator would ever see.
 
+use flow::org_keys::PublishedKey;
 use flow::portal::reply::Offer;
 use flow::portal::{
     Catalogue, Clinic, GivenKey, KeyVisit, Language, LinkId, NotOffered, Offered, ReplyForm, Stage, Visit,
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use mail::{Address, KeyFormat, KeyState, RecipientKeyId};
+use mail::{Address, KeyFormat, KeyState, OrgKeyId, RecipientKeyId};
 use maud::{Markup, PreEscaped};
 
 use trace::evidence::dkim::Checked;
 use trace::evidence::gather;
 use trace::{Block as Header, HeaderError, Limits, Trust};
 
-use super::{ends, entry, inspect, keys, message, reply, verify};
+use super::{ends, entry, inspect, keys, message, published, reply, verify};
 use crate::inspect::NotInspected;
 use crate::portal::letter::{Block, FileLine, Letter, Text};
 use crate::portal::verify::Verdict;
@@ -116,6 +117,20 @@ fn told(words: &Words<'_>, header: &str) -> Markup {
     inspect::told(words, &trace, &gather(&block, &trace, b"", &Checked::default()))
 }
 
+fn published_keys() -> Vec<PublishedKey> {
+    let key = |format, revoked_at| PublishedKey {
+        id: OrgKeyId::from_bytes([7; 16]),
+        organisation: "7".into(),
+        owners: vec!["p@clinic.example".parse().unwrap(), "clinic.example".parse().unwrap()],
+        format,
+        fingerprint: "12345678".repeat(5),
+        expires_at: Some(Timestamp::UNIX_EPOCH),
+        revoked_at,
+        file: Vec::new(),
+    };
+    vec![key(KeyFormat::OpenPgp, None), key(KeyFormat::Smime, Some(Timestamp::UNIX_EPOCH))]
+}
+
 fn every_page(words: &Words<'_>) -> Vec<(&'static str, Markup)> {
     let visit = visit();
     let verdicts = [
@@ -146,9 +161,17 @@ fn every_page(words: &Words<'_>) -> Vec<(&'static str, Markup)> {
         ("closed", ends::closed(words, LINK)),
         ("home", ends::home(words, true)),
         ("inspect", inspect::form(words)),
-        ("verify", verify::verify(words, "7", None)),
+        ("verify", verify::verify(words, "7", true, None)),
     ];
     pages.extend(key_pages(words));
+    let keys = published_keys();
+    pages.extend([
+        ("our keys", published::all(words, &keys)),
+        ("no keys of ours", published::all(words, &[])),
+        ("a sender's keys", published::of_sender(words, &keys)),
+        ("no keys of a sender", published::of_sender(words, &[])),
+    ]);
+    pages.extend(keys.iter().map(|key| ("a key of ours", published::one(words, key))));
     let refusals = [
         NotInspected::NoHeader,
         NotInspected::Header(HeaderError::TooLong { max: 7 }),
@@ -171,7 +194,7 @@ fn every_page(words: &Words<'_>) -> Vec<(&'static str, Markup)> {
         let again = reply::Again { topic: None, text: "7", refused };
         ("a reply again", reply::again(words, LINK, &visit, &again))
     }));
-    pages.extend(verdicts.iter().map(|verdict| ("verdict", verify::verify(words, "7", Some(verdict)))));
+    pages.extend(verdicts.iter().map(|verdict| ("verdict", verify::verify(words, "7", false, Some(verdict)))));
     pages
 }
 
@@ -208,6 +231,7 @@ fn every_word_of_every_page_is_in_the_catalogue() {
     for (name, page) in every_page(&words) {
         let mut rest = spoken(&page.0).replace("English", "").replace("Español", "").replace("+1", "");
         rest = rest.replace(&KEY.to_string(), "").replace("p@example.com", "");
+        rest = rest.replace("p@clinic.example", "").replace("clinic.example", "");
         while let (Some(from), Some(to)) = (rest.find('⟦'), rest.find('⟧')) {
             rest.replace_range(from..to + '⟧'.len_utf8(), "");
         }

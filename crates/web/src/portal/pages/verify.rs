@@ -7,7 +7,7 @@ use crate::portal::verify::Verdict;
 use crate::portal::words::Words;
 
 /// The question, with the answer to what was pasted, if anything was.
-pub(in crate::portal) fn verify(words: &Words<'_>, origin: &str, answer: Option<&Verdict>) -> Markup {
+pub(in crate::portal) fn verify(words: &Words<'_>, origin: &str, has_keys: bool, answer: Option<&Verdict>) -> Markup {
     let page = Page { words, path: "/verify", heading: &words.say("verify-heading") };
     page.with(html! {
         @if let Some(verdict) = answer { (told(words, verdict)) }
@@ -26,6 +26,7 @@ pub(in crate::portal) fn verify(words: &Words<'_>, origin: &str, answer: Option<
                 li { (words.say("verify-sign-code")) }
                 li { (words.say("verify-sign-secret")) }
                 li { (words.say("verify-sign-call")) }
+                @if has_keys { li { a href=(words.url("/keys")) { (words.say("verify-sign-keys")) } } }
             }
         }
     })
