@@ -14,10 +14,10 @@ use testkit::{loopback, wait};
 use crate::clinic::{Clinic, Kind, MARKER, Mail, find};
 
 /// A subject that says what it should not.
-const SUBJECT: &str = "Your HIV test of 3 May";
+pub const SUBJECT: &str = "Your HIV test of 3 May";
 
 /// Sends to these, needing this.
-fn send(clinic: &Clinic, server: &testkit::sealpost::Server<'_>, to: &[&str], need: &str) -> String {
+pub fn send(clinic: &Clinic, server: &testkit::sealpost::Server<'_>, to: &[&str], need: &str) -> String {
     send_raw(clinic, server, to, to, need)
 }
 
@@ -41,7 +41,7 @@ fn send_raw(
 }
 
 /// A file in a folder of the test's own.
-fn file(folder: &TempDir, name: &str, content: &[u8]) -> String {
+pub fn file(folder: &TempDir, name: &str, content: &[u8]) -> String {
     let path = folder.path().join(name);
     std::fs::write(&path, content).unwrap();
     path.display().to_string()
@@ -99,12 +99,12 @@ impl Holder {
     }
 }
 
-fn is_inside(opened: &str) {
+pub fn is_inside(opened: &str) {
     assert!(opened.contains(MARKER), "{opened}");
     assert!(opened.contains(&format!("Subject: {SUBJECT}")), "{opened}");
 }
 
-fn is_hidden(letter: &str) {
+pub fn is_hidden(letter: &str) {
     assert!(!letter.contains(MARKER) && !letter.contains("HIV"), "{letter}");
 }
 

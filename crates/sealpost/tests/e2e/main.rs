@@ -28,6 +28,7 @@ mod methods;
 mod nodes;
 mod operate;
 mod organisations;
+mod orgkeys;
 mod portal;
 mod probe;
 mod recall;

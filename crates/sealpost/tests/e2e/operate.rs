@@ -13,7 +13,7 @@ use crate::ward::{Client, Ward, message};
 const REFUSAL: &str = "[[policy.rule]]\nname = 'no-sink'\nrecipient_domain = ['sink.example']\nrefuse = true\n";
 
 /// The body of a page of the health listener.
-fn page(server: &Server<'_>, path: &str) -> String {
+pub fn page(server: &Server<'_>, path: &str) -> String {
     let mut stream = TcpStream::connect(server.address("health")).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();

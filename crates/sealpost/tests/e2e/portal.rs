@@ -207,7 +207,7 @@ impl Journey<'_> {
 }
 
 /// Waits until the page shows these words there. What is found may be gone a moment later, when the next page comes.
-async fn shown(driver: &WebDriver, css: &str, words: &str) {
+pub async fn shown(driver: &WebDriver, css: &str, words: &str) {
     let end = std::time::Instant::now() + wait::PATIENCE;
     let mut last = String::new();
     while std::time::Instant::now() < end {
@@ -293,7 +293,7 @@ const SPANISH: Words = Words {
 };
 
 /// Where pictures of the pages go: `SEALPOST_PICTURES` keeps them.
-fn pictures(machine: &testkit::sealpost::Machine) -> PathBuf {
+pub fn pictures(machine: &testkit::sealpost::Machine) -> PathBuf {
     let kept = std::env::var_os("SEALPOST_PICTURES").map(PathBuf::from);
     let folder = kept.unwrap_or_else(|| machine.path("pictures"));
     fs::create_dir_all(&folder).unwrap();
