@@ -80,27 +80,48 @@ impl Change {
         Ok(())
     }
 
-    /// Another key signs from now on for exactly those for whom these did.
+    /// Another key signs from now on for exactly those for whom these did. What
+    /// a person published stays public: the new one is, if one of these was.
     fn supersede(
         &mut self,
         journey: &Journey,
         organisation: &Organisation,
-        others: &[Kept],
+        others: &[&Kept],
         with: &OrgKey,
+        by: &Principal,
     ) -> Result<(), NotChanged> {
-        let gives_way = |kept: &&Kept| {
-            let key = &kept.key;
-            let is_same = key.format() == with.format() && key.owners == with.owners;
-            key.id != with.id && is_same && key.state == OrgKeyState::Active
-        };
-        for kept in others.iter().filter(gives_way) {
+        for kept in others {
             let retired = OrgKey { state: OrgKeyState::Retired, ..kept.key.clone() };
             self.rewrite(journey, organisation, kept, &retired)?;
             let (key, fingerprint) = (retired.id, retired.fingerprint());
             self.events.push(Event::OrgKeyRetired { key, fingerprint, by: with.id.to_string() });
         }
+        if with.is_published && others.iter().any(|kept| kept.key.is_published) {
+            let (key, fingerprint) = (with.id, with.fingerprint());
+            self.events.push(Event::OrgKeyPublished { key, fingerprint, by: by.to_string() });
+        }
         Ok(())
     }
+}
+
+/// The keys that give way to another one: active, of its format, for exactly
+/// its owners.
+fn giving_way<'k>(all: &'k [Kept], with: &OrgKey) -> Vec<&'k Kept> {
+    let gives_way = |kept: &&Kept| {
+        let key = &kept.key;
+        let is_same = key.format() == with.format() && key.owners == with.owners;
+        key.id != with.id && is_same && key.state == OrgKeyState::Active
+    };
+    match with.state {
+        OrgKeyState::Active => all.iter().filter(gives_way).collect(),
+        OrgKeyState::Pending | OrgKeyState::Retired | OrgKeyState::Revoked => Vec::new(),
+    }
+}
+
+/// The key with whether it is published, where it takes the place of these.
+fn in_place_of(others: &[&Kept], key: &OrgKey) -> OrgKey {
+    let is_published = key.is_published || others.iter().any(|kept| kept.key.is_published);
+    OrgKey { is_published, ..key.clone() }
 }
 
 /// Keeps a new key. `how` is the word for where it came from: `generated`,
@@ -112,19 +133,20 @@ pub async fn keep(
     key: &OrgKey,
     how: &str,
     by: &Principal,
-) -> Result<(), NotChanged> {
+) -> Result<OrgKey, NotChanged> {
     let others = book::all(journey, organisation).await?;
     let fingerprint = key.fingerprint();
     if let Some(known) = others.iter().find(|kept| kept.key.fingerprint() == fingerprint) {
         return Err(NotChanged::Known(known.key.id));
     }
+    let giving_way = giving_way(&others, key);
+    let key = in_place_of(&giving_way, key);
     let mut change = Change::default();
-    change.writes.push(Write::OrgKey(Box::new(book::row(journey, organisation, key)?)));
-    change.events.push(made(key, how, by));
-    if key.state == OrgKeyState::Active {
-        change.supersede(journey, organisation, &others, key)?;
-    }
-    change.commit(journey, organisation).await
+    change.writes.push(Write::OrgKey(Box::new(book::row(journey, organisation, &key)?)));
+    change.events.push(made(&key, how, by));
+    change.supersede(journey, organisation, &giving_way, &key, by)?;
+    change.commit(journey, organisation).await?;
+    Ok(key)
 }
 
 /// A certificate that an authority signed for a private key that is here: from
@@ -148,10 +170,12 @@ pub async fn certify(
     let certificates = std::iter::once(certificate).chain(&pair.certificates).cloned().collect();
     let material = OrgMaterial::Smime(SmimePair { key: pair.key.clone(), certificates, chain: chain.to_vec() });
     let key = OrgKey { material, state: OrgKeyState::Active, ..kept.key.clone() };
+    let giving_way = giving_way(&all, &key);
+    let key = in_place_of(&giving_way, &key);
     let mut change = Change::default();
     change.rewrite(journey, organisation, kept, &key)?;
     change.events.push(made(&key, "certified", by));
-    change.supersede(journey, organisation, &all, &key)?;
+    change.supersede(journey, organisation, &giving_way, &key, by)?;
     change.commit(journey, organisation).await?;
     Ok(key)
 }

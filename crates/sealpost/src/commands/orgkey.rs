@@ -84,7 +84,7 @@ async fn generate(cli: &Cli, new: &NewOrgKey, organisation: &Organisation) -> Re
     let name = new.name.clone().unwrap_or_else(|| organisation.profile.name.clone());
     let wanted = Wanted { owners: new.owners.clone(), name: name.clone(), kind, life: DAY * new.days };
     let key = org_keys::make(journey, organisation, &wanted)?;
-    org_keys::keep(journey, organisation, &key, "generated", &opened.principal).await?;
+    let key = org_keys::keep(journey, organisation, &key, "generated", &opened.principal).await?;
     match key.state {
         OrgKeyState::Pending => asked_for(cli, &opened, &key, &name),
         _ => done(cli, &opened, &key, "is made"),
@@ -164,7 +164,7 @@ async fn import(
     }
     for material in materials {
         let key = imported(opened, material, owners, retired)?;
-        org_keys::keep(journey, organisation, &key, "imported", &opened.principal).await?;
+        let key = org_keys::keep(journey, organisation, &key, "imported", &opened.principal).await?;
         done(cli, opened, &key, "is imported")?;
     }
     Ok(ExitCode::SUCCESS)
@@ -249,7 +249,7 @@ async fn renew(cli: &Cli, id: OrgKeyId, days: u32, subkey: bool, organisation: &
     let kind = WantedKind::Request(like(pair));
     let wanted = Wanted { owners: kept.key.owners.clone(), name: name.clone(), kind, life: DAY * days };
     let key = org_keys::make(journey, organisation, &wanted)?;
-    org_keys::keep(journey, organisation, &key, "renewed", by).await?;
+    let key = org_keys::keep(journey, organisation, &key, "renewed", by).await?;
     asked_for(cli, &opened, &key, &name)
 }
 

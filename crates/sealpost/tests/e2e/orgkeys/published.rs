@@ -93,6 +93,15 @@ fn the_directory_gives_a_published_key_to_who_knows_its_address() {
     let found = clinic.machine.ok(["key", "find", &nurse]);
     assert!(found.contains(key["fingerprint"].as_str().unwrap()) && found.contains("wkd"), "{found}");
 
+    // The next one takes its place there too.
+    let next = openpgp(&clinic, &nurse);
+    assert_eq!(next["published"], true);
+    testkit::wait::until("the next key", || {
+        gpg.must(&["--import"], &ask(&clinic, port, "clinic.example", &direct, false).2);
+        let listed = String::from_utf8(gpg.must(&["--list-keys", "--with-colons", &nurse], b"")).unwrap();
+        listed.contains(next["fingerprint"].as_str().unwrap()).then_some(())
+    });
+
     // A revoked one goes on being given, so that others learn of it.
     json(&clinic, ["orgkey", "revoke", &id(&key), "--reason", "superseded", "--note", "moved"]);
     testkit::wait::until("the revocation", || {
@@ -101,6 +110,7 @@ fn the_directory_gives_a_published_key_to_who_knows_its_address() {
         listed.lines().any(|line| line.starts_with("pub:r:")).then_some(())
     });
     json(&clinic, ["orgkey", "withdraw", &id(&key)]);
+    json(&clinic, ["orgkey", "withdraw", &id(&next)]);
     wait_for("clinic.example", &direct, 404);
     told(&clinic);
 }
