@@ -73,21 +73,7 @@ fn the_directory_gives_a_published_key_to_who_knows_its_address() {
         let (status, fields, _) = ask(&clinic, port, host, policy, false);
         assert!(status == 200 && fields.contains("text/plain"), "{fields}");
     }
-    // Whatever is not there is not there in the same way.
-    let unknown = openpgp::wkd::hash("nobody");
-    let mut answers: Vec<(u16, Vec<u8>)> = [
-        ("openpgpkey.clinic.example", format!("/.well-known/openpgpkey/clinic.example/hu/{unknown}")),
-        ("openpgpkey.clinic.example", format!("/.well-known/openpgpkey/other.example/hu/{}", names.hash)),
-        ("secure.clinic.example", direct.clone()),
-        ("clinic.example", "/.well-known/openpgpkey/hu/..%2f".to_owned()),
-        ("clinic.example", "/.well-known/openpgpkey/other.example/policy".to_owned()),
-    ]
-    .iter()
-    .map(|(host, path)| ask(&clinic, port, host, path, false))
-    .map(|(status, _, body)| (status, body))
-    .collect();
-    answers.dedup();
-    assert_eq!(answers, [(404, Vec::new())]);
+    nothing_else_is_there(&clinic, port, &names.hash, &direct);
 
     // Sealpost itself finds it there.
     let found = clinic.machine.ok(["key", "find", &nurse]);
@@ -113,6 +99,24 @@ fn the_directory_gives_a_published_key_to_who_knows_its_address() {
     json(&clinic, ["orgkey", "withdraw", &id(&next)]);
     wait_for("clinic.example", &direct, 404);
     told(&clinic);
+}
+
+/// Whatever is not there is not there in the same way.
+fn nothing_else_is_there(clinic: &Clinic, port: u16, known: &str, direct: &str) {
+    let unknown = openpgp::wkd::hash("nobody");
+    let mut answers: Vec<(u16, Vec<u8>)> = [
+        ("openpgpkey.clinic.example", format!("/.well-known/openpgpkey/clinic.example/hu/{unknown}")),
+        ("openpgpkey.clinic.example", format!("/.well-known/openpgpkey/other.example/hu/{}", known)),
+        ("secure.clinic.example", direct.to_owned()),
+        ("clinic.example", "/.well-known/openpgpkey/hu/..%2f".to_owned()),
+        ("clinic.example", "/.well-known/openpgpkey/other.example/policy".to_owned()),
+    ]
+    .iter()
+    .map(|(host, path)| ask(clinic, port, host, path, false))
+    .map(|(status, _, body)| (status, body))
+    .collect();
+    answers.dedup();
+    assert_eq!(answers, [(404, Vec::new())]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
