@@ -310,7 +310,8 @@ mod tests {
         let header = part(&receipt().sign(&key(1)), 0);
         let payload = part(&receipt().sign(&key(1)), 1);
         let signed = |payload: &str| verify(&sign(&header, payload));
-        assert!(matches!(signed(&payload.replacen("\"v\":1", "\"v\":3", 1)), Err(NotVerified::Format(v)) if v == "3"));
+        assert!(matches!(signed(&payload.replacen("\"v\":1", "\"v\":4", 1)), Err(NotVerified::Format(v)) if v == "4"));
+        assert!(matches!(signed(&payload.replacen("\"v\":1", "\"v\":3", 1)), Err(NotVerified::Payload(_))));
         assert!(matches!(signed(&payload.replacen("\"v\":1", "\"v\":2", 1)), Err(NotVerified::Payload(_))));
         let sealed = part(&sealed().sign(&key(1)), 1);
         assert!(signed(&sealed).is_ok());

@@ -131,6 +131,7 @@ mod tests {
                 warnings: vec!["lookalike".to_owned()],
                 return_path: true,
             },
+            Event::Proven { opened: true, line: "encrypted; not signed".to_owned() },
             Event::Decided {
                 recipient: recipient.clone(),
                 decision: Verdict::Deliver,
@@ -280,7 +281,6 @@ mod tests {
                 how: "generated".to_owned(),
                 by: by.clone(),
             },
-            Event::Proven { opened: true, line: "encrypted; not signed".to_owned() },
             Event::OrgKeyRetired { key: own, fingerprint: fingerprint.clone(), by: by.clone() },
             Event::OrgKeyPublished { key: own, fingerprint: fingerprint.clone(), by: by.clone() },
             Event::OrgKeyWithdrawn { key: own, fingerprint: fingerprint.clone(), by: by.clone() },

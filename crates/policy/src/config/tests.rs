@@ -220,7 +220,7 @@ fn what_is_said_of_signatures_and_replies_is_checked() {
         "[policy.signing]\nformat = \"pgp\"\n",
         "policy.signing.format: \"pgp\" is no format; there are openpgp, smime",
     );
-    check("[policy.replies]\nquote = true\n", "policy.replies.quote: there is no such key; there is key");
+    check("[policy.replies]\nquote = true\n", "policy.replies.quote: there is no such key; there are key");
 }
 
 #[test]

@@ -204,6 +204,7 @@ mod tests {
             include_str!("pages/inspect/way.rs"),
             include_str!("pages/inspect/because.rs"),
             include_str!("pages/message.rs"),
+            include_str!("pages/published.rs"),
             include_str!("pages/reply.rs"),
             include_str!("pages/verify.rs"),
             include_str!("verify.rs"),
