@@ -9,7 +9,7 @@ use flow::portal::Passphrase;
 use flow::{Timeline, mend, recall, timeline};
 use identity::{Action, Resource};
 use ledger::{Event, TracedHop, Transit};
-use mail::{Address, MessageId};
+use mail::{Address, MessageId, Method};
 use serde_json::json;
 
 use super::{Opened, line_from_stdin, print, say};
@@ -98,9 +98,7 @@ fn details(event: &Event) -> String {
         Event::Decided { recipient, decision, needs, because, .. } => {
             format!("{recipient}: {decision}{}, because {}", told(", needs ", needs.as_ref()), because.join(", "))
         }
-        Event::Sealed { recipient, method, because, key } => {
-            format!("{recipient}: {method}, {because}{}", told("; ", key.as_ref().map(named).as_ref()))
-        }
+        Event::Sealed { recipient, method, because, key } => sealed_so(recipient, *method, because, key.as_ref()),
         Event::Queued { kind, recipients, .. } => format!("{kind} for {}", list_of(recipients)),
         Event::Attempted { mx, ip, level, tls, result, .. } => {
             format!("{mx}{}: {result}{}{}", at(ip.as_ref()), told(", proved ", level.as_ref()), over(tls.as_ref()))
@@ -110,9 +108,7 @@ fn details(event: &Event) -> String {
         }
         Event::DsnSent { recipient, reply, .. } => format!("{recipient}: {reply}"),
         Event::Deferred { recipient, because, until, .. } => format!("{recipient}: {because}; again at {until}"),
-        Event::Rerouted { recipient, from, to, because, .. } => {
-            format!("{recipient}: {from} → {to}, because {because}")
-        }
+        Event::Rerouted { recipient, from, to, because, .. } => rerouted(recipient, *from, *to, because),
         Event::Refused { recipient, because }
         | Event::Held { recipient, because }
         | Event::Expired { recipient, because } => format!("{}: {because}", whom(recipient.as_ref())),
@@ -184,6 +180,14 @@ fn released(recipient: Option<&Address>, by: &str, reason: Option<&str>) -> Stri
 fn replied(recipient: &Address, reply: MessageId, to: &Address, topic: Option<&str>) -> String {
     let topic = topic.map_or_else(String::new, |topic| format!(", about {topic}"));
     format!("{recipient} to {to}, as {reply}{topic}")
+}
+
+fn sealed_so(recipient: &Address, method: Method, because: &str, key: Option<&ledger::KeyNamed>) -> String {
+    format!("{recipient}: {method}, {because}{}", told("; ", key.map(named).as_ref()))
+}
+
+fn rerouted(recipient: &Address, from: Method, to: Method, because: &str) -> String {
+    format!("{recipient}: {from} → {to}, because {because}")
 }
 
 /// How a copy was sealed and signed.
