@@ -209,12 +209,6 @@ mod tests {
             Event::PassphraseWrong { recipient: recipient.clone(), peer: None },
             Event::PassphraseMissing { recipient: recipient.clone(), because: because.clone() },
             Event::Opened { recipient: recipient.clone(), met: vec!["code".to_owned()], peer },
-            Event::ResendAsked { recipient: recipient.clone() },
-            Event::Looped {
-                recipient: recipient.clone(),
-                submitter: "connector:m365".to_owned(),
-                peer: IpAddr::from([192, 0, 2, 1]),
-            },
             Event::Replied {
                 recipient: recipient.clone(),
                 reply: mail::MessageId::from_bytes([8; 16]),
@@ -227,6 +221,12 @@ mod tests {
                 outcome: "withdrawn".into(),
                 by: "operator:root".into(),
                 reason: because.clone(),
+            },
+            Event::ResendAsked { recipient: recipient.clone() },
+            Event::Looped {
+                recipient: recipient.clone(),
+                submitter: "connector:m365".to_owned(),
+                peer: IpAddr::from([192, 0, 2, 1]),
             },
             Event::Expired { recipient: None, because: because.clone() },
             Event::CredentialMade {
