@@ -18,14 +18,12 @@ use flow::listener::tls::{CertificateFiles, server_config};
 use flow::listener::{self, Door, Exchange, NamedNetworks, Reception};
 use flow::org_keys::{Publication, PublishedKeys};
 use flow::portal::{Clinic, Portal};
-use flow::sts::KeptPolicies;
 use flow::watch::{Watch, WatchList};
 use flow::{Courier, Journey, LinkDesk, SubmissionDesk};
 use ledger::{Ledger, Sequencer};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
-use transport::mta_sts::StsCache;
-use transport::{Anchors, Bindings, TokioNetwork, Transport, TransportConfig};
+use transport::{Anchors, TokioNetwork, Transport};
 use web::portal::Site;
 
 use crate::config::Config;
@@ -125,7 +123,7 @@ impl Engine {
         sockets: Arc<Sockets>,
     ) -> Result<Self> {
         flow::keys::refresh(&journey).await.context("recipients' keys can't be read")?;
-        let transport = Arc::new(transport(config, seams, &journey)?);
+        let transport = Arc::new(reach::transport(config, seams, &journey)?);
         let mut engine = Self {
             journey,
             addresses: Addresses::default(),
@@ -464,29 +462,6 @@ fn listener_settings(config: &Config) -> listener::Settings {
     settings
 }
 
-fn transport(config: &Config, seams: &Seams, journey: &Arc<Journey>) -> Result<Transport> {
-    let delivery = &config.delivery;
-    let mut wanted = TransportConfig::new(config.helo().clone());
-    wanted.own_names = vec![config.server.hostname.clone()];
-    wanted.mx_port = delivery.mx_port;
-    wanted.allow_private = delivery.allow_private;
-    wanted.timeouts.connect = delivery.connect_timeout.0;
-    wanted.timeouts.command = delivery.reply_timeout.0;
-    wanted.timeouts.end = delivery.data_timeout.0;
-    wanted.limits.connections_max = delivery.concurrency_per_domain as usize;
-    wanted.routes = config.route.iter().map(route).collect::<Result<_>>()?;
-    wanted.routes.extend(gateway::routes(config)?);
-    let dns = reach::dns(delivery, seams)?;
-    let network = Arc::new(TokioNetwork);
-    let (clock, source) = (seams.clock.clone(), reach::policies(delivery, &dns, seams)?);
-    let memory = Arc::new(KeptPolicies(journey.clone()));
-    let policies = StsCache::new(dns.secure.clone(), source, memory, clock.clone());
-    let bindings = Bindings::new(dns.secure, policies, clock.clone());
-    let anchors = reach::anchors(delivery)?;
-    let transport = Transport::new(wanted, anchors, network, dns.resolver, clock, seams.entropy.clone());
-    Ok(transport.bound(bindings))
-}
-
 /// What looks for keys in the directories of recipients' domains.
 pub fn finder(config: &Config, seams: &Seams, journey: Arc<Journey>) -> Result<Arc<Finder>> {
     let wanted = FetchConfig {
@@ -514,10 +489,4 @@ fn fetcher(config: &Config, seams: &Seams, wanted: FetchConfig) -> Result<Fetche
     let anchors = reach::anchors(&config.delivery)?;
     let resolver = reach::dns(&config.delivery, seams)?.resolver;
     Ok(Fetcher::new(wanted, &anchors, Arc::new(TokioNetwork), resolver, seams.clock.clone())?)
-}
-
-fn route(route: &crate::config::Route) -> Result<transport::Route> {
-    let tls_name = route.tls_name.as_ref().map(mail::Domain::as_str);
-    transport::Route::new(route.domain.clone(), &route.host, route.port, tls_name)
-        .with_context(|| format!("route for {}", route.domain))
 }

@@ -1,5 +1,5 @@
 //! What reaches out of this machine, as the configuration wants it: the DNS,
-//! the anchors, and what probes.
+//! the anchors, what probes, and what delivers.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -9,11 +9,16 @@ use anyhow::{Context as _, Result};
 use discovery::fetch::{FetchConfig, Fetcher};
 use discovery::probe::{self, ProbeConfig, Prober};
 use discovery::sts::HttpsPolicies;
+use flow::Journey;
+use flow::sts::KeptPolicies;
 use mail::Domain;
-use transport::mta_sts::PolicySource;
-use transport::{Anchors, DnssecAnchors, HickoryResolver, LocalResolver, Resolver, SecureDns, TokioNetwork};
+use transport::mta_sts::{PolicySource, StsCache};
+use transport::{
+    Anchors, Bindings, DnssecAnchors, HickoryResolver, LocalResolver, Resolver, SecureDns, TokioNetwork, Transport,
+    TransportConfig,
+};
 
-use crate::config::{Delivery, DnssecMode};
+use crate::config::{Config, Delivery, DnssecMode};
 use crate::gateway;
 use crate::installation::Seams;
 
@@ -92,4 +97,34 @@ pub fn prober(delivery: &Delivery, helo: Domain, scans: bool, seams: &Seams) -> 
         entropy: seams.entropy.clone(),
     };
     Ok(Prober::new(config, anchors(delivery)?, seams))
+}
+
+/// What delivers, held to what binds the hosts of others.
+pub fn transport(config: &Config, seams: &Seams, journey: &Arc<Journey>) -> Result<Transport> {
+    let delivery = &config.delivery;
+    let mut wanted = TransportConfig::new(config.helo().clone());
+    wanted.own_names = vec![config.server.hostname.clone()];
+    wanted.mx_port = delivery.mx_port;
+    wanted.allow_private = delivery.allow_private;
+    wanted.timeouts.connect = delivery.connect_timeout.0;
+    wanted.timeouts.command = delivery.reply_timeout.0;
+    wanted.timeouts.end = delivery.data_timeout.0;
+    wanted.limits.connections_max = delivery.concurrency_per_domain as usize;
+    wanted.routes = config.route.iter().map(route).collect::<Result<_>>()?;
+    wanted.routes.extend(gateway::routes(config)?);
+    let dns = dns(delivery, seams)?;
+    let network = Arc::new(TokioNetwork);
+    let (clock, source) = (seams.clock.clone(), policies(delivery, &dns, seams)?);
+    let memory = Arc::new(KeptPolicies(journey.clone()));
+    let policies = StsCache::new(dns.secure.clone(), source, memory, clock.clone());
+    let bindings = Bindings::new(dns.secure, policies, clock.clone());
+    let anchors = anchors(delivery)?;
+    let transport = Transport::new(wanted, anchors, network, dns.resolver, clock, seams.entropy.clone());
+    Ok(transport.bound(bindings))
+}
+
+fn route(route: &crate::config::Route) -> Result<transport::Route> {
+    let tls_name = route.tls_name.as_ref().map(mail::Domain::as_str);
+    transport::Route::new(route.domain.clone(), &route.host, route.port, tls_name)
+        .with_context(|| format!("route for {}", route.domain))
 }
