@@ -52,12 +52,17 @@ const WORDS: &[(Class, &[&str])] = &[
             "spamhaus",
             "spamcop",
             "dnsbl",
-            "rbl",
+            " rbl",
             "poor reputation",
             "bad reputation",
             "banned sending ip",
             "listed in",
             "listed at",
+            "blocked ip",
+            "frequency limited",
+            "reverse dns",
+            "network not allowed",
+            "bad dns ptr",
             "client host rejected",
             "ip address has been blocked",
             "your ip",
@@ -78,6 +83,7 @@ const WORDS: &[(Class, &[&str])] = &[
             "suspicious",
             "phishing",
             "attachment",
+            "message filtered",
         ],
     ),
     (
@@ -109,6 +115,14 @@ const WORDS: &[(Class, &[&str])] = &[
             "unrouteable address",
             "no longer valid",
             "inactive",
+            "doesn't have a",
+            "invalid domain",
+            "no such domain",
+            "nxdomain",
+            "no relevant answers",
+            "doesn't receive email",
+            "domain is not reachable",
+            "mailbox is frozen",
         ],
     ),
     (
@@ -122,6 +136,8 @@ const WORDS: &[(Class, &[&str])] = &[
             "not permitted",
             "relay",
             "authentication",
+            "unauthenticated",
+            "not verified",
             "access denied",
         ],
     ),
@@ -176,11 +192,12 @@ fn certain(EnhancedCode(_, subject, detail): EnhancedCode) -> Option<Class> {
 }
 
 /// What a general code says where no words tell more.
-fn likely(EnhancedCode(_, subject, _): EnhancedCode) -> Option<Class> {
-    match subject {
-        1 => Some(Class::BadAddress),
-        6 => Some(Class::Content),
-        7 => Some(Class::Policy),
+fn likely(EnhancedCode(_, subject, detail): EnhancedCode) -> Option<Class> {
+    match (subject, detail) {
+        // 5.4.4: no route to the domain.
+        (1, _) | (4, 4) => Some(Class::BadAddress),
+        (6, _) => Some(Class::Content),
+        (7, _) => Some(Class::Policy),
         _ => None,
     }
 }

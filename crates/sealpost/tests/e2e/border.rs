@@ -1,6 +1,8 @@
 //! A clinic with a gateway: its mail system is a Postfix of the test kit, and
 //! clients come from whatever loopback address a test gives them.
 
+use std::sync::Once;
+
 use serde_json::{Value, json};
 use testkit::ca::Identity;
 use testkit::clients::{Transcript, python};
@@ -26,7 +28,9 @@ pub fn clinic(more: &str) -> Clinic {
     let next = hosts.get(Kind::Good);
     let folder = std::env::temp_dir().join(format!("sealpost-secret-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("tenant"), SECRET).unwrap();
+    // Once: a server of another test that starts meanwhile would find an empty file.
+    static WRITTEN: Once = Once::new();
+    WRITTEN.call_once(|| std::fs::write(folder.join("tenant"), SECRET).unwrap());
     Clinic::new(&format!(
         "[gateway]\nlisten = ['127.0.0.1:0']\nanchors = '{anchors}'\n\
          [[gateway.connector]]\nname = 'office'\nnetworks = ['{OFFICE}/32']\n\

@@ -234,3 +234,24 @@ fn inbound_mail_is_traced_as_it_arrives_and_its_verdict_is_shown() {
     clinic.wait_for(&plain, "delivered", &staff);
     assert!(clinic.events(&plain).iter().all(|event| event["event"] != "traced"), "nobody else wrote a field");
 }
+
+/// Whoever answers a notice or a message by mail writes to its author, through the gateway.
+#[test]
+fn a_plain_reply_reaches_the_author_of_what_it_answers() {
+    let clinic = border::clinic("");
+    let (portal, open) = (clinic.patient(Kind::SelfSigned), clinic.patient(Kind::Good));
+    let server = clinic.serve();
+    let id = clinic.send(&server, &Mail { to: &[&portal, &open], ..clinic.mail() });
+    clinic.wait_for(&id, "notified", &portal);
+    clinic.wait_for(&id, "delivered", &open);
+    for letter in [clinic.letter(Kind::SelfSigned, &portal), clinic.letter(Kind::Good, &open)] {
+        let from = letter.header("Reply-To").pop().or(letter.header("From").pop()).unwrap();
+        let author = from.rsplit('<').next().unwrap().trim_end_matches('>').to_owned();
+        let reply = accepted(
+            stranger(&[&author], &format!("In-Reply-To: {}\n{INBOUND}", letter.header("Message-ID")[0])).bring(&server),
+        );
+        let delivered = clinic.wait_for(&reply, "delivered", "");
+        assert_eq!(delivered["recipient"], clinic.nurse.as_str(), "{from}");
+    }
+    assert_eq!(clinic.letters(Kind::Good, &clinic.nurse, 2).len(), 2);
+}

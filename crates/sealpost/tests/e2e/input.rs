@@ -188,7 +188,9 @@ fn instructions_that_mean_nothing_do_no_harm() {
         X-Sealpost-Tag: ,,,\r\nX-Sealpost-Stream:\r\nx-sealpost-campaign: =?utf-8?Q?=C3=A9t=C3=A9?=\r\n";
     client.send(TO, message(nonsense, "x\r\n").as_bytes()).unwrap().expect(250, "accepted");
     let arrived = ward.sink.wait_for("the letter", |taken| taken.field("Subject").as_deref() == Some("nonsense"));
-    assert!(!arrived.text().to_ascii_lowercase().contains("x-sealpost"), "{}", arrived.text());
+    // Only the field of the passage goes out, by which the copy is known again.
+    let text = arrived.text().to_ascii_lowercase();
+    assert_eq!(text.matches("x-sealpost").count(), text.matches("x-sealpost-passed: msg_").count(), "{text}");
     server.stop();
 }
 

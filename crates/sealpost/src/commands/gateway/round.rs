@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use flow::gateway::probe::{Found, Probe};
 use flow::{Journey, Organisation};
+use jiff::Timestamp;
 use transport::Judgement;
 
 use super::check::{Kit, Leg};
@@ -73,7 +74,8 @@ async fn probe(
     organisation: &Organisation,
 ) -> Result<Leg> {
     let probe = Probe::new(journey.clock.now(), journey.entropy.as_ref());
-    if let Err(why) = hand_over(kit, &mut talk, mailbox, &probe, organisation).await {
+    let now = journey.clock.now();
+    if let Err(why) = hand_over(kit, &mut talk, mailbox, &probe, (organisation, now)).await {
         let found = format!("the mail system did not take it: {why}");
         return Ok(Leg::bad("probe", mailbox, found, "make the mailbox that gateway.inbound.probe names"));
     }
@@ -110,7 +112,7 @@ async fn hand_over(
     talk: &mut Talk,
     mailbox: &str,
     probe: &Probe,
-    organisation: &Organisation,
+    (organisation, now): (&Organisation, Timestamp),
 ) -> Result<(), Ended> {
     let hostname = kit.hostname();
     let own = organisation.profile.domains.first().unwrap_or(hostname);
@@ -118,7 +120,7 @@ async fn hand_over(
     talk.expect(&format!("MAIL FROM:<{from}>"), 250).await?;
     talk.expect(&format!("RCPT TO:<{mailbox}>"), 250).await?;
     talk.expect("DATA", 354).await?;
-    let now = jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S +0000");
+    let now = now.strftime("%a, %d %b %Y %H:%M:%S +0000");
     let field = probe.field(&organisation.vault);
     let id = field.split_whitespace().nth(2).unwrap_or_default();
     let lines = format!(
