@@ -50,7 +50,8 @@ enum Form {
 /// Finds the texts that are read first, in order: all forms of an alternative,
 /// else the first text. Tells whether the search is over.
 fn find(entity: &Entity<'_>, at: usize, depth: usize, places: &mut Vec<(Range<usize>, Form)>) -> bool {
-    if depth > DEPTH_MAX || entity.is_attachment() {
+    // What has the name of a file is one, whatever its type says or fails to say.
+    if depth > DEPTH_MAX || entity.is_attachment() || entity.name().is_some() {
         return false;
     }
     let kind = entity.kind();
@@ -59,6 +60,8 @@ fn find(entity: &Entity<'_>, at: usize, depth: usize, places: &mut Vec<(Range<us
         "text/html" => Form::Html,
         // Nothing in these may change, nor before what they cover.
         "multipart/signed" | "multipart/encrypted" | "multipart/report" => return true,
+        // Its parts are messages, though they need not say so (RFC 2046 §5.1.5).
+        "multipart/digest" => return false,
         _ if kind.starts_with("multipart/") => return find_in_parts(entity, at, depth, places),
         _ if kind.starts_with("application/pkcs7-") || kind.starts_with("application/x-pkcs7-") => return true,
         _ => return false,
