@@ -105,7 +105,8 @@ pub fn is_inside(opened: &str) {
 }
 
 pub fn is_hidden(letter: &str) {
-    assert!(!letter.contains(MARKER) && !letter.contains("HIV"), "{letter}");
+    // Words with a blank between: three letters alone may come about in base64.
+    assert!(!letter.contains(MARKER) && !letter.contains("HIV test"), "{letter}");
 }
 
 #[test]
