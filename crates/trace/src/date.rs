@@ -27,6 +27,9 @@ pub(crate) fn find(text: &str) -> Option<Moment> {
     starts.map(|(at, _)| at).find_map(|at| read(text.get(at..)?)).map(|(moment, _)| moment)
 }
 
+/// What stands inside a date is a weekday or a zone, and no longer.
+const COMMENT_MAX: usize = 32;
+
 struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -43,15 +46,39 @@ impl Cursor<'_> {
         }
     }
 
-    /// Blanks, or what some write in their place.
+    /// Blanks, or what some write in their place, and comments (RFC 5322 §4.3).
     fn gap(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'-' | b',' | b'.')) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'-' | b',' | b'.')) || self.comment() {
             self.at += 1;
         }
     }
 
+    /// Moves to the end of a short comment without others in it, if one begins here.
+    fn comment(&mut self) -> bool {
+        if self.peek() != Some(b'(') {
+            return false;
+        }
+        let near = self.bytes.iter().skip(self.at + 1).take(COMMENT_MAX);
+        let end = near.enumerate().find(|(_, byte)| matches!(byte, b'(' | b')'));
+        let Some((length, b')')) = end else { return false };
+        self.at += length + 1;
+        true
+    }
+
     fn eat(&mut self, byte: u8) -> Option<()> {
         (self.peek()? == byte).then(|| self.at += 1)
+    }
+
+    /// A colon, perhaps with blanks around it (RFC 5322 §4.3).
+    fn colon(&mut self) -> Option<()> {
+        let start = self.at;
+        self.blanks();
+        if self.eat(b':').is_none() {
+            self.at = start;
+            return None;
+        }
+        self.blanks();
+        Some(())
     }
 
     /// A number of at most four digits.
@@ -124,9 +151,9 @@ impl Cursor<'_> {
 
     fn time(&mut self, civil: &mut Civil) -> Option<()> {
         civil.hour = self.number()?.0;
-        self.eat(b':')?;
+        self.colon()?;
         civil.minute = self.number()?.0;
-        if self.eat(b':').is_some() {
+        if self.colon().is_some() {
             civil.second = self.number()?.0;
         }
         if matches!(self.peek(), Some(b'.' | b',')) {
@@ -141,12 +168,21 @@ impl Cursor<'_> {
     /// nothing (RFC 5322 §4.3).
     fn zone(&mut self) -> i64 {
         self.blanks();
+        let start = self.at;
+        if self.comment() {
+            self.at += 1;
+            self.blanks();
+        }
         let sign = match self.peek() {
             Some(b'+') => 1,
             Some(b'-') => -1,
-            Some(b'0'..=b'9') => return self.offset(1),
-            Some(byte) if byte.is_ascii_alphabetic() => return self.named_zone(),
-            _ => return 0,
+            Some(b'0'..=b'9') if self.at == start => return self.offset(1),
+            Some(byte) if byte.is_ascii_alphabetic() && self.at == start => return self.named_zone(),
+            _ => {
+                // The comment belongs to what follows the date.
+                self.at = start;
+                return 0;
+            }
         };
         self.at += 1;
         self.offset(sign)
@@ -171,19 +207,30 @@ impl Cursor<'_> {
 
     fn named_zone(&mut self) -> i64 {
         let start = self.at;
-        let name = self.letters();
-        let minutes = match name {
+        let mut name = [0u8; 5];
+        let letters = self.letters();
+        let is_capital = letters.iter().all(u8::is_ascii_uppercase);
+        if let Some(name) = name.get_mut(..letters.len()) {
+            name.copy_from_slice(letters);
+            name.make_ascii_uppercase();
+        }
+        let minutes = match name.split(|byte| *byte == 0).next().unwrap_or_default() {
+            b"HST" => -10 * 60,
+            b"AKST" => -9 * 60,
+            b"PST" | b"AKDT" => -8 * 60,
+            b"MST" | b"PDT" => -7 * 60,
+            b"CST" | b"MDT" => -6 * 60,
             b"EST" | b"CDT" => -5 * 60,
             b"EDT" => -4 * 60,
-            b"CST" | b"MDT" => -6 * 60,
-            b"MST" | b"PDT" => -7 * 60,
-            b"PST" => -8 * 60,
-            b"BST" | b"CET" | b"MET" | b"WEST" => 60,
-            b"CEST" | b"MEST" | b"EET" | b"SAST" => 2 * 60,
+            b"BST" | b"CET" | b"MET" | b"MEZ" | b"WEST" => 60,
+            b"CEST" | b"MEST" | b"MESZ" | b"EET" | b"SAST" => 2 * 60,
             b"EEST" | b"MSK" => 3 * 60,
+            b"AWST" | b"HKT" | b"SGT" => 8 * 60,
             b"JST" | b"KST" => 9 * 60,
             b"AEST" => 10 * 60,
             b"AEDT" => 11 * 60,
+            b"NZST" => 12 * 60,
+            b"NZDT" => 13 * 60,
             b"UTC" | b"GMT" | b"UT" | b"Z" => match self.peek() {
                 Some(b'+') => return self.signed(1),
                 Some(b'-') => return self.signed(-1),
@@ -191,7 +238,7 @@ impl Cursor<'_> {
             },
             _ => {
                 // `id`, `for` and the like are no zones; others mean nothing.
-                if !name.iter().all(u8::is_ascii_uppercase) {
+                if !is_capital {
                     self.at = start;
                 }
                 0
@@ -303,9 +350,23 @@ mod tests {
         check("Tue, 15 Dec 2020 15:06:12 0200", "2020-12-15T13:06:12Z");
         check("Tue, 15 Dec 2020 15:06:12 JST", "2020-12-15T06:06:12Z");
         check("Tue, 15 Dec 2020 15:06:12 EDT", "2020-12-15T19:06:12Z");
+        check("Tue, 15 Dec 2020 15:06:12 edt", "2020-12-15T19:06:12Z");
+        check("Tue, 15 Dec 2020 15:06:12 HST", "2020-12-16T01:06:12Z");
+        check("Tue, 15 Dec 2020 15:06:12 A", "2020-12-15T15:06:12Z");
+        check("Tue, 15 Dec 2020 15:06:12 Nowhere", "2020-12-15T15:06:12Z");
         check("Tue, 15 Dec 2020 15:06:12 (envelope-from x)", "2020-12-15T15:06:12Z");
         check("Tue, 15 Dec 2020 15:06:12 +9999", "2020-12-15T15:06:12Z");
         check("Tue, 15 Dec 2020 15:06:12", "2020-12-15T15:06:12Z");
+    }
+
+    #[test]
+    fn comments_and_blanks_inside_a_date() {
+        check("Tue, (x) 15 Dec (y) 2020 15:06:12 -0800", "2020-12-15T23:06:12Z");
+        check("Tue, 15 Dec 2020 15:06:12 (PST) -0800", "2020-12-15T23:06:12Z");
+        check("Tue, 15 Dec 2020 15 : 06 : 12 +0100", "2020-12-15T14:06:12Z");
+        check("Tue, 15 Dec 20 15:06 (x", "2020-12-15T15:06:00Z");
+        // What follows a date without a zone is left to who reads on.
+        assert_eq!(read("15 Dec 2020 15:06:12 (TLS) with").map(|(_, length)| length), Some(21));
     }
 
     #[test]

@@ -219,6 +219,8 @@ impl<'c, 'a> Reader<'c, 'a> {
         let Some((moment, length)) = date::read(rest) else { return false };
         self.clauses.time = Some(moment);
         self.clauses.date = rest;
+        // A comment inside the date is read as the others are.
+        let length = rest.as_bytes().iter().take(length).position(|byte| *byte == b'(').unwrap_or(length);
         self.at += length.max(1);
         self.place = Place::After;
         true
@@ -255,8 +257,11 @@ impl<'c, 'a> Reader<'c, 'a> {
             // `with x by TLS`.
             Place::By => matches!(self.place, Place::With | Place::Also).then_some(Place::Over),
             _ if lacks_name => None,
-            Place::With if !clauses.with.is_empty() => Some(Place::Also),
             Place::Over => (self.place == Place::By && !clauses.by.is_empty()).then_some(place),
+            // s/qmail: `de/crypted with TLSv1.3: …` behind the peer.
+            Place::Tls if self.place == Place::From => (word.len() > 3 && clauses.by.is_empty()).then_some(place),
+            Place::With if self.place == Place::Tls && clauses.by.is_empty() => None,
+            Place::With if !clauses.with.is_empty() => Some(Place::Also),
             Place::Tls => matches!(self.place, Place::With | Place::Also | Place::Id).then_some(place),
             Place::Id | Place::For | Place::Via if self.has(place) => None,
             _ => Some(place),
@@ -279,6 +284,7 @@ fn keyword(word: &[u8]) -> Option<Place> {
         3 => is(b"for", Place::For).or_else(|| is(b"via", Place::Via)).or_else(|| is(b"tls", Place::Tls)),
         4 => is(b"with", Place::With).or_else(|| is(b"from", Place::From)).or_else(|| is(b"over", Place::Over)),
         5 => is(b"whith", Place::With),
+        10 => is(b"de/crypted", Place::Tls),
         _ => None,
     }
 }

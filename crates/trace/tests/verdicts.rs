@@ -232,6 +232,9 @@ fn a_name_that_the_server_looked_up_moves_the_line() {
     };
     assert!(trusted("from a (relay2.b.example [192.0.2.1]) by mx.b.example (Postfix) with ESMTPS id 1"));
     assert!(trusted("from relay2.b.example ([192.0.2.1]) by mx.b.example with esmtps (Exim 4.92) id 1"));
+    assert!(trusted(
+        "from relay2.b.example ([192.0.2.1]) by mx.b.example with esmtps (TLS1.3) tls TLS_AES_256_GCM_SHA384 (Exim 4.96) id 1"
+    ));
     assert!(!trusted(
         "from a (relay2.b.example [192.0.2.1] (may be forged)) by mx.b.example (8.14.4/8.14.4) with ESMTPS id 1"
     ));

@@ -68,7 +68,7 @@ pub(crate) fn evidence<'a>(clauses: &Clauses<'a>) -> Evidence<'a> {
 }
 
 /// The clauses that can say it without a comment.
-fn clauses_say<'a>(clauses: &Clauses<'a>) -> [(&'a str, Option<Tls<'a>>); 4] {
+fn clauses_say<'a>(clauses: &Clauses<'a>) -> [(&'a str, Option<Tls<'a>>); 5] {
     // Most fields say `ESMTP` and no more.
     let with = Some(clauses.with.all).filter(|with| with.len() > 8).unwrap_or_default();
     let also = clauses.also.all;
@@ -80,13 +80,17 @@ fn clauses_say<'a>(clauses: &Clauses<'a>) -> [(&'a str, Option<Tls<'a>>); 4] {
         // Mimecast: `with ESMTP with STARTTLS`, `with ESMTP with both STARTTLS and AUTH`.
         (also, (!also.is_empty() && also.contains("STARTTLS")).then(Tls::default)),
         (clauses.over.all, smtpsvc::over(clauses.over.all)),
+        // `with ESMTP via SSL`.
+        (clauses.via.all, smtpsvc::over(clauses.via.all)),
     ]
 }
 
-/// `tls TLS_AES_256_GCM_SHA384`; OpenSMTPD before 6.0 wrote `TLS version=… cipher=… bits=…`.
+/// `tls TLS_AES_256_GCM_SHA384`; OpenSMTPD before 6.0 wrote `TLS version=… cipher=… bits=…`,
+/// s/qmail writes `de/crypted with …`.
 fn tls_clause<'a>(clause: Words<'a>) -> Tls<'a> {
     match sendmail::pairs(clause.all) {
         Some(Said::Tls(tls)) => tls,
+        _ if clause.first == "with" => qmail::decrypted(clause.rest()),
         _ => Tls { cipher: Some(clause.first), ..Tls::default() },
     }
 }

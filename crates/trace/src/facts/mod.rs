@@ -282,7 +282,7 @@ impl Facts {
     pub(crate) fn software(&self, clauses: &Clauses<'_>) -> Option<&Software> {
         let by_comment = || {
             let comments = clauses.comments().filter(|comment| {
-                matches!(comment.place, Place::By | Place::With | Place::Also | Place::Id)
+                matches!(comment.place, Place::By | Place::With | Place::Also | Place::Id | Place::Tls)
                     || clauses.by.is_empty() && comment.place == Place::From
             });
             comments.into_iter().find_map(|comment| self.by_comment(comment.text))
@@ -355,6 +355,7 @@ mod tests {
         check("by h (Postfix, from userid 501) id 1", "Postfix");
         check("from a by h (Postfixed) with ESMTP id 1", "");
         check("from a by h with esmtp (Exim 4.89) id 1", "Exim");
+        check("from a by h with esmtps (TLS1.3) tls TLS_AES_256_GCM_SHA384 (Exim 4.96) id 1", "Exim");
         check("from a by h (8.14.4/8.13.8) with ESMTP id 1", "Sendmail");
         check("from a by h (PowerMTA(TM) v3.5r15) id 1", "PowerMTA");
         check("from a by h with Microsoft SMTP Server id 15", "Exchange");
