@@ -189,3 +189,46 @@ async fn what_a_domain_says_of_its_own_mail_is_told_and_does_not_count() {
     let below = prober.probe(&domain, &[]).await;
     assert_eq!((below.dmarc.at.as_deref(), below.caa.at.as_deref()), (Some("own.test"), Some("own.test")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_domain_that_gets_everything_half_right_is_told_each_of_it() {
+    let ca = Ca::new();
+    let zone = format!(
+        "
+        bare.test                A     127.0.0.1
+        bare.test                TXT   \"v=spf1 ?all\"
+        _dmarc.bare.test         TXT   \"v=DMARC1; p=reject\"
+        _dmarc.bare.test         TXT   \"v=DMARC1; p=none\"
+        _smtp._tls.bare.test     TXT   \"v=TLSRPTv1; rua=mailto:a@bare.test\"
+        _smtp._tls.bare.test     TXT   \"v=TLSRPTv1; rua=mailto:b@bare.test\"
+        s1._domainkey.bare.test  TXT   \"v=DKIM1; p=x\"
+        s2._domainkey.bare.test  TXT   \"v=DKIM1; p={RSA_1024}\"
+        twice.test               MX    0 .
+        twice.test               TXT   \"v=spf1 -all\"
+        twice.test               TXT   \"v=spf1 ~all\"
+        "
+    );
+    let dns = SignedDns::zones().zone("test", Signing::Secure, &zone).start();
+    let selectors = ["s1", "s2"].map(str::to_owned);
+    let prober = prober(&dns, &ca, loopback::free().port(), 443);
+    let report = prober.probe(&mail::Domain::parse("bare.test").unwrap(), &selectors).await;
+    assert_eq!((report.mx.state, report.grade), (MxState::Implicit, None));
+    for (code, severity, counts) in [
+        ("mx.implicit", Severity::Low, true),
+        ("host.unreachable", Severity::Medium, true),
+        ("tlsrpt.broken", Severity::Low, true),
+        ("spf.open", Severity::Low, false),
+        ("dmarc.broken", Severity::Medium, false),
+        ("dkim.broken", Severity::Medium, false),
+        ("dkim.short", Severity::Low, false),
+    ] {
+        let found = finding(&report, code);
+        assert_eq!((found.severity, found.counts), (severity, counts), "{code}");
+    }
+    assert_eq!(finding(&report, "dkim.broken").about.as_deref(), Some("selector s1"));
+    assert_eq!(finding(&report, "dkim.short").about.as_deref(), Some("selector s2"));
+    finding(&probe(&prober, "twice.test").await, "spf.broken");
+}
+
+/// An RSA key of 1024 bits that nobody signs with.
+const RSA_1024: &str = "MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDPXZ00PF2GIW19AAUaBfltomf/P/EKFw3d++ERhrGr2CPwx/zlvYy3/AqMi7XtHTTXeYHU8OfWRGwk7/iLlzmJrMVQEAGbgHQDPdwK31eGU+r0YpmFE/Q3WWDdUXvOeL9vKALo+hGeNeEoAALF8o45WWtituNkdUD7kYucFFfkTQIDAQAB";
