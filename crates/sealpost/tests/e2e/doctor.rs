@@ -82,6 +82,8 @@ fn a_sound_installation_with_its_server_is_well() {
         assert!(told.contains(&format!("✓ {area} ")), "{told}");
     }
     assert!(told.trim_end().ends_with("0 failed, 0 to be seen to"), "{told}");
+    let (_, disk) = clinic.findings("disk");
+    assert!(disk.iter().all(|one| one["message"].as_str().is_some_and(|text| text.contains("free of"))), "{disk:?}");
     server.stop();
     clinic.has("server", "warning", "no server answers", "systemctl start sealpost");
 }
