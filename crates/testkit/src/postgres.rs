@@ -74,15 +74,16 @@ impl Postgres {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
-    /// Every file of the cluster with its content, once all that was written is in them.
+    /// Every file of a database with its content, once all that was written is in them.
     ///
     /// # Panics
     ///
     /// When the cluster refuses.
-    pub fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+    pub fn files(&self, database: &str) -> Vec<(PathBuf, Vec<u8>)> {
         self.query("postgres", "CHECKPOINT");
+        let number = self.query("postgres", &format!("SELECT oid FROM pg_database WHERE datname = '{database}'"));
         let mut found = Vec::new();
-        crate::sealpost::collect(&self.data(), &mut found);
+        crate::sealpost::collect(&self.data().join("base").join(number), &mut found);
         found
     }
 

@@ -36,6 +36,7 @@ pub use lesson::{NotKept, learn};
 pub use manage::{NotManaged, accept, reject, remove};
 pub use outlook::{Outlook, outlook, shown};
 pub use revocation::check;
+pub(crate) use revocation::is_revoked;
 
 pub(crate) use at_hand::AtHand;
 pub(crate) use finder::{sought, wanted};

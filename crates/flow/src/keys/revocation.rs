@@ -75,7 +75,7 @@ fn beside(before: Option<&Checked>, mut learned: Checked) -> Checked {
     learned
 }
 
-fn is_revoked(checked: &Checked) -> bool {
+pub(crate) fn is_revoked(checked: &Checked) -> bool {
     checked.standings.iter().any(|standing| standing.said != Said::Good)
 }
 

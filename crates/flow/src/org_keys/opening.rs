@@ -2,29 +2,43 @@
 //! looked into: what was inside is judged and goes on, with one clear line of
 //! what was proven.
 //!
-//! The stored original stays as it came. Every key that was ever the
-//! organisation's opens, retired and revoked ones too. What can't be opened, or
-//! would say that somebody else wrote it, goes on as it came, and the line says
-//! why (EFAIL, and the "Johnny" class of attacks, are refused by [`seal`]).
+//! The stored original stays as it came. Every key that was ever theirs opens,
+//! retired and revoked ones too, but only keys of those whom the message is for:
+//! of its recipients when it comes in, of its author when it goes out. Else
+//! whoever has a copy of somebody's sealed mail could have it opened by sending
+//! it to himself.
+//!
+//! What can't be opened, or would say that somebody else wrote it, goes on as it
+//! came, and the line says why (EFAIL, and the "Johnny" class of attacks, are
+//! refused by [`seal`]). So does what a stranger may have put together (CBC that
+//! nobody signed): its reader's program would fetch what stands in it, and
+//! whether it opens would tell the stranger about each guess at its padding.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use keyring::Material;
 use keyring::org::{OrgKey, OrgMaterial};
+use keyring::{Known, Material};
 use ledger::Event;
 use mail::entity::Entity;
-use mail::{Address, KeyState};
+use mail::{Address, KeySource, KeyState};
 use seal::BodyDigest;
 use seal::opening::{self, Keys, Limits, Refused, restored};
 use smime::trust::Trust;
+use tokio::sync::Semaphore;
 
 use crate::arrival;
 use crate::case::Case;
 use crate::keys;
 
-/// Above this the work is done off the async threads.
-const INLINE_BYTES_MAX: usize = 256 * 1024;
+/// What may come out of a message: so many times its size, and this at least.
+/// What was packed more tightly is a bomb.
+const GROWTH_MAX: usize = 4;
+const CONTENT_BYTES_MIN: usize = 8 << 20;
+/// Messages that are opened at a time; others wait. Opening is work and memory
+/// that anybody can ask for who has a published key.
+const OPENINGS_MAX: usize = 4;
+static OPENINGS: Semaphore = Semaphore::const_new(OPENINGS_MAX);
 
 /// What came of looking into a message.
 #[derive(Default)]
@@ -79,14 +93,25 @@ pub(crate) async fn look(case: &Case<'_>, stored: &[u8]) -> Looked {
     if (own.is_empty() && !case.manifest.is_inbound()) || !opening::may_be_protected(stored) {
         return Looked::default();
     }
-    let bench = Bench { own, authors: case.manifest.from.clone(), known: known(case).await, now: case.now };
+    let bench = Bench {
+        own: own.iter().filter(|key| is_for(key, case)).cloned().collect(),
+        authors: case.manifest.from.clone(),
+        known: known(case).await,
+        now: case.now,
+    };
     let trust = Arc::clone(&case.organisation.trust);
-    if stored.len() <= INLINE_BYTES_MAX {
-        return bench.look(stored, &trust);
-    }
     let stored = stored.to_vec();
+    let Ok(_turn) = OPENINGS.acquire().await else { return Looked::default() };
     let looking = tokio::task::spawn_blocking(move || bench.look(&stored, &trust));
     looking.await.unwrap_or_default()
+}
+
+/// Whether a key is of somebody whom the message is for, or whose it is.
+fn is_for(key: &OrgKey, case: &Case<'_>) -> bool {
+    match case.manifest.is_inbound() {
+        true => case.manifest.envelope.recipients.iter().any(|recipient| key.is_for(&recipient.address)),
+        false => case.manifest.from.iter().any(|author| key.is_for(author)),
+    }
 }
 
 /// The keys of the author that may be used: their signatures count.
@@ -95,7 +120,7 @@ async fn known(case: &Case<'_>) -> Vec<Material> {
     match keys::of(case.journey, case.organisation, author).await {
         Ok(kept) => kept
             .into_iter()
-            .filter(|kept| kept.known.state == KeyState::Active)
+            .filter(|kept| kept.known.state == KeyState::Active && may_vouch(&kept.known))
             .map(|kept| kept.known.material)
             .collect(),
         Err(error) => {
@@ -105,9 +130,22 @@ async fn known(case: &Case<'_>) -> Vec<Material> {
     }
 }
 
+/// Whether a signature by a known key counts for its holder. Whoever can send as
+/// somebody can write an Autocrypt field; an S/MIME certificate that was only
+/// seen in mail is judged by its chain; and what its issuer revoked counts no more.
+fn may_vouch(known: &Known) -> bool {
+    match &known.material {
+        Material::OpenPgp(_) => known.counts_as() != KeySource::Autocrypt,
+        Material::Smime(_) => {
+            matches!(known.counts_as(), KeySource::Staff | KeySource::Recipient)
+                && !known.revocation.as_ref().is_some_and(keys::is_revoked)
+        }
+    }
+}
+
 /// With what a message is looked into.
 struct Bench {
-    own: Arc<Vec<OrgKey>>,
+    own: Vec<OrgKey>,
     authors: Vec<Address>,
     known: Vec<Material>,
     now: Timestamp,
@@ -140,7 +178,9 @@ impl Bench {
             smime_trust: pinned.as_ref().unwrap_or(trust),
             given: &[],
         };
-        self.judged(stored, opening::open(stored, &keys, self.now, &Limits::default()))
+        let content_bytes_max = stored.len().saturating_mul(GROWTH_MAX).max(CONTENT_BYTES_MIN);
+        let limits = Limits { content_bytes_max, ..Limits::default() };
+        self.judged(stored, opening::open(stored, &keys, self.now, &limits))
     }
 
     fn judged(&self, stored: &[u8], opened: Result<opening::Opened, Refused>) -> Looked {
@@ -153,6 +193,9 @@ impl Bench {
         let line = opened.report.line();
         if !opened.report.encrypted {
             return proven(false, line);
+        }
+        if opened.report.is_malleable() {
+            return proven(false, "not opened: it may have been changed on its way, and nobody signed it".to_owned());
         }
         match restored(stored, &opened).filter(|content| self.is_by_same(content)) {
             Some(content) => Looked { content: Some(content), ..proven(true, line) },

@@ -150,6 +150,11 @@ impl OrgKey {
         }
     }
 
+    /// Whether it is this address's, by itself or by its domain.
+    pub fn is_for(&self, address: &Address) -> bool {
+        self.rank(address).is_some()
+    }
+
     /// How closely it is the author's; none where it is somebody else's.
     fn rank(&self, author: &Address) -> Option<usize> {
         self.owners.iter().filter_map(|owner| owner.rank(author)).max()

@@ -210,7 +210,8 @@ impl Cutter {
                     self.state = State::FromLine;
                     return Step::Took(line);
                 }
-                Some(false) => from = line,
+                // At the first line the search would else begin at itself again.
+                Some(false) => from = line.max(1),
                 None => return self.go_on(bytes, blank.saturating_sub(2), fresh, visit),
             }
         }
@@ -365,6 +366,8 @@ mod tests {
     fn a_sentence_begins_no_message() {
         let sentence = "From Monday on, at 10:30, we are closed.\n";
         check(&format!("From -\nA: 1\n\none\n\n{sentence}"), &[("A: 1\n", &format!("one\n\n{sentence}"))]);
+        // It may be the first line of all, too.
+        check(&format!("From -\nA: 1\n\n{sentence}two\n"), &[("A: 1\n", &format!("{sentence}two\n"))]);
         let text = "one\nFrom a Fri Jul  8 12:08:34 2011\ntwo\n";
         check(&format!("From -\nA: 1\n\n{text}"), &[("A: 1\n", text)]);
         let long = format!("From {} 12:30 2011\n", "x".repeat(FROM_LINE_MAX));

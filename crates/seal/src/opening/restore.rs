@@ -1,5 +1,8 @@
 //! An opened message as it is passed on inside: with the fields that were
 //! protected in the place of those outside, and the content in clear.
+//!
+//! What was sealed may have had the line ends of its author's system, while SMTP
+//! takes CRLF alone (RFC 5321 §2.3.8): text gets them here.
 
 use mail::entity::Entity;
 use mail::header;
@@ -31,9 +34,50 @@ pub fn restored(message: &[u8], opened: &Opened) -> Option<Vec<u8>> {
     shown(block).filter(|field| !is_private(field)).for_each(|field| out.extend_from_slice(field.raw));
     if scheme == Some(Scheme::Wrapped) {
         let inner = Entity::read(payload.body);
-        return Some(with_body(out, &inner));
+        return in_lines(with_body(out, &inner));
     }
-    Some(with_body(out, &payload))
+    in_lines(with_body(out, &payload))
+}
+
+/// The message with CRLF at the end of every line; none where that would change
+/// what is no text (`binary`, RFC 2045 §2.9) or it holds a zero byte.
+fn in_lines(message: Vec<u8>) -> Option<Vec<u8>> {
+    if message.contains(&0) {
+        return None;
+    }
+    if !has_bare_ends(&message) {
+        return Some(message);
+    }
+    let is_binary = message.to_ascii_lowercase().windows(BINARY.len()).any(|window| window == BINARY);
+    if is_binary {
+        return None;
+    }
+    let mut out = Vec::with_capacity(message.len().saturating_add(message.len() / 32));
+    let mut bytes = message.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\r' => {
+                bytes.next_if_eq(&b'\n');
+                out.extend_from_slice(b"\r\n");
+            }
+            b'\n' => out.extend_from_slice(b"\r\n"),
+            other => out.push(other),
+        }
+    }
+    Some(out)
+}
+
+/// How a part says that its lines are none.
+const BINARY: &[u8] = b"content-transfer-encoding: binary";
+
+fn has_bare_ends(message: &[u8]) -> bool {
+    let follows = |at: usize| message.get(at.saturating_add(1)) == Some(&b'\n');
+    let precedes = |at: usize| at.checked_sub(1).and_then(|before| message.get(before)) == Some(&b'\r');
+    message.iter().enumerate().any(|(at, byte)| match byte {
+        b'\r' => !follows(at),
+        b'\n' => !precedes(at),
+        _ => false,
+    })
 }
 
 /// MIME's own fields and the body.
@@ -48,4 +92,26 @@ fn with_body(mut out: Vec<u8>, entity: &Entity<'_>) -> Vec<u8> {
     out.extend_from_slice(b"\r\n");
     out.extend_from_slice(entity.body);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_gets_its_end_and_what_is_no_text_stays_out() {
+        let lines = |text: &str| in_lines(text.into()).map(|bytes| String::from_utf8(bytes).unwrap());
+        for (text, expect) in [
+            ("a\r\nb\r\n", "a\r\nb\r\n"),
+            ("a\nb\n", "a\r\nb\r\n"),
+            ("a\rb\r\r\nc", "a\r\nb\r\n\r\nc"),
+            ("\n\n", "\r\n\r\n"),
+            ("\r", "\r\n"),
+        ] {
+            assert_eq!(lines(text).as_deref(), Some(expect), "{text:?}");
+        }
+        assert_eq!(lines("a\0b\r\n"), None);
+        assert_eq!(lines("Content-Transfer-Encoding: Binary\r\n\r\na\nb"), None);
+        assert!(lines("Content-Transfer-Encoding: binary\r\n\r\na\r\nb").is_some());
+    }
 }

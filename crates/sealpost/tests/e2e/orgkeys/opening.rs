@@ -76,11 +76,23 @@ fn inbound_mail_in_openpgp_is_opened_with_every_own_key() {
     assert!(text.contains(MARKER), "{text}");
     assert!(line.ends_with("not signed"), "{line}");
 
+    // With the line ends of its author's system.
+    let bare = gpg.must(&["--armor", "--encrypt", "--recipient", &staff], inside().replace("\r\n", "\n").as_bytes());
+    let message = accepted(stranger(&[&staff], &pgp_mime(FROM_ANN, &bare)).bring(&server));
+    let (text, _) = passed_on(&clinic, &message, &staff, 5);
+    assert!(text.contains(MARKER), "{text}");
+
+    // A copy of what was sealed to the nurse, sent to a colleague: it is not the colleague's to read.
+    let colleague = staff.replace("nurse", "colleague");
+    let message = accepted(stranger(&[&colleague], &sealed).bring(&server));
+    let (text, line) = passed_on(&clinic, &message, &colleague, 1);
+    assert!(text.contains("BEGIN PGP MESSAGE") && line.starts_with("not opened:"), "{line}\n{text}");
+
     // For somebody else: as it came, and the line says so.
     gpg.generate("Other <other@elsewhere.example>", "ed25519", "cv25519");
     let other = gpg.must(&["--armor", "--encrypt", "--recipient", "other@elsewhere.example"], inside().as_bytes());
     let message = accepted(stranger(&[&staff], &pgp_mime(FROM_ANN, &other)).bring(&server));
-    let (text, line) = passed_on(&clinic, &message, &staff, 5);
+    let (text, line) = passed_on(&clinic, &message, &staff, 6);
     assert!(text.contains("BEGIN PGP MESSAGE") && line.starts_with("not opened:"), "{line}\n{text}");
 }
 
@@ -112,10 +124,17 @@ fn inbound_smime_is_opened_and_its_signature_told() {
         assert!(text.contains(MARKER) && !text.contains("pkcs7"), "{text}");
         assert_eq!(line, format!("encrypted, integrity {expect}; signed by ann@patient.example"));
     }
+    // Sealed in CBC and signed by nobody: a stranger may have put it together from somebody's mail.
+    let sealed = openssl(&["cms", "-encrypt", "-aes256", &certificate], inside().as_bytes());
+    let message = format!("{FROM_ANN}{}", String::from_utf8(sealed).unwrap());
+    let message = accepted(stranger(&[&staff], &message).bring(&server));
+    let (text, line) = passed_on(&clinic, &message, &staff, 3);
+    assert!(text.contains("pkcs7-mime") && !text.contains(MARKER), "{text}");
+    assert_eq!(line, "not opened: it may have been changed on its way, and nobody signed it");
     // Only signed: it goes on as it came, so that its reader can verify it too.
     let message = format!("{FROM_ANN}{}", String::from_utf8(signed).unwrap());
     let message = accepted(stranger(&[&staff], &message).bring(&server));
-    let (text, line) = passed_on(&clinic, &message, &staff, 3);
+    let (text, line) = passed_on(&clinic, &message, &staff, 4);
     assert_eq!(line, "not encrypted; signed by ann@patient.example");
     assert!(authority.verify(text.as_bytes()).is_ok(), "{text}");
 }
@@ -138,6 +157,13 @@ fn what_staff_seal_to_the_organisation_is_judged_by_what_is_inside() {
     clinic.wait_for(&message, "delivered", &patient);
     assert!(clinic.letter(Kind::Good, &patient).text().contains(MARKER));
     assert!(find(&clinic.events(&message), "proven", "").is_some());
+
+    // What was sealed to the nurse goes out as it came under another's name.
+    let doctor = clinic.nurse.replace("nurse", "doctor");
+    let message = submit(&patient, &inside(), &doctor);
+    clinic.wait_for(&message, "delivered", &patient);
+    let letter = clinic.letters(Kind::Good, &patient, 2).pop().unwrap();
+    assert!(!letter.text().contains(MARKER) && letter.text().contains("BEGIN PGP MESSAGE"), "{}", letter.text());
 
     // A social security number inside sends it to the portal, which shows it.
     let number = inside().replace("is", "and your SSN 219-09-1234 are");
