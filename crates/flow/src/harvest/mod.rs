@@ -177,8 +177,9 @@ async fn learn(
     match keys::learn(journey, &opened.organisation, found, &by).await {
         Ok(keyring::Lesson::New(key, _) | keyring::Lesson::Held(key)) => Ok(Some(key)),
         Ok(_) => Ok(None),
-        Err(NotKept::NotLearned(why)) => {
-            tracing::debug!(message = %opened.row.message, %why, "a key that came with a message is left alone");
+        Err(NotKept::NotLearned(_)) => {
+            // Why may name an address, and a log names nobody.
+            tracing::debug!(message = %opened.row.message, "a key that came with a message is left alone");
             Ok(None)
         }
         Err(NotKept::Trouble(trouble)) => Err(trouble.into()),

@@ -101,14 +101,11 @@ impl Cutter {
 
     /// An mbox begins with a `From ` line; `From :` is a field of RFC 822.
     fn start(&mut self, bytes: &[u8], is_last: bool, visit: &mut dyn FnMut(Piece<'_>)) -> Step {
-        const BOM: &[u8] = b"\xef\xbb\xbf";
-        let after_mark = bytes.strip_prefix(BOM).unwrap_or(bytes);
-        let begin = after_mark.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(after_mark.len());
-        let text = after_mark.get(begin..).unwrap_or_default();
+        let text = after_blanks(bytes);
         let skipped = bytes.len() - text.len();
         if text.len() < TAIL && !is_last {
             // A mark that came in two pieces is not known yet.
-            return Step::Wants(if after_mark.len() < bytes.len() || begin > 0 { skipped } else { 0 });
+            return Step::Wants(skipped);
         }
         if text.is_empty() {
             return Step::Wants(skipped);
@@ -254,6 +251,17 @@ impl Cutter {
             from = newline + 1;
         }
     }
+}
+
+/// What stands after white space and marks of Unicode, however they follow each
+/// other: where a buffer ends must not matter.
+fn after_blanks(bytes: &[u8]) -> &[u8] {
+    const MARK: &[u8] = b"\xef\xbb\xbf";
+    let mut text = bytes.trim_ascii_start();
+    while let Some(rest) = text.strip_prefix(MARK) {
+        text = rest.trim_ascii_start();
+    }
+    text
 }
 
 fn tell_body(bytes: &[u8], visit: &mut dyn FnMut(Piece<'_>)) {
