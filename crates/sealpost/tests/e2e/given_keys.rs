@@ -47,9 +47,9 @@ impl<'c> Patient<'c> {
     fn enter(&self, server: &Server<'_>) -> Visitor {
         let mut visitor = Visitor::at(server.address("portal"));
         let before = self.codes().len();
-        visitor.post(&format!("{}/code", self.link), "");
+        let answer = visitor.post(&format!("{}/code", self.link), "");
         let code = wait::within(wait::PATIENCE, || self.codes().get(before).cloned());
-        let code = code.unwrap_or_else(|| panic!("no code: {:#?}", self.clinic.events(&self.id)));
+        let code = code.unwrap_or_else(|| panic!("no code after {}: {:#?}", answer.head, self.clinic.events(&self.id)));
         visitor.post(&format!("{}/open", self.link), &format!("code={code}"));
         visitor
     }
