@@ -168,3 +168,6 @@ fn mx(report: &Report) -> Vec<Finding> {
     let cut = report.mx.is_cut.then(|| Finding::new("mx.many", Severity::Info, "Not every MX host was probed."));
     finding.into_iter().chain(unsigned).chain(cut).collect()
 }
+
+#[cfg(test)]
+mod tests;
