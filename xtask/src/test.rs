@@ -34,7 +34,8 @@ pub fn run(arguments: &[String]) -> Result<()> {
     let (mut counts, mut success) = cargo_test(&every.collect::<Vec<_>>(), &not_run, "sqlite")?;
     if arguments.is_empty() {
         let skipped = OF_SQLITE_ALONE.iter().flat_map(|name| ["--skip", *name]);
-        let again = ["--package", "sealpost", "--test", "e2e", "--"].into_iter().chain(skipped);
+        // Of the whole workspace, so that nothing is built anew with other features.
+        let again = ["--workspace", "--test", "e2e", "--"].into_iter().chain(skipped);
         let (more, is_fine) = cargo_test(&again.collect::<Vec<_>>(), &not_run, "postgres")?;
         counts = counts.and(&more);
         success &= is_fine;
