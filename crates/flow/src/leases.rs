@@ -2,7 +2,7 @@
 //! so that they can be short, and others soon finish what a dead one began.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mail::ParcelId;
@@ -12,28 +12,32 @@ use crate::case::later;
 use crate::journey::Journey;
 
 /// What is under way here.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Leases {
     under_way: Arc<Mutex<HashSet<ParcelId>>>,
 }
 
 /// One parcel under way; no longer when this is dropped.
 pub(crate) struct Held {
-    under_way: Arc<Mutex<HashSet<ParcelId>>>,
+    leases: Leases,
     parcel: ParcelId,
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.parcel);
+        self.leases.under_way().remove(&self.parcel);
     }
 }
 
 impl Leases {
+    fn under_way(&self) -> MutexGuard<'_, HashSet<ParcelId>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Begins with a parcel; none where it is under way here already.
     pub(crate) fn begin(&self, parcel: ParcelId) -> Option<Held> {
-        let is_new = self.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(parcel);
-        is_new.then(|| Held { under_way: self.under_way.clone(), parcel })
+        let is_new = self.under_way().insert(parcel);
+        is_new.then(|| Held { leases: self.clone(), parcel })
     }
 
     /// Renews the leases for as long as that works; comes back when it has not
@@ -47,7 +51,7 @@ impl Leases {
             tokio::time::sleep(every).await;
             let began_at = Instant::now();
             // A machine that was suspended wakes up after its leases.
-            if left(renewed_at, lease).is_zero() && !self.is_idle() {
+            if left(renewed_at, lease).is_zero() && !self.under_way().is_empty() {
                 return;
             }
             match tokio::time::timeout(every, self.renew(journey)).await {
@@ -58,18 +62,14 @@ impl Leases {
         }
     }
 
-    fn is_idle(&self) -> bool {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
-    }
-
     async fn renew(&self, journey: &Journey) -> bool {
-        let parcels: Vec<ParcelId> =
-            self.under_way.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
+        let parcels: Vec<ParcelId> = self.under_way().iter().copied().collect();
         if parcels.is_empty() {
             return true;
         }
         let until = later(journey.clock.now(), journey.settings.lease);
         match journey.store.renew(parcels, until).await {
+            // One that another node has by now is recorded by that node: the write of its outcome is guarded.
             Ok(_) => true,
             Err(error) => {
                 tracing::warn!(%error, "leases could not be renewed");

@@ -4,9 +4,9 @@
 //!
 //! The stored original stays as it came. Every key that was ever theirs opens,
 //! retired and revoked ones too, but only keys of those whom the message is for:
-//! of its recipients when it comes in, of its author when it goes out. Else
-//! whoever has a copy of somebody's sealed mail could have it opened by sending
-//! it to himself.
+//! of its recipients when it comes in, of its author when it goes out, and each
+//! of them must hold one that opens it. Else whoever has a copy of somebody's
+//! sealed mail could have it opened by sending it to himself as well.
 //!
 //! What can't be opened, or would say that somebody else wrote it, goes on as it
 //! came, and the line says why (EFAIL, and the "Johnny" class of attacks, are
@@ -14,6 +14,7 @@
 //! nobody signed): its reader's program would fetch what stands in it, and
 //! whether it opens would tell the stranger about each guess at its padding.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -38,6 +39,9 @@ const CONTENT_BYTES_MIN: usize = 8 << 20;
 /// Messages that are opened at a time; others wait. Opening is work and memory
 /// that anybody can ask for who has a published key.
 const OPENINGS_MAX: usize = 4;
+/// Readers with keys of their own whom a message may have; one for more of them
+/// goes on as it came.
+const RINGS_MAX: usize = 8;
 static OPENINGS: Semaphore = Semaphore::const_new(OPENINGS_MAX);
 
 /// What came of looking into a message.
@@ -94,24 +98,33 @@ pub(crate) async fn look(case: &Case<'_>, stored: &[u8]) -> Looked {
         return Looked::default();
     }
     let bench = Bench {
-        own: own.iter().filter(|key| is_for(key, case)).cloned().collect(),
+        rings: rings(&own, case),
         authors: case.manifest.from.clone(),
         known: known(case).await,
         now: case.now,
     };
     let trust = Arc::clone(&case.organisation.trust);
-    let stored = stored.to_vec();
     let Ok(_turn) = OPENINGS.acquire().await else { return Looked::default() };
+    let stored = stored.to_vec();
     let looking = tokio::task::spawn_blocking(move || bench.look(&stored, &trust));
     looking.await.unwrap_or_default()
 }
 
-/// Whether a key is of somebody whom the message is for, or whose it is.
-fn is_for(key: &OrgKey, case: &Case<'_>) -> bool {
-    match case.manifest.is_inbound() {
-        true => case.manifest.envelope.recipients.iter().any(|recipient| key.is_for(&recipient.address)),
-        false => case.manifest.from.iter().any(|author| key.is_for(author)),
+/// The keys of those whom a message is for, once for all who have the same.
+fn rings(own: &[OrgKey], case: &Case<'_>) -> Vec<Vec<OrgKey>> {
+    let readers: Vec<&Address> = match case.manifest.is_inbound() {
+        true => case.manifest.envelope.recipients.iter().map(|recipient| &recipient.address).collect(),
+        false => case.manifest.from.iter().collect(),
+    };
+    let mut rings = BTreeMap::new();
+    for reader in readers {
+        let ring: Vec<&OrgKey> = own.iter().filter(|key| key.is_for(reader)).collect();
+        rings.insert(ring.iter().map(|key| key.id).collect::<Vec<_>>(), ring);
     }
+    if rings.is_empty() || rings.len() > RINGS_MAX {
+        return vec![Vec::new()];
+    }
+    rings.into_values().map(|ring| ring.into_iter().cloned().collect()).collect()
 }
 
 /// The keys of the author that may be used: their signatures count.
@@ -145,7 +158,7 @@ fn may_vouch(known: &Known) -> bool {
 
 /// With what a message is looked into.
 struct Bench {
-    own: Vec<OrgKey>,
+    rings: Vec<Vec<OrgKey>>,
     authors: Vec<Address>,
     known: Vec<Material>,
     now: Timestamp,
@@ -153,8 +166,28 @@ struct Bench {
 
 impl Bench {
     fn look(&self, stored: &[u8], trust: &Trust) -> Looked {
+        let (mut first, mut alike) = (None, true);
+        for one in self.rings.iter().map(|ring| self.open(stored, ring, trust)) {
+            match (&first, one) {
+                (None, one) => first = Some(one),
+                (Some(Ok(first)), Ok(one)) => alike &= one.entity == first.entity,
+                (Some(Err(_)), Err(_)) => {}
+                _ => alike = false,
+            }
+        }
+        match first {
+            Some(first) if alike => self.judged(stored, first),
+            Some(_) => {
+                let line = "not opened: not everybody whom it is for has a key that opens it".to_owned();
+                Looked { content: None, proven: Some(Proven { line, opened: false }) }
+            }
+            None => Looked::default(),
+        }
+    }
+
+    fn open(&self, stored: &[u8], own: &[OrgKey], trust: &Trust) -> Result<opening::Opened, Refused> {
         let (mut openpgp, mut smime) = (Vec::new(), Vec::new());
-        for key in self.own.iter() {
+        for key in own {
             match &key.material {
                 OrgMaterial::OpenPgp(identity) => openpgp.push(identity.clone()),
                 OrgMaterial::Smime(pair) => smime.extend(pair.decryption()),
@@ -180,7 +213,7 @@ impl Bench {
         };
         let content_bytes_max = stored.len().saturating_mul(GROWTH_MAX).max(CONTENT_BYTES_MIN);
         let limits = Limits { content_bytes_max, ..Limits::default() };
-        self.judged(stored, opening::open(stored, &keys, self.now, &limits))
+        opening::open(stored, &keys, self.now, &limits)
     }
 
     fn judged(&self, stored: &[u8], opened: Result<opening::Opened, Refused>) -> Looked {

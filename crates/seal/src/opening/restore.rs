@@ -14,7 +14,8 @@ use crate::protect::{is_structural, unmarked};
 
 /// The message that `opened` came from as one in clear. None where only a part
 /// was protected or what is inside is no entity: such a message is passed on as
-/// it is, since its parts must not be joined (EFAIL).
+/// it is, since its parts must not be joined (EFAIL). None also where SMTP can't
+/// carry what is inside.
 pub fn restored(message: &[u8], opened: &Opened) -> Option<Vec<u8>> {
     if opened.report.covers == Covers::Part || !opened.is_entity {
         return None;

@@ -88,11 +88,17 @@ fn inbound_mail_in_openpgp_is_opened_with_every_own_key() {
     let (text, line) = passed_on(&clinic, &message, &colleague, 1);
     assert!(text.contains("BEGIN PGP MESSAGE") && line.starts_with("not opened:"), "{line}\n{text}");
 
+    // And to both: the nurse's key does not open it for the colleague.
+    let message = accepted(stranger(&[&staff, &colleague], &sealed).bring(&server));
+    let (text, line) = passed_on(&clinic, &message, &colleague, 2);
+    assert!(text.contains("BEGIN PGP MESSAGE") && !text.contains(MARKER), "{text}");
+    assert_eq!(line, "not opened: not everybody whom it is for has a key that opens it");
+
     // For somebody else: as it came, and the line says so.
     gpg.generate("Other <other@elsewhere.example>", "ed25519", "cv25519");
     let other = gpg.must(&["--armor", "--encrypt", "--recipient", "other@elsewhere.example"], inside().as_bytes());
     let message = accepted(stranger(&[&staff], &pgp_mime(FROM_ANN, &other)).bring(&server));
-    let (text, line) = passed_on(&clinic, &message, &staff, 6);
+    let (text, line) = passed_on(&clinic, &message, &staff, 7);
     assert!(text.contains("BEGIN PGP MESSAGE") && line.starts_with("not opened:"), "{line}\n{text}");
 }
 
