@@ -463,6 +463,7 @@ fn manifest(
         crossed,
         tls: submission.tls.as_ref().map(|tls| (tls.version.to_owned(), tls.cipher.clone())),
         passages: Vec::new(),
+        tls_required_no: arrival.tls_required_no,
         looped: Vec::new(),
     }
 }

@@ -266,7 +266,13 @@ fn envelope(letter: &Letter) -> Result<Envelope, NotSubmitted> {
         return Err(NotSubmitted::NoRecipient);
     }
     let smtputf8 = recipients.iter().any(|recipient| !recipient.address.is_ascii());
-    Ok(Envelope { sender: ReversePath(Some(letter.from.address.clone())), recipients, envid: None, smtputf8 })
+    Ok(Envelope {
+        sender: ReversePath(Some(letter.from.address.clone())),
+        recipients,
+        envid: None,
+        smtputf8,
+        requiretls: false,
+    })
 }
 
 /// Fields that the message gets otherwise, or that would change what it is.

@@ -53,6 +53,8 @@ pub struct Arrival {
     pub subject: String,
     /// The Message-ID field, as the sender wrote it or as it was added.
     pub message_id: Option<String>,
+    /// `TLS-Required: No` (RFC 8689 §4.1).
+    pub tls_required_no: bool,
 }
 
 /// What is known of the session that a header block came over.
@@ -112,6 +114,7 @@ pub fn read(raw: &[u8], session: &Session<'_>) -> Result<Arrival, HeaderRefused>
         from: from_addresses(&fields)?,
         subject: fields.iter().find(|field| field.is("Subject")).map(decoded).unwrap_or_default(),
         message_id: None,
+        tls_required_no: asks_for_no_tls(&fields),
     };
     arrival.header.extend_from_slice(session.received.as_bytes());
     for field in &fields {
@@ -148,6 +151,14 @@ pub(crate) fn refuse_ambiguous(fields: &[Field<'_>]) -> Result<(), HeaderRefused
         return Err(HeaderRefused::Loop);
     }
     Ok(())
+}
+
+/// `No` is the only value that there is, and a field that stands twice says
+/// nothing (RFC 8689 §4.1).
+fn asks_for_no_tls(fields: &[Field<'_>]) -> bool {
+    let mut asked = fields.iter().filter(|field| field.is("TLS-Required"));
+    let first = asked.next().is_some_and(|field| field.value.trim_ascii().eq_ignore_ascii_case(b"no"));
+    first && asked.next().is_none()
 }
 
 /// The addresses of From.
@@ -278,6 +289,14 @@ mod tests {
         assert_eq!(arrival.passphrase.unwrap().as_str(), "blue heron");
         assert_eq!(arrival.instructions.hint.as_deref(), Some("the bird"));
         assert!(!String::from_utf8(arrival.header).unwrap().contains("heron"));
+    }
+
+    #[test]
+    fn only_the_plain_word_asks_that_tls_be_not_insisted_on() {
+        let asks = |raw: &str| arrive(&format!("From: a@c.example\r\n{raw}")).ok().unwrap().tls_required_no;
+        assert!(asks("TLS-Required: No\r\n") && asks("tls-required:  no \r\n"));
+        assert!(!asks("") && !asks("TLS-Required: Yes\r\n") && !asks("TLS-Required: No, really\r\n"));
+        assert!(!asks("TLS-Required: No\r\nTLS-Required: Yes\r\n"));
     }
 
     #[test]

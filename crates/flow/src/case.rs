@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ledger::{Entry, Event, Head, Record};
 use mail::{Address, MessageId, Method, ParcelId, Recipient};
-use seal::{Grounds, Parcel, Stamp};
+use seal::{Grounds, Kind, Parcel, Stamp, TlsAsked};
 use store::{JournalNew, JournalRow, NewLink, StoreError, Transition, Write};
 use vault::{Label, MessageKey};
 
@@ -54,12 +54,33 @@ impl Case<'_> {
 
     /// Queues a parcel, to be tried at once.
     pub fn queue(&self, parcel: &Parcel, changes: &mut Changes) {
-        self.queue_at(parcel, self.now, self.now, changes);
+        match self.tls_asked(parcel.kind()) {
+            TlsAsked::AsUsual => self.queue_at(parcel, self.now, self.now, changes),
+            asked => self.queue_at(&parcel.clone().asking(asked), self.now, self.now, changes),
+        }
         changes.event(Event::Queued {
             parcel: parcel.id(),
             kind: parcel.kind().word().to_owned(),
             recipients: parcel.recipients().iter().map(|recipient| recipient.address.clone()).collect(),
         });
+    }
+
+    /// What the sender asked of TLS for a parcel of this kind (RFC 8689). What
+    /// is only a word about a message holds nothing of it, and goes also where
+    /// REQUIRETLS is not offered (§5).
+    fn tls_asked(&self, kind: Kind) -> TlsAsked {
+        match kind {
+            Kind::Content if self.manifest.envelope.requiretls => TlsAsked::OnTheWholeWay,
+            Kind::Notice | Kind::Code | Kind::Dsn if self.manifest.envelope.requiretls => TlsAsked::WhereOffered,
+            Kind::Content if self.waives_tls() => TlsAsked::NotInsisted,
+            Kind::Content | Kind::Notice | Kind::Code | Kind::Dsn => TlsAsked::AsUsual,
+        }
+    }
+
+    /// Whether the sender asks that TLS not be insisted on, and policy heeds it.
+    /// REQUIRETLS has precedence (RFC 8689 §4.1).
+    pub fn waives_tls(&self) -> bool {
+        self.manifest.tls_required_no && self.organisation.policy.tls.required_no && !self.manifest.envelope.requiretls
     }
 
     /// Queues a parcel that may have waited before.

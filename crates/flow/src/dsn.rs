@@ -13,6 +13,10 @@ use crate::arrival::rfc5322_date;
 pub const HELD: EnhancedCode = EnhancedCode(4, 7, 1);
 /// Policy refuses it.
 pub const REFUSED: EnhancedCode = EnhancedCode(5, 7, 1);
+/// No server of the recipient's offers REQUIRETLS (RFC 8689 §4.2.1).
+pub const NO_REQUIRETLS: EnhancedCode = EnhancedCode(5, 7, 30);
+/// None can be reached as REQUIRETLS demands.
+pub const NEEDS_TLS: EnhancedCode = EnhancedCode(5, 7, 10);
 /// It was tried for as long as it may be (RFC 3463 §3.5).
 pub const EXPIRED: EnhancedCode = EnhancedCode(5, 4, 7);
 /// It is late.

@@ -15,7 +15,10 @@ pub(crate) fn attempted(parcel: ParcelId, attempt: &Attempt) -> Event {
         level: proof.map(|proof| proof.level),
         tls: proof.and_then(|proof| proof.tls.as_ref()).map(tls),
         reply: None,
-        result: result(&attempt.result),
+        result: match proof {
+            Some(proof) if proof.requiretls => format!("{} with REQUIRETLS", result(&attempt.result)),
+            Some(_) | None => result(&attempt.result),
+        },
     }
 }
 
@@ -40,6 +43,11 @@ pub(crate) fn why_unable(attempts: &[Attempt]) -> String {
     listed.join("; ")
 }
 
+/// Whether a host was found that lacks REQUIRETLS and nothing else.
+pub(crate) fn lacks_requiretls(attempts: &[Attempt]) -> bool {
+    attempts.iter().any(|attempt| attempt.result == Tried::Unable(Inability::NoRequireTls))
+}
+
 fn result(tried: &Tried) -> String {
     match tried {
         Tried::Sent => "sent".to_owned(),
@@ -55,5 +63,6 @@ fn words(inability: &Inability) -> String {
         Inability::Handshake(why) => format!("can't agree on TLS 1.2 or 1.3 ({why})"),
         Inability::Certificate(fault) => format!("has a certificate that does not verify ({fault})"),
         Inability::NotBound => "is not itself bound to the domain".to_owned(),
+        Inability::NoRequireTls => "does not offer REQUIRETLS".to_owned(),
     }
 }

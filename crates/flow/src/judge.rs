@@ -39,6 +39,7 @@ pub fn judge(
     let facts = Facts {
         direction: manifest.direction(),
         sender: manifest.envelope.sender.0.as_ref(),
+        requiretls: manifest.envelope.requiretls,
         header: reading::header_block(stored),
         reading: read.as_ref(),
         body_bytes: stored.len() as u64,

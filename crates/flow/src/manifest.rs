@@ -54,6 +54,9 @@ pub struct Manifest {
     /// they stay in its copies.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passages: Vec<String>,
+    /// Whether its header asks that TLS not be insisted on (`TLS-Required: No`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tls_required_no: bool,
     /// Recipients who were sent it already: it is in a loop for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub looped: Vec<Address>,

@@ -145,6 +145,7 @@ impl Tally {
             // What says nothing about flow or safety beyond the events above.
             Event::Attempted { tls: None, .. }
             | Event::Authenticated { .. }
+            | Event::TlsRequiredNo { .. }
             | Event::Sealed { .. }
             | Event::Queued { .. }
             | Event::Released { .. }

@@ -30,6 +30,9 @@ pub(crate) fn plan(case: &Case<'_>, prepared: &Prepared, changes: &mut Changes) 
     if case.manifest.is_inbound() {
         return inbound::plan(case, prepared, changes);
     }
+    if case.manifest.tls_required_no {
+        changes.event(tls_required_no(case));
+    }
     let mut sorted = Sorted::default();
     let recipients = &case.manifest.envelope.recipients;
     for ((address, decision), recipient) in prepared.verdict.recipients.iter().zip(recipients) {
@@ -42,6 +45,16 @@ pub(crate) fn plan(case: &Case<'_>, prepared: &Prepared, changes: &mut Changes) 
     sorted.send(case, prepared, changes);
     sorted.stop(case, changes);
     Planned::Goes(if sorted.held.is_empty() { MessageState::Decided } else { MessageState::Held })
+}
+
+/// What `TLS-Required: No` is worth here, for the timeline.
+fn tls_required_no(case: &Case<'_>) -> Event {
+    let because = match case.waives_tls() {
+        true => "DANE and MTA-STS of the recipients' domains are not insisted on; what policy needs is",
+        false if case.manifest.envelope.requiretls => "REQUIRETLS was asked for, which has precedence",
+        false => "policy.tls.required_no is off",
+    };
+    Event::TlsRequiredNo { heeded: case.waives_tls(), because: because.to_owned() }
 }
 
 /// Carries out that a person let held copies go: each under all that is asked

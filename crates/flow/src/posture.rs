@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ledger::Event;
 use mail::{Domain, Level, Method, MxLookup, Need};
-use seal::{Kind, Parcel};
+use seal::{Kind, Parcel, TlsAsked};
 use store::PostureRow;
 use transport::{Delivery, Proof};
 
@@ -38,7 +38,10 @@ impl Shown {
     /// own mails have rules of their own, a sealed copy may cross any
     /// connection, and whom policy promises nothing has asked for plain mail.
     pub fn least(self, parcel: &Parcel, hold: Duration, now: Timestamp) -> Level {
-        let is_held = parcel.kind() == Kind::Content && parcel.method() == Method::Tls && parcel.need() != Need::None;
+        let is_held = parcel.kind() == Kind::Content
+            && parcel.method() == Method::Tls
+            && parcel.need() != Need::None
+            && parcel.tls_asked() != TlsAsked::NotInsisted;
         let age = Duration::try_from(now.duration_since(self.best_at)).unwrap_or_default();
         if is_held && self.best >= Level::Verified && age < hold { self.best } else { Level::None }
     }

@@ -71,6 +71,7 @@ pub(crate) fn receipt(case: &Case<'_>, recipient: &Address, fact: &Fact<'_>) -> 
         accepted_at: to_the_second(case.received_at),
         sent_at: to_the_second(case.now),
         seal: fact.sealing.map(|sealing| Seal::new(sealing, &salt)),
+        requiretls: proof.is_some_and(|proof| proof.requiretls),
         signature: fact.signing.filter(|_| fact.sealing.is_none()).and_then(signature),
     };
     receipt.sign(&case.organisation.signing_key)

@@ -8,7 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ledger::{Event, ReceiptKind, Status};
 use mail::{Address, EnhancedCode, KeyFormat, Level, Method, Recipient, Reply};
-use seal::{Kind, Parcel, ParcelKey};
+use policy::Unmet;
+use seal::{Kind, Parcel, ParcelKey, TlsAsked};
 use store::{Leased, ParcelState, Write};
 use transport::{Attempt, Cause, Delivery, Fate, Proof, Tried};
 
@@ -211,6 +212,7 @@ impl<'a> Recording<'a> {
     fn cannot_meet(&mut self, recipient: &'a Recipient) {
         let because = evidence::why_unable(&self.delivery.attempts);
         match self.parcel.kind() {
+            Kind::Content if self.must_bounce() => self.bounced_by_requiretls(recipient, because),
             Kind::Content if !self.may_reroute() => self.deferred(recipient, &Cause::TlsFailed(because)),
             Kind::Content => self.reroute(recipient, &because),
             Kind::Code => self.code_withheld(recipient, because),
@@ -224,9 +226,32 @@ impl<'a> Recording<'a> {
     }
 
     /// An own recipient has no portal: inbound mail waits until its next hop
-    /// can do what it must.
+    /// can do what it must. Policy may want what came with REQUIRETLS back.
     fn may_reroute(&self) -> bool {
-        self.parcel.kind() == Kind::Content && !self.case.manifest.is_inbound()
+        self.parcel.kind() == Kind::Content && !self.case.manifest.is_inbound() && !self.is_bounced_when_unmet()
+    }
+
+    /// Whether policy has a copy that came with REQUIRETLS bounced where that
+    /// is not met, as RFC 8689 §4.2.1 has it.
+    fn is_bounced_when_unmet(&self) -> bool {
+        self.parcel.tls_asked() == TlsAsked::OnTheWholeWay
+            && self.case.organisation.policy.tls.requiretls_unmet == Unmet::Bounce
+    }
+
+    /// Nothing will change soon: the next hop of inbound mail has no REQUIRETLS,
+    /// or policy has the copy bounced.
+    fn must_bounce(&self) -> bool {
+        let has_no_portal = self.case.manifest.is_inbound() && evidence::lacks_requiretls(&self.delivery.attempts);
+        self.is_bounced_when_unmet() && !self.case.manifest.is_inbound() || has_no_portal
+    }
+
+    fn bounced_by_requiretls(&mut self, recipient: &Recipient, because: String) {
+        let status = match evidence::lacks_requiretls(&self.delivery.attempts) {
+            true => dsn::NO_REQUIRETLS,
+            false => dsn::NEEDS_TLS,
+        };
+        let because = format!("REQUIRETLS was asked for, and can't be met: {because}.");
+        self.never(recipient, status, because, &Cause::Unavailable);
     }
 
     fn reroute(&mut self, recipient: &Recipient, because: &str) {

@@ -68,5 +68,6 @@ fn proof() -> Proof {
             certificate_sha256: [0; 32],
             judgement: Judgement::Verified { name: MX.to_owned() },
         }),
+        requiretls: false,
     }
 }

@@ -118,6 +118,7 @@ fn submission(
             recipients: vec![Recipient::new(to.clone())],
             envid: None,
             smtputf8,
+            requiretls: false,
         },
         helo: String::from("portal"),
         peer: reply.peer.unwrap_or(std::net::Ipv4Addr::UNSPECIFIED.into()),

@@ -116,6 +116,14 @@ events! {
         /// The hash under which the policy is kept.
         policy: Digest,
     }
+    /// Its sender asks by `TLS-Required: No` (RFC 8689 §4.1) that TLS not be
+    /// insisted on.
+    TlsRequiredNo = "tls_required_no" {
+        /// Whether policy heeds it.
+        heeded: bool,
+        /// What that means, for people.
+        because: String,
+    }
     /// A recipient's copy got its method.
     Sealed = "sealed" {
         /// The recipient.

@@ -130,5 +130,6 @@ pub(crate) fn receipt() -> Receipt {
         sent_at: at(2),
         seal: None,
         signature: None,
+        requiretls: false,
     }
 }

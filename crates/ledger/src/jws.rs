@@ -21,6 +21,8 @@ const FORMAT: u8 = 1;
 const FORMAT_SEALED: u8 = 2;
 /// Of one about a copy that was signed and not sealed: `signature` is there.
 const FORMAT_SIGNED: u8 = 3;
+/// Of one about a copy that crossed with REQUIRETLS: `requiretls` is there.
+const FORMAT_REQUIRETLS: u8 = 4;
 /// A receipt has about two kilobytes.
 const JWS_BYTES_MAX: usize = 256 * 1024;
 
@@ -121,7 +123,7 @@ fn check_header(header: &[u8], key: &Jwk) -> Result<(), NotVerified> {
 fn read(payload: &[u8]) -> Result<Receipt, NotVerified> {
     let mut members: Map<String, Value> = serde_json::from_slice(payload).map_err(NotVerified::Payload)?;
     let version = members.remove("v").unwrap_or_default();
-    if ![FORMAT, FORMAT_SEALED, FORMAT_SIGNED].iter().any(|known| version == *known) {
+    if ![FORMAT, FORMAT_SEALED, FORMAT_SIGNED, FORMAT_REQUIRETLS].iter().any(|known| version == *known) {
         return Err(NotVerified::Format(version.to_string()));
     }
     let receipt: Receipt = serde_json::from_value(Value::Object(members)).map_err(NotVerified::Payload)?;
@@ -134,6 +136,7 @@ fn read(payload: &[u8]) -> Result<Receipt, NotVerified> {
 /// The oldest format that holds all of it.
 const fn format(receipt: &Receipt) -> u8 {
     match (&receipt.seal, &receipt.signature) {
+        _ if receipt.requiretls => FORMAT_REQUIRETLS,
         (_, Some(_)) => FORMAT_SIGNED,
         (Some(_), None) => FORMAT_SEALED,
         (None, None) => FORMAT,
@@ -232,6 +235,15 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_that_crossed_with_requiretls_is_told_in_a_format_of_its_own() {
+        let crossed = Receipt { requiretls: true, ..sealed() };
+        let jws = crossed.sign(&key(1));
+        let payload: Value = serde_json::from_str(&part(&jws, 1)).unwrap();
+        assert_eq!((&payload["v"], &payload["requiretls"]), (&4.into(), &true.into()));
+        assert_eq!(verify(&jws).unwrap(), crossed);
+    }
+
+    #[test]
     fn a_sealed_copy_is_told_in_a_format_of_its_own() {
         let jws = sealed().sign(&key(1));
         let payload: Value = serde_json::from_str(&part(&jws, 1)).unwrap();
@@ -310,7 +322,7 @@ mod tests {
         let header = part(&receipt().sign(&key(1)), 0);
         let payload = part(&receipt().sign(&key(1)), 1);
         let signed = |payload: &str| verify(&sign(&header, payload));
-        assert!(matches!(signed(&payload.replacen("\"v\":1", "\"v\":4", 1)), Err(NotVerified::Format(v)) if v == "4"));
+        assert!(matches!(signed(&payload.replacen("\"v\":1", "\"v\":5", 1)), Err(NotVerified::Format(v)) if v == "5"));
         assert!(matches!(signed(&payload.replacen("\"v\":1", "\"v\":3", 1)), Err(NotVerified::Payload(_))));
         assert!(matches!(signed(&payload.replacen("\"v\":1", "\"v\":2", 1)), Err(NotVerified::Payload(_))));
         let sealed = part(&sealed().sign(&key(1)), 1);

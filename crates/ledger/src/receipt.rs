@@ -74,6 +74,10 @@ pub struct Receipt {
     /// in `seal`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<Signature>,
+    /// Whether the server promised TLS on the rest of the way (RFC 8689): of
+    /// format 4.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub requiretls: bool,
 }
 
 /// What a receipt is about.

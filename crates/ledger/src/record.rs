@@ -139,6 +139,7 @@ mod tests {
                 because: vec!["default".to_owned()],
                 policy: Digest::of(&[]),
             },
+            Event::TlsRequiredNo { heeded: false, because: because.clone() },
             Event::Sealed { recipient: recipient.clone(), method: Method::Smime, because, key: Some(key_named()) },
             Event::KeySought { recipient: recipient.clone(), found: "nothing".to_owned() },
             Event::Queued { parcel, kind: "content".to_owned(), recipients: vec![recipient] },

@@ -45,6 +45,7 @@ fn receipt(salt: &Salt, recipient: &Address, stored: &str) -> Receipt {
         sent_at: Timestamp::UNIX_EPOCH,
         seal: None,
         signature: None,
+        requiretls: false,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The SMTP envelope (RFC 5321 §2.3.1) with the parameters that outlive a
-//! session: those of DSN (RFC 3461), 8BITMIME (RFC 6152) and SMTPUTF8 (RFC 6531).
+//! session: those of DSN (RFC 3461), 8BITMIME (RFC 6152), SMTPUTF8 (RFC 6531)
+//! and REQUIRETLS (RFC 8689).
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,10 @@ pub struct Envelope {
     /// Whether the client asked for SMTPUTF8.
     #[serde(default)]
     pub smtputf8: bool,
+    /// Whether the client asked for REQUIRETLS: every server on the way must
+    /// be verified and promise the same (RFC 8689 §2).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub requiretls: bool,
 }
 
 /// One recipient and when its sender wants to hear of it.

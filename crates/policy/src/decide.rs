@@ -19,12 +19,14 @@ pub(crate) const DEFAULT: &str = "default";
 const UNREADABLE: &str = "unreadable";
 /// The built-in rule for the field `X-Sealpost-Protect`.
 const PROTECT: &str = "header-protect";
+/// The built-in rule for a message whose client asked for REQUIRETLS (RFC 8689).
+const REQUIRETLS: &str = "requiretls";
 /// The built-in rule for needs that no one copy can meet.
 const CONTRADICTION: &str = "contradiction";
 
 /// Names that no configured rule may have.
-pub(crate) const BUILT_IN: [&str; 6] =
-    [DEFAULT, UNREADABLE, PROTECT, CONTRADICTION, switch::TAGS[0].1, switch::TAGS[1].1];
+pub(crate) const BUILT_IN: [&str; 7] =
+    [DEFAULT, UNREADABLE, PROTECT, REQUIRETLS, CONTRADICTION, switch::TAGS[0].1, switch::TAGS[1].1];
 
 /// Judges a message: one decision for each recipient, with the rules that
 /// caused it. The same input always gives the same verdict.
@@ -90,6 +92,11 @@ fn built_in_claims(facts: &Facts<'_>, subject: &str) -> Vec<Claim> {
             action: Action::Hold,
             because: Because::built_in(UNREADABLE, Some("the message can't be read, so nobody can say what is in it")),
         });
+    }
+    if facts.requiretls {
+        // Beside this, the connection must lead to a host that is bound and promises the same.
+        let action = Action::Deliver { needs: Need::Verified };
+        claims.push(Claim { action, because: Because::built_in(REQUIRETLS, Some("its sender asked for REQUIRETLS")) });
     }
     for rule in switch::tags_in(subject) {
         let action = Action::Deliver { needs: Need::EndToEnd };

@@ -5,11 +5,16 @@ use crate::facts::Direction;
 use mail::reading::{Limits, read};
 
 fn judge(policy: &str, raw: &str, recipient: &str) -> Verdict {
+    judge_asking(policy, raw, recipient, false)
+}
+
+fn judge_asking(policy: &str, raw: &str, recipient: &str, requiretls: bool) -> Verdict {
     let policy = Policy::from_toml(policy).unwrap();
     let reading = read(raw.as_bytes(), &Limits::default());
     let facts = Facts {
         direction: Direction::Outbound,
         sender: Some(&Address::parse("dr@clinic.example").unwrap()),
+        requiretls,
         header: mail::reading::header_block(raw.as_bytes()),
         reading: reading.as_ref(),
         body_bytes: raw.len() as u64,
@@ -34,6 +39,16 @@ fn check(policy: &str, raw: &str, expect: &str) {
 }
 
 const PLAIN: &str = "Subject: Hello\r\n\r\nHi.\r\n";
+
+#[test]
+fn requiretls_raises_what_is_needed_and_lowers_nothing() {
+    let check = |policy: &str, expect: &str| {
+        assert_eq!(told(&judge_asking(policy, PLAIN, "p@example.com", true)), expect, "{policy}");
+    };
+    check("", "verified: requiretls");
+    check("[policy]\ndefault = \"none\"", "verified: requiretls");
+    check("[policy]\ndefault = \"portal\"", "portal: default; requiretls");
+}
 
 #[test]
 fn everything_needs_verified_by_default() {

@@ -31,6 +31,8 @@ pub struct Facts<'a> {
     pub direction: Direction,
     /// The reverse path of the envelope; nobody for `<>`.
     pub sender: Option<&'a Address>,
+    /// Whether its client asked for TLS on the whole way (RFC 8689).
+    pub requiretls: bool,
     /// The header block as accepted, without the empty line.
     pub header: &'a [u8],
     /// What its reader will see. A message that can't be read is held: nobody

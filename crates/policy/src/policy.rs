@@ -10,7 +10,7 @@ use crate::detect::Detectors;
 use crate::finding::Detector;
 use crate::keys::KeyPolicy;
 use crate::rule::Rule;
-use crate::signing::{ReplyPolicy, SigningPolicy};
+use crate::signing::{ReplyPolicy, SigningPolicy, TlsPolicy};
 
 /// An effective policy. It is kept under its [`hash`](Policy::hash), which
 /// decisions and receipts cite.
@@ -29,6 +29,8 @@ pub struct Policy {
     pub signing: SigningPolicy,
     /// What makes replies safe.
     pub replies: ReplyPolicy,
+    /// What senders ask of TLS.
+    pub tls: TlsPolicy,
     /// The rules in order.
     pub rules: Vec<Rule>,
 }
@@ -74,6 +76,7 @@ impl Default for Policy {
             keys: KeyPolicy::default(),
             signing: SigningPolicy::default(),
             replies: ReplyPolicy::default(),
+            tls: TlsPolicy::default(),
             rules: Vec::new(),
         }
     }

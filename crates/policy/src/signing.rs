@@ -1,5 +1,5 @@
-//! What policy says about the organisation's own signatures, and about what
-//! makes replies safe.
+//! What policy says about the organisation's own signatures, about what makes
+//! replies safe, and about what senders ask of TLS (RFC 8689).
 
 use mail::KeyFormat;
 
@@ -14,6 +14,33 @@ choices! {
         IfPossible = "if_possible",
         /// Always: a copy that can't be signed goes to the portal instead.
         Required = "required",
+    }
+}
+
+choices! {
+    /// What becomes of a copy that came with REQUIRETLS and whose recipient's
+    /// servers don't do their part.
+    Unmet {
+        /// It goes to the portal, and nothing of it to that domain.
+        Portal = "portal",
+        /// It is bounced, with 5.7.30 or 5.7.10 (RFC 8689 §4.2.1).
+        Bounce = "bounce",
+    }
+}
+
+/// `[policy.tls]`: what senders ask of TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsPolicy {
+    /// What becomes of a copy whose REQUIRETLS can't be met.
+    pub requiretls_unmet: Unmet,
+    /// Whether `TLS-Required: No` is heeded: then DANE and MTA-STS of the
+    /// recipient's domain are not insisted on. What policy needs always is.
+    pub required_no: bool,
+}
+
+impl Default for TlsPolicy {
+    fn default() -> Self {
+        Self { requiretls_unmet: Unmet::Portal, required_no: false }
     }
 }
 

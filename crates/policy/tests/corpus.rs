@@ -25,6 +25,7 @@ fn explained(case: &Path, message: &str, expected: &serde_json::Value) -> serde_
     let facts = Facts {
         direction: Direction::Outbound,
         sender: Some(&sender),
+        requiretls: false,
         header: header_block(message.as_bytes()),
         reading: reading.as_ref(),
         body_bytes: message.len() as u64,

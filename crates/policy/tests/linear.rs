@@ -18,6 +18,7 @@ fn judge(policy: &Policy, raw: &[u8]) -> Duration {
     let facts = Facts {
         direction: Direction::Outbound,
         sender: None,
+        requiretls: false,
         header: header_block(raw),
         reading: reading.as_ref(),
         body_bytes: raw.len() as u64,

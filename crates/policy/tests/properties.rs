@@ -11,6 +11,7 @@ fn judge(policy: &Policy, raw: &[u8]) -> Verdict {
     let facts = Facts {
         direction: Direction::Outbound,
         sender: Some(&sender),
+        requiretls: false,
         header: header_block(raw),
         reading: reading.as_ref(),
         body_bytes: raw.len() as u64,

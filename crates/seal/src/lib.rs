@@ -26,7 +26,8 @@ pub use edits::Edits;
 pub use hidden::hidden;
 pub use marks::Marks;
 pub use parcel::{
-    BodyDigest, Content, Forged, Grounds, Kind, NotEndToEnd, NotTransit, Parcel, ParcelKey, Stamp, TagKey, body_digest,
+    BodyDigest, Content, Forged, Grounds, Kind, NotEndToEnd, NotTransit, Parcel, ParcelKey, Stamp, TagKey, TlsAsked,
+    body_digest,
 };
 pub use sealing::{NotOpened, Opened, SealedCopy, Sealing, SigningOnly};
 

@@ -116,6 +116,31 @@ pub struct Grounds {
     pub policy_sha256: [u8; 32],
 }
 
+/// What the sender asked of TLS beside what the copy needs (RFC 8689). The tag
+/// binds it, so that nobody can take it from a parcel in the queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TlsAsked {
+    /// Nothing.
+    #[default]
+    AsUsual,
+    /// REQUIRETLS: only to a host that is bound and verified, and promises the
+    /// same for the rest of the way.
+    OnTheWholeWay,
+    /// REQUIRETLS wherever it is offered: a word about a message that came with
+    /// it, which holds nothing of that message (RFC 8689 §5).
+    WhereOffered,
+    /// `TLS-Required: No`: what the recipient's domain asks for is not insisted
+    /// on; what the copy needs is.
+    NotInsisted,
+}
+
+impl TlsAsked {
+    const fn is_usual(&self) -> bool {
+        matches!(self, TlsAsked::AsUsual)
+    }
+}
+
 /// Where a parcel belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
@@ -158,6 +183,8 @@ struct Inner {
     need: Need,
     grounds: Grounds,
     content: Content,
+    #[serde(default, skip_serializing_if = "TlsAsked::is_usual")]
+    tls: TlsAsked,
 }
 
 impl Parcel {
@@ -177,7 +204,15 @@ impl Parcel {
         let content = Content::Original { body_sha256, edits };
         Ok(Self {
             stamp,
-            inner: Inner { kind: Kind::Content, recipients, method: Method::Tls, need, grounds, content },
+            inner: Inner {
+                kind: Kind::Content,
+                recipients,
+                method: Method::Tls,
+                need,
+                grounds,
+                content,
+                tls: TlsAsked::AsUsual,
+            },
         })
     }
 
@@ -206,7 +241,8 @@ impl Parcel {
         let SealedCopy { body_sha256, edits, open_edits, outer_subject } = copy;
         let content = Content::EndToEnd { body_sha256, edits, open_edits, outer_subject, keys };
         let need = crossing.need();
-        Ok(Self { stamp, inner: Inner { kind: Kind::Content, recipients, method, need, grounds, content } })
+        let tls = TlsAsked::AsUsual;
+        Ok(Self { stamp, inner: Inner { kind: Kind::Content, recipients, method, need, grounds, content, tls } })
     }
 
     /// A notice that something waits in the portal. It may cross in clear,
@@ -239,7 +275,15 @@ impl Parcel {
             Kind::Content | Kind::Dsn => Method::Tls,
         };
         let content = Content::Template(text);
-        Self { stamp, inner: Inner { kind, recipients: vec![to], method, need, grounds, content } }
+        let tls = TlsAsked::AsUsual;
+        Self { stamp, inner: Inner { kind, recipients: vec![to], method, need, grounds, content, tls } }
+    }
+
+    /// The same with what the sender asked of TLS.
+    #[must_use]
+    pub fn asking(mut self, tls: TlsAsked) -> Self {
+        self.inner.tls = tls;
+        self
     }
 
     /// The same promise for some of its recipients under an id of its own, for
@@ -293,6 +337,11 @@ impl Parcel {
     /// What the connection must prove.
     pub const fn need(&self) -> Need {
         self.inner.need
+    }
+
+    /// What the sender asked of TLS.
+    pub const fn tls_asked(&self) -> TlsAsked {
+        self.inner.tls
     }
 
     /// Why it is sealed as it is.

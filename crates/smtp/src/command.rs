@@ -67,6 +67,8 @@ pub struct Mail {
     pub body: BodyKind,
     /// SMTPUTF8 (RFC 6531).
     pub smtputf8: bool,
+    /// REQUIRETLS (RFC 8689 §2).
+    pub requiretls: bool,
     /// RET (RFC 3461 §4.3).
     pub ret: Option<Ret>,
     /// ENVID, decoded (RFC 3461 §4.4).

@@ -160,6 +160,7 @@ impl Script {
         let transaction = Transaction {
             sender: ReversePath(self.from.clone()),
             envid: None,
+            requiretls: false,
             recipients: self.to.iter().cloned().map(Recipient::new).collect(),
             content,
         };

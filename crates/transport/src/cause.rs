@@ -43,6 +43,8 @@ pub enum Inability {
     Certificate(Fault),
     /// TLS verified, but nothing binds the MX host to the domain.
     NotBound,
+    /// It does not offer REQUIRETLS, which the message needs (RFC 8689 §4.2.1).
+    NoRequireTls,
 }
 
 /// Why a recipient's copy was not delivered, now or for good.

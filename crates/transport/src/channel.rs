@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use mail::{Level, Recipient};
-use seal::Parcel;
+use seal::{Parcel, TlsAsked};
 use smtp::client::{Content, Extensions, Report, Session, Transaction, Unfit};
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
@@ -70,6 +70,8 @@ pub struct SendOutcome {
     pub report: Report,
     /// What ended the dialogue early, if anything did.
     pub broken: Option<Cause>,
+    /// Whether it went with REQUIRETLS.
+    pub requiretls: bool,
 }
 
 /// Why no transaction was begun.
@@ -104,12 +106,34 @@ impl Channel {
     /// The same for a parcel that may cross at no less than `least`, whatever
     /// else it needs.
     pub(crate) fn clear_at<'c>(&'c mut self, parcel: &'c Parcel, least: Level) -> Result<Cleared<'c>, NotMet> {
-        let proved = self.proof.level;
+        let (proved, floor) = (self.proof.level, floor(parcel, self.floor));
         match needed(parcel).map(|level| level.max(least)) {
-            Some(level) if proved >= level.max(self.floor) => Ok(Cleared { channel: self, parcel }),
+            Some(level) if proved >= level.max(floor) => match self.lacks(parcel) {
+                None => Ok(Cleared { channel: self, parcel }),
+                Some(inability) => Err(NotMet { proved, why: Shortfall::Unable(inability) }),
+            },
             // Enough for the parcel, and not for its domain, which asks whoever sends to wait.
             Some(level) if proved >= level => Err(NotMet { proved, why: Shortfall::Failed(Cause::Unbound) }),
             Some(_) | None => Err(NotMet { proved, why: self.why_no_more() }),
+        }
+    }
+
+    /// What is missing for a message that came with REQUIRETLS (RFC 8689 §4.2.1).
+    fn lacks(&self, parcel: &Parcel) -> Option<Inability> {
+        match parcel.tls_asked() {
+            TlsAsked::OnTheWholeWay if !self.proof.is_fit_for_requiretls() => Some(Inability::NotBound),
+            TlsAsked::OnTheWholeWay if !self.extensions.requiretls => Some(Inability::NoRequireTls),
+            TlsAsked::OnTheWholeWay | TlsAsked::WhereOffered | TlsAsked::AsUsual | TlsAsked::NotInsisted => None,
+        }
+    }
+
+    /// Whether a parcel goes on with REQUIRETLS.
+    fn goes_with_requiretls(&self, parcel: &Parcel) -> bool {
+        match parcel.tls_asked() {
+            TlsAsked::OnTheWholeWay => true,
+            // RFC 8689 §2: it means something over TLS only.
+            TlsAsked::WhereOffered => self.extensions.requiretls && self.proof.tls.is_some(),
+            TlsAsked::AsUsual | TlsAsked::NotInsisted => false,
         }
     }
 
@@ -135,14 +159,28 @@ impl Channel {
 /// The level of transit that a parcel needs; none where no connection is
 /// enough, since its need is not one of transit.
 pub(crate) fn needed(parcel: &Parcel) -> Option<Level> {
-    parcel.need().transit()
+    let level = parcel.need().transit()?;
+    Some(match parcel.tls_asked() {
+        TlsAsked::OnTheWholeWay => level.max(Level::Verified),
+        TlsAsked::AsUsual | TlsAsked::WhereOffered | TlsAsked::NotInsisted => level,
+    })
+}
+
+/// The least that may cross on account of what binds the host: nothing where
+/// the sender asked, and policy lets him, that TLS not be insisted on (RFC 8689 §4.1).
+pub(crate) fn floor(parcel: &Parcel, of_host: Level) -> Level {
+    match parcel.tls_asked() {
+        TlsAsked::NotInsisted => Level::None,
+        TlsAsked::AsUsual | TlsAsked::WhereOffered | TlsAsked::OnTheWholeWay => of_host,
+    }
 }
 
 /// Sends a parcel to those of its recipients that `whom` picks (by index).
 pub async fn send(cleared: Cleared<'_>, whom: &[usize], wire: &dyn Wire) -> Result<SendOutcome, Unsent> {
     let Cleared { channel, parcel } = cleared;
     let recipients: Vec<Recipient> = whom.iter().filter_map(|index| parcel.recipients().get(*index)).cloned().collect();
-    let transaction = transaction(recipients, channel.features(), wire)?;
+    let requiretls = channel.goes_with_requiretls(parcel);
+    let transaction = Transaction { requiretls, ..transaction(recipients, channel.features(), wire)? };
     let Some(session) = channel.session.take() else {
         return Err(Unsent::Peer(Cause::Cut(Stage::Sender)));
     };
@@ -157,9 +195,9 @@ pub async fn send(cleared: Cleared<'_>, whom: &[usize], wire: &dyn Wire) -> Resu
     match dialogue::run(&mut *channel.stream, &mut sending, &channel.timeouts).await {
         Ok(sent) => {
             channel.session = sent.session;
-            Ok(SendOutcome { report: sent.report, broken: None })
+            Ok(SendOutcome { report: sent.report, broken: None, requiretls })
         }
-        Err(broken) => Ok(SendOutcome { report: sending.cut(), broken: Some(Broken::cause(broken)) }),
+        Err(broken) => Ok(SendOutcome { report: sending.cut(), broken: Some(Broken::cause(broken)), requiretls }),
     }
 }
 
@@ -172,13 +210,15 @@ fn transaction(recipients: Vec<Recipient>, peer: PeerFeatures, wire: &dyn Wire) 
     })?;
     // A bare CR or LF never leaves, whatever made the bytes.
     let content = Content::new(bytes).map_err(|_| Unsent::Message(Cause::Unsendable))?;
-    Ok(Transaction { sender: wire.sender(), envid: wire.envid(), recipients, content })
+    Ok(Transaction { sender: wire.sender(), envid: wire.envid(), requiretls: false, recipients, content })
 }
 
 fn unsent(unfit: Unfit) -> Unsent {
     match unfit {
         Unfit::NeedsSmtputf8 => Unsent::Peer(Cause::NeedsSmtputf8),
         Unfit::TooLarge(max) => Unsent::Peer(Cause::TooLarge(max)),
+        // A channel without it was not cleared.
+        Unfit::NeedsRequireTls => Unsent::Peer(Cause::Unavailable),
         // The bytes were asked for a peer without 8BITMIME and have 8 bits all the same.
         Unfit::NeedsEightbit => Unsent::Message(Cause::Unsendable),
     }

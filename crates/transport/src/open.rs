@@ -37,7 +37,7 @@ impl Target {
 
     fn proof(&self, tls: Option<TlsProof>) -> Proof {
         let (level, mx_lookup) = (self.binding.level(tls.as_ref()), self.binding.lookup());
-        Proof { level, mx: self.mx(), address: self.address.ip(), mx_lookup, tls }
+        Proof { level, mx: self.mx(), address: self.address.ip(), mx_lookup, tls, requiretls: false }
     }
 }
 

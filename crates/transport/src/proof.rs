@@ -19,6 +19,10 @@ pub struct Proof {
     pub mx_lookup: MxLookup,
     /// What TLS proved; nothing where the connection is clear.
     pub tls: Option<TlsProof>,
+    /// Whether the host promised TLS on the rest of the way for this message
+    /// (RFC 8689): it offered REQUIRETLS and was held to it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub requiretls: bool,
 }
 
 /// What a TLS handshake proved.
@@ -32,6 +36,15 @@ pub struct TlsProof {
     pub certificate_sha256: [u8; 32],
     /// How the certificate was judged.
     pub judgement: Judgement,
+}
+
+impl Proof {
+    /// Whether the host is one to which a message with REQUIRETLS may go, if it
+    /// offers that (RFC 8689 §4.2.1): it is verified by its certificate or by
+    /// TLSA records, and was found by DNSSEC, an MTA-STS policy or a pin.
+    pub(crate) fn is_fit_for_requiretls(&self) -> bool {
+        self.level >= Level::Verified && self.mx_lookup != MxLookup::Insecure
+    }
 }
 
 impl TlsProof {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use mail::{Clock, Entropy, Level};
-use seal::Parcel;
+use seal::{Parcel, TlsAsked};
 use smtp::client::{Step, Verdict};
 use tokio::time::{Instant, timeout_at};
 
@@ -161,7 +161,11 @@ impl Transport {
         let binding = match (&self.bindings, domain, host.domain()) {
             (Some(bindings), Some(domain), Some(name)) => {
                 let mx = Mx { domain, host: name, port: host.port, lookup: host.lookup };
-                bindings.of(parcel.org(), mx).await?
+                match bindings.of(parcel.org(), mx).await {
+                    // What the domain asks for is not insisted on for this one (RFC 8689 §4.1).
+                    Err(_) if parcel.tls_asked() == TlsAsked::NotInsisted => Binding::Found(host.lookup),
+                    bound => bound?,
+                }
             }
             _ => Binding::Found(host.lookup),
         };
@@ -178,7 +182,7 @@ impl Transport {
         };
         let key = Key { target: target.clone(), anchors: self.tls.generation() };
         let needed = job.needed();
-        let level = needed.max(target.binding.floor());
+        let level = needed.max(channel::floor(job.parcel, target.binding.floor()));
         if let Some(channel) = self.pool.take(&key, level).await
             && let Some(onward) = self.transact(run, job, &key, channel, true).await
         {
@@ -273,7 +277,7 @@ async fn transact_once(
     whom: &[usize],
     was_idle: bool,
 ) -> Once {
-    let proof = channel.proof.clone();
+    let mut proof = channel.proof.clone();
     let cleared = match channel.clear_at(job.parcel, job.least) {
         Ok(cleared) => cleared,
         Err(NotMet { why, .. }) => {
@@ -285,6 +289,7 @@ async fn transact_once(
         Ok(sent) => sent,
         Err(unsent) => return Once::Over(note_unsent(run, target, proof, unsent)),
     };
+    proof.requiretls = sent.requiretls;
     if was_idle && is_stale(&sent.report.verdicts) {
         return Once::Stale;
     }

@@ -255,8 +255,13 @@ mod tests {
         let caller = Caller { address: address.parse().unwrap(), is_tls: tls, names };
         let gateway = gateway();
         let sender = (!from.is_empty()).then(|| Address::parse(from).unwrap());
-        let mut envelope =
-            Envelope { sender: ReversePath(sender), recipients: Vec::new(), envid: None, smtputf8: false };
+        let mut envelope = Envelope {
+            sender: ReversePath(sender),
+            recipients: Vec::new(),
+            envid: None,
+            smtputf8: false,
+            requiretls: false,
+        };
         let mut told = Vec::new();
         for to in to {
             let to = Address::parse(to).unwrap();
@@ -336,6 +341,7 @@ mod tests {
             recipients: Vec::new(),
             envid: None,
             smtputf8: false,
+            requiretls: false,
         };
         let to = Address::parse("p@else.example").unwrap();
         assert_eq!(gateway().admits(caller, &envelope, &to), Err(NotTaken::Relay));

@@ -59,6 +59,9 @@ fn read(mut keys: Keys<'_>, mistakes: &mut Mistakes) -> Policy {
     if let Some(table) = keys.table("replies", mistakes) {
         policy.replies = signing::replies(table, mistakes);
     }
+    if let Some(table) = keys.table("tls", mistakes) {
+        policy.tls = signing::tls(table, mistakes);
+    }
     let rules = keys.read("rule", mistakes, |value| {
         value.as_array().ok_or_else(|| table::wants("rules, each under [[policy.rule]]", value))
     });

@@ -1,10 +1,10 @@
-//! The tables `[policy.signing]` and `[policy.replies]`.
+//! The tables `[policy.signing]`, `[policy.replies]` and `[policy.tls]`.
 
 use mail::KeyFormat;
 use toml::Value;
 
 use super::table::{self, Keys, Mistakes};
-use crate::signing::{ReplyPolicy, Sign, SigningPolicy};
+use crate::signing::{ReplyPolicy, Sign, SigningPolicy, TlsPolicy, Unmet};
 
 /// Reads `[policy.signing]`.
 pub(super) fn signing(mut keys: Keys<'_>, mistakes: &mut Mistakes) -> SigningPolicy {
@@ -23,6 +23,21 @@ pub(super) fn replies(mut keys: Keys<'_>, mistakes: &mut Mistakes) -> ReplyPolic
     let policy = ReplyPolicy { key: keys.read("key", mistakes, table::boolean).unwrap_or(ReplyPolicy::default().key) };
     keys.end(mistakes);
     policy
+}
+
+/// Reads `[policy.tls]`.
+pub(super) fn tls(mut keys: Keys<'_>, mistakes: &mut Mistakes) -> TlsPolicy {
+    let default = TlsPolicy::default();
+    let policy = TlsPolicy {
+        requiretls_unmet: keys.read("requiretls_unmet", mistakes, unmet).unwrap_or(default.requiretls_unmet),
+        required_no: keys.read("required_no", mistakes, table::boolean).unwrap_or(default.required_no),
+    };
+    keys.end(mistakes);
+    policy
+}
+
+fn unmet(value: &Value) -> Result<Unmet, String> {
+    table::word(value, "way for what is not met", Unmet::WORDS, Unmet::from_word)
 }
 
 fn sign(value: &Value) -> Result<Sign, String> {

@@ -12,7 +12,7 @@ use crate::rule::{Act, Judge, Rule};
 
 /// The form's version: it changes when the same policy would get another text
 /// or the same text another meaning.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// Every value of the policy, defaults too, in one fixed order.
 pub(crate) fn canonical(policy: &Policy) -> String {
@@ -35,6 +35,9 @@ pub(crate) fn canonical(policy: &Policy) -> String {
     line(&mut out, "format", policy.signing.format.word().into());
     out.push_str("[policy.replies]\n");
     line(&mut out, "key", policy.replies.key.into());
+    out.push_str("[policy.tls]\n");
+    line(&mut out, "requiretls_unmet", policy.tls.requiretls_unmet.word().into());
+    line(&mut out, "required_no", policy.tls.required_no.into());
     for rule in &policy.rules {
         out.push_str("[[policy.rule]]\n");
         write_rule(&mut out, rule);

@@ -98,6 +98,7 @@ fn details(event: &Event) -> String {
         Event::Decided { recipient, decision, needs, because, .. } => {
             format!("{recipient}: {decision}{}, because {}", told(", needs ", needs.as_ref()), because.join(", "))
         }
+        Event::TlsRequiredNo { heeded, because } => heard(*heeded, because),
         Event::Sealed { recipient, method, because, key } => sealed_so(recipient, *method, because, key.as_ref()),
         Event::Queued { kind, recipients, .. } => format!("{kind} for {}", list_of(recipients)),
         Event::Attempted { mx, ip, level, tls, result, .. } => {
@@ -126,8 +127,9 @@ fn details(event: &Event) -> String {
         | Event::PassphraseWrong { recipient, .. }
         | Event::KeyProofWrong { recipient, .. }
         | Event::ResendAsked { recipient } => recipient.to_string(),
-        Event::PostureFell { domain, because, .. } => format!("{domain}: {}", because.join("; ")),
-        Event::PostureRecovered { domain, because, .. } => format!("{domain}: {}", because.join("; ")),
+        Event::PostureFell { domain, because, .. } | Event::PostureRecovered { domain, because, .. } => {
+            format!("{domain}: {}", because.join("; "))
+        }
         Event::Replied { recipient, reply, to, topic, .. } => replied(recipient, *reply, to, topic.as_deref()),
         Event::Recalled { recipient, outcome, by, reason } => format!("{recipient}: {outcome}, by {by}: {reason}"),
         Event::ApiKeyMade { key, by, .. } | Event::ApiKeyRevoked { key, by } => format!("{key}, by {by}"),
@@ -175,6 +177,10 @@ fn whom(recipient: Option<&Address>) -> String {
 fn released(recipient: Option<&Address>, by: &str, reason: Option<&str>) -> String {
     let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
     format!("{}, by {by}{reason}", whom(recipient))
+}
+
+fn heard(heeded: bool, because: &str) -> String {
+    format!("{}: {because}", if heeded { "heeded" } else { "ignored" })
 }
 
 fn replied(recipient: &Address, reply: MessageId, to: &Address, topic: Option<&str>) -> String {

@@ -149,6 +149,7 @@ fn judge(
     let facts = Facts {
         direction: Direction::Outbound,
         sender: sender.as_ref(),
+        requiretls: false,
         header: reading::header_block(message),
         reading: read.as_ref(),
         body_bytes: message.len() as u64,

@@ -154,6 +154,9 @@ pub fn describe(receipt: &Receipt, fingerprints: &[(Digest, String)]) -> String 
         lines.push(format!("tls        {} {}", tls.version, tls.cipher));
         lines.push(format!("           {}, certificate {}", tls.verified, tls.certificate_sha256));
     }
+    if receipt.requiretls {
+        lines.push("           the server promised REQUIRETLS for the rest of the way".to_owned());
+    }
     if let Some(seal) = &receipt.seal {
         let known = fingerprints.iter().find(|(digest, _)| *digest == seal.key_sha256);
         let key =

@@ -33,6 +33,7 @@ mod portal;
 mod probe;
 mod recall;
 mod replies;
+mod requiretls;
 mod rest;
 mod returned;
 mod revocation;

@@ -16,6 +16,8 @@ use testkit::{loopback, wait};
 /// A message as it was taken.
 #[derive(Clone, Debug)]
 pub struct Taken {
+    /// The command MAIL, with its parameters.
+    pub mail: String,
     /// Whom it was for.
     pub to: Vec<String>,
     /// The message, dots unstuffed.
@@ -53,6 +55,7 @@ pub struct Sink {
 #[derive(Default)]
 struct Shared {
     tls: Option<Arc<ServerConfig>>,
+    promises_tls: bool,
     taken: Mutex<Vec<Taken>>,
     closed: Mutex<bool>,
     opens: Condvar,
@@ -63,12 +66,17 @@ struct Shared {
 impl Sink {
     /// A host with a valid certificate.
     pub fn valid(ca: &Ca, hostname: &str, address: SocketAddr) -> Self {
-        Self::start(hostname, address, Some(&ca.issue(&[hostname])))
+        Self::start(hostname, address, Some(&ca.issue(&[hostname])), false)
+    }
+
+    /// A host with a valid certificate that offers REQUIRETLS (RFC 8689).
+    pub fn promising(ca: &Ca, hostname: &str, address: SocketAddr) -> Self {
+        Self::start(hostname, address, Some(&ca.issue(&[hostname])), true)
     }
 
     /// A host with a certificate that nobody vouches for.
     pub fn self_signed(ca: &Ca, hostname: &str, address: SocketAddr) -> Self {
-        Self::start(hostname, address, Some(&ca.self_signed(&[hostname])))
+        Self::start(hostname, address, Some(&ca.self_signed(&[hostname])), false)
     }
 
     /// Every MX host of a test has one port, at an address of its own.
@@ -76,9 +84,9 @@ impl Sink {
         loopback::free()
     }
 
-    fn start(hostname: &str, address: SocketAddr, identity: Option<&Identity>) -> Self {
+    fn start(hostname: &str, address: SocketAddr, identity: Option<&Identity>, promises_tls: bool) -> Self {
         let listener = TcpListener::bind(address).expect("the sink's address");
-        let shared = Arc::new(Shared { tls: identity.map(config), ..Shared::default() });
+        let shared = Arc::new(Shared { tls: identity.map(config), promises_tls, ..Shared::default() });
         let served = shared.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -195,19 +203,26 @@ impl Session<'_> {
 
     /// True when TLS begins.
     fn converse(&mut self) -> Option<bool> {
-        let mut to = Vec::new();
+        let (mut mail, mut to) = (String::new(), Vec::new());
         loop {
             let command = String::from_utf8_lossy(&self.hear()?).trim_end().to_owned();
             match command.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase().as_str() {
+                "EHLO" if self.tls && self.shared.promises_tls => {
+                    self.say("250-sink\r\n250-8BITMIME\r\n250 REQUIRETLS")?
+                }
                 "EHLO" if self.tls || self.shared.tls.is_none() => self.say("250-sink\r\n250 8BITMIME")?,
                 "EHLO" => self.say("250-sink\r\n250-8BITMIME\r\n250 STARTTLS")?,
                 "STARTTLS" => return self.say("220 2.0.0 go ahead").map(|()| true),
+                "MAIL" => {
+                    mail = command;
+                    self.say("250 2.1.0 ok")?;
+                }
                 "RCPT" => {
                     to.push(command.split(['<', '>']).nth(1).unwrap_or_default().to_owned());
                     self.say("250 2.1.5 ok")?;
                 }
                 "DATA" => {
-                    let done = self.take(std::mem::take(&mut to));
+                    let done = self.take(std::mem::take(&mut mail), std::mem::take(&mut to));
                     self.shared.cuts.fetch_add(usize::from(done.is_none()), Ordering::SeqCst);
                     done?;
                 }
@@ -217,7 +232,7 @@ impl Session<'_> {
         }
     }
 
-    fn take(&mut self, to: Vec<String>) -> Option<()> {
+    fn take(&mut self, mail: String, to: Vec<String>) -> Option<()> {
         self.say("354 go ahead")?;
         let mut content = Vec::new();
         loop {
@@ -228,7 +243,7 @@ impl Session<'_> {
                 line => content.extend_from_slice(line),
             }
         }
-        lock(&self.shared.taken).push(Taken { to, content, tls: self.tls });
+        lock(&self.shared.taken).push(Taken { mail, to, content, tls: self.tls });
         self.shared.wait_until_open();
         self.say("250 2.0.0 taken")
     }

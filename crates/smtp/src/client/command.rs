@@ -28,6 +28,9 @@ pub(super) fn mail(transaction: &Transaction, offered: Extensions) -> String {
     if offered.smtputf8 && (transaction.needs_smtputf8() || content.has_utf8_header()) {
         text.push_str(" SMTPUTF8");
     }
+    if transaction.requiretls && offered.requiretls {
+        text.push_str(" REQUIRETLS");
+    }
     if offered.dsn {
         // Whatever the sender asked for, a DSN about a protected message may
         // not carry the message back (RFC 3461 §4.3).
@@ -87,6 +90,7 @@ mod tests {
         Transaction {
             sender: ReversePath(Some(Address::parse("a@s.example").unwrap())),
             envid: Some("x+y z\r\n".to_owned()),
+            requiretls: false,
             recipients: vec![Recipient::new(Address::parse("b@r.example").unwrap())],
             content: Content::new(content.as_bytes().to_vec()).unwrap(),
         }
@@ -104,6 +108,16 @@ mod tests {
             mail(&transaction("A: é\r\n\r\n"), Extensions { dsn: false, ..all }),
             "MAIL FROM:<a@s.example> SIZE=9 SMTPUTF8\r\n"
         );
+    }
+
+    #[test]
+    fn tls_on_the_whole_way_is_asked_where_it_is_offered_and_nowhere_else() {
+        let asking = Transaction { requiretls: true, ..transaction("a") };
+        let offered = Extensions { requiretls: true, ..Extensions::default() };
+        assert_eq!(mail(&asking, offered), "MAIL FROM:<a@s.example> REQUIRETLS\r\n");
+        assert_eq!(mail(&transaction("a"), offered), "MAIL FROM:<a@s.example>\r\n");
+        assert_eq!(asking.fits(offered), Ok(()));
+        assert_eq!(asking.fits(Extensions::default()), Err(crate::client::Unfit::NeedsRequireTls));
     }
 
     #[test]

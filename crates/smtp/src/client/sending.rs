@@ -311,6 +311,7 @@ mod tests {
         let transaction = Transaction {
             sender: ReversePath(None),
             envid: None,
+            requiretls: false,
             recipients: (0..recipients).map(to).collect(),
             content: Content::new(content).unwrap(),
         };

@@ -12,6 +12,8 @@ pub struct Transaction {
     pub sender: ReversePath,
     /// ENVID of RFC 3461, decoded.
     pub envid: Option<String>,
+    /// Whether the server must promise TLS on the whole way (RFC 8689).
+    pub requiretls: bool,
     /// Who gets it: at least one.
     pub recipients: Vec<Recipient>,
     /// What they get.
@@ -27,6 +29,9 @@ pub enum Unfit {
     /// The body has bytes above 127 and 8BITMIME is not offered.
     #[error("the body needs 8BITMIME, which is not offered")]
     NeedsEightbit,
+    /// The message needs REQUIRETLS and it is not offered (RFC 8689 §4.2.1).
+    #[error("the message needs REQUIRETLS, which is not offered")]
+    NeedsRequireTls,
     /// The content is larger than the server takes.
     #[error("the content is larger than {0} bytes")]
     TooLarge(u64),
@@ -47,6 +52,9 @@ impl Transaction {
         }
         if self.content.has_eightbit_body() && !offered.eightbit {
             return Err(Unfit::NeedsEightbit);
+        }
+        if self.requiretls && !offered.requiretls {
+            return Err(Unfit::NeedsRequireTls);
         }
         match offered.size_max {
             Some(max) if self.content.size() > max => Err(Unfit::TooLarge(max)),

@@ -1,5 +1,5 @@
 //! The parameters of MAIL and RCPT (RFC 5321 §4.1.2, RFC 1870, RFC 3461,
-//! RFC 4954, RFC 6152, RFC 6531).
+//! RFC 4954, RFC 6152, RFC 6531, RFC 8689).
 
 use mail::envelope::Notify;
 
@@ -68,6 +68,7 @@ impl Mail {
             ("SIZE", Some(digits)) => self.size = Some(number(digits).ok_or(CommandError::Parameter("SIZE"))?),
             ("BODY", Some(kind)) => self.body = body(kind)?,
             ("SMTPUTF8", None) => self.smtputf8 = true,
+            ("REQUIRETLS", None) => self.requiretls = true,
             ("RET", Some(ret)) => self.ret = Some(return_kind(ret)?),
             ("ENVID", Some(envid)) => {
                 let decoded = Some(envid).filter(|text| text.len() <= ENVID_CHARS_MAX).and_then(xtext::decode);
@@ -76,6 +77,7 @@ impl Mail {
             // RFC 4954 §5: who handed it in before us. We trust nobody's word for it.
             ("AUTH", Some(mailbox)) => drop(xtext::decode(mailbox).ok_or(CommandError::Parameter("AUTH"))?),
             ("SMTPUTF8", Some(_)) => return Err(CommandError::Parameter("SMTPUTF8")),
+            ("REQUIRETLS", Some(_)) => return Err(CommandError::Parameter("REQUIRETLS")),
             ("SIZE" | "BODY" | "RET" | "ENVID" | "AUTH", None) => return Err(CommandError::Parameter("without value")),
             _ => return Err(CommandError::UnknownParameter),
         }

@@ -100,7 +100,7 @@ impl Session {
             Access::Login | Access::Open | Access::ExchangeTls => Offer::Nothing,
         };
         match extended {
-            true => reply::write_ehlo(&self.hostname, &self.limits, offer, out),
+            true => reply::write_ehlo(&self.hostname, &self.limits, offer, self.access.is_tls(), out),
             false => reply::write_helo(&self.hostname, out),
         }
         self.count_idle(out);
@@ -173,6 +173,10 @@ impl Session {
         if self.counts.messages >= self.limits.messages_max {
             self.close(reply::TOO_MANY_MESSAGES, out);
             return None;
+        }
+        // RFC 8689 §2: it is offered over TLS only, and so means nothing without.
+        if mail.requiretls && !self.access.is_tls() {
+            return self.refused(reply::UNKNOWN_PARAMETER, out);
         }
         // RFC 1870 §6.1: refused before a byte of it is sent.
         if mail.size.is_some_and(|size| size > self.limits.message_bytes_max) {

@@ -122,7 +122,7 @@ const RECIPIENT_LONG: Fixed = fixed(501, (5, 1, 3), "a recipient has at most 254
 const BDAT_FORM: Fixed =
     fixed(501, (5, 5, 4), "write BDAT bytes or BDAT bytes LAST; what follows can't be told apart, closing");
 const AUTH_FORM: Fixed = fixed(501, (5, 5, 4), "write AUTH mechanism or AUTH mechanism response");
-const UNKNOWN_PARAMETER: Fixed = fixed(555, (5, 5, 4), "a parameter that was not offered");
+pub(super) const UNKNOWN_PARAMETER: Fixed = fixed(555, (5, 5, 4), "a parameter that was not offered");
 const BAD_PARAMETER: Fixed = fixed(501, (5, 5, 4), "a parameter is given twice or has a bad value");
 /// An address beyond ASCII without SMTPUTF8 (RFC 6531 §3.5).
 pub const NEEDS_SMTPUTF8: Fixed = fixed(553, (5, 6, 7), "an address beyond ASCII needs SMTPUTF8 at MAIL FROM");
@@ -183,9 +183,9 @@ pub(super) enum Offer {
     Nothing,
 }
 
-/// Writes the reply to EHLO. REQUIRETLS is missing on purpose: it is not
-/// honoured yet.
-pub(super) fn write_ehlo(hostname: &str, limits: &Limits, offer: Offer, out: &mut Vec<u8>) {
+/// Writes the reply to EHLO. REQUIRETLS is offered over TLS and only there
+/// (RFC 8689 §2).
+pub(super) fn write_ehlo(hostname: &str, limits: &Limits, offer: Offer, is_tls: bool, out: &mut Vec<u8>) {
     let size = limits.message_bytes_max;
     push(out, format_args!("250-{hostname}\r\n250-PIPELINING\r\n250-SIZE {size}\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"));
     push(out, format_args!("250-CHUNKING\r\n250-DSN\r\n"));
@@ -193,6 +193,9 @@ pub(super) fn write_ehlo(hostname: &str, limits: &Limits, offer: Offer, out: &mu
         Offer::StartTls => push(out, format_args!("250-STARTTLS\r\n")),
         Offer::Login => push(out, format_args!("250-AUTH PLAIN LOGIN\r\n")),
         Offer::Nothing => {}
+    }
+    if is_tls {
+        push(out, format_args!("250-REQUIRETLS\r\n"));
     }
     push(out, format_args!("250 ENHANCEDSTATUSCODES\r\n"));
 }

@@ -186,6 +186,7 @@ impl Session {
             recipients: Vec::new(),
             envid: mail.envid,
             smtputf8: mail.smtputf8,
+            requiretls: mail.requiretls,
         };
         let transaction = Transaction { envelope, body: mail.body, declared_bytes: mail.size, ret: mail.ret, tried: 0 };
         self.mailing = Mailing::Envelope(Box::new(transaction));
