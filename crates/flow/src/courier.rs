@@ -27,6 +27,8 @@ use crate::record::{Before, OpenLink, record};
 
 /// What could not be carried for a reason of ours is tried again after this.
 const PUT_BACK_FOR: Duration = Duration::from_secs(60);
+/// The same where the database did not answer in time: somebody may wait for it.
+const STORE_BACK_AFTER: Duration = Duration::from_secs(5);
 
 /// What came of a delivery and could not be recorded is recorded after this.
 const RECORD_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -263,7 +265,9 @@ impl Courier {
                 Write::Finish { parcel: leased.parcel, state: ParcelState::Held }
             }
             NotCarried::NotServed | NotCarried::Forbidden(_) | NotCarried::Store(_) => {
-                let due = later(self.journey.clock.now(), PUT_BACK_FOR);
+                let is_passing = matches!(why, NotCarried::Store(error) if error.may_retry());
+                let wait = if is_passing { STORE_BACK_AFTER } else { PUT_BACK_FOR };
+                let due = later(self.journey.clock.now(), wait);
                 Write::Retry { parcel: leased.parcel, due }
             }
         };

@@ -430,8 +430,8 @@ impl<'a> Recording<'a> {
     fn due(&self) -> Timestamp {
         let settings = &self.case.journey.settings;
         let wait = retry_after(&settings.retry, self.leased.attempts, self.parcel.id().as_bytes()[15]);
-        let wait = if self.parcel.kind() == Kind::Code { wait.min(CODE_RETRY) } else { wait };
-        later(self.case.now, wait)
+        let is_code = self.parcel.kind() == Kind::Code;
+        later(self.case.now, if is_code { wait.min(code_retry(self.leased.attempts)) } else { wait })
     }
 
     fn last_host(&self) -> Option<String> {
@@ -448,8 +448,14 @@ impl<'a> Recording<'a> {
 
 /// A code that is older than it works is not sent any more.
 const CODE_WORTH: Duration = Duration::from_secs(600);
-/// Somebody waits for a code.
-const CODE_RETRY: Duration = Duration::from_secs(15);
+
+/// Somebody waits for a code before a page: what failed once, such as a lookup
+/// that a busy machine did not answer in time, is tried again while they do.
+fn code_retry(attempts: u32) -> Duration {
+    const WAITS_S: [u64; 3] = [2, 5, 15];
+    let step = usize::try_from(attempts).unwrap_or(usize::MAX).min(WAITS_S.len() - 1);
+    Duration::from_secs(WAITS_S.get(step).copied().unwrap_or(15))
+}
 
 fn age(since: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(since)).unwrap_or_default()
@@ -498,6 +504,12 @@ fn reply_of(cause: &Cause) -> Option<Reply> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_code_is_tried_again_while_somebody_waits_for_it() {
+        let waits: Vec<u64> = (0..5).map(|attempts| code_retry(attempts).as_secs()).collect();
+        assert_eq!(waits, [2, 5, 15, 15, 15]);
+    }
 
     #[test]
     fn retries_follow_the_schedule_and_repeat_its_last_wait() {
