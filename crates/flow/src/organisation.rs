@@ -102,8 +102,44 @@ impl Organisations {
         self.0.get(&org)
     }
 
+    /// The one to which a domain belongs: that with the nearest domain above it.
+    pub fn owner_of(&self, domain: &Domain) -> Option<OrgId> {
+        let all = self.0.values().flat_map(|one| one.profile.domains.iter().map(|own| (own, one.org)));
+        nearest(domain, all)
+    }
+
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Organisation>> {
         self.0.values()
+    }
+}
+
+/// Whose of these domains is the nearest above one, itself included.
+fn nearest<'a>(domain: &Domain, owned: impl Iterator<Item = (&'a Domain, OrgId)>) -> Option<OrgId> {
+    let above = owned.filter(|(own, _)| domain.is_within(own));
+    above.max_by_key(|(own, _)| own.as_str().len()).map(|(_, org)| org)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_domain_belongs_to_the_organisation_with_the_nearest_one_above() {
+        let [group, clinic] = ["group.example", "clinic.group.example"].map(|name| Domain::parse(name).unwrap());
+        let check = |name: &str, expect: Option<u32>| {
+            let owned = [(&group, OrgId(1)), (&clinic, OrgId(2))];
+            for owned in [owned, [owned[1], owned[0]]] {
+                let found = nearest(&Domain::parse(name).unwrap(), owned.into_iter());
+                assert_eq!(found, expect.map(OrgId), "{name}");
+            }
+        };
+        check("group.example", Some(1));
+        check("office.group.example", Some(1));
+        check("clinic.group.example", Some(2));
+        check("ward.clinic.group.example", Some(2));
+        check("notclinic.group.example", Some(1));
+        check("example", None);
+        check("other.example", None);
     }
 }

@@ -65,8 +65,7 @@ pub enum NotMade {
 pub fn make(journey: &Journey, organisation: &Organisation, wanted: &Wanted) -> Result<OrgKey, NotMade> {
     let owners = &wanted.owners;
     let first = owners.first().ok_or(NotMade::Nobody)?;
-    let is_foreign = |owner: &&Owner| !owner.is_within_any(&organisation.profile.domains);
-    if let Some(foreign) = owners.iter().find(is_foreign) {
+    if let Some(foreign) = owners.iter().find(|owner| !may_own(journey, organisation, owner)) {
         return Err(NotMade::ForeignOwner(foreign.clone()));
     }
     let (now, entropy) = (journey.clock.now(), journey.entropy.as_ref());
@@ -89,6 +88,12 @@ pub fn make(journey: &Journey, organisation: &Organisation, wanted: &Wanted) -> 
     let id = OrgKeyId::new(now, entropy);
     let owners = owners.clone();
     Ok(OrgKey { id, owners, state, is_published: false, revoked: None, material, made_at: now })
+}
+
+/// Whether an organisation may have a key for an owner: whose domain is its own,
+/// and not one that belongs to another organisation below it.
+pub fn may_own(journey: &Journey, organisation: &Organisation, owner: &Owner) -> bool {
+    journey.organisations.owner_of(owner.domain()) == Some(organisation.org)
 }
 
 /// A request for a certificate (PKCS#10, RFC 2986) for a key of S/MIME, in DER.

@@ -24,7 +24,7 @@ mod signing;
 mod warn;
 
 pub use book::{Kept, OrgKeyTrouble, all, find};
-pub use make::{NotMade, Wanted, WantedKind, make, request};
+pub use make::{NotMade, Wanted, WantedKind, make, may_own, request};
 pub use manage::{NotChanged, certify, keep, publish, renew, retire, revoke, withdraw};
 pub use publication::{Publication, PublishedKey, PublishedKeys};
 pub use warn::{ends_soon, expiring};

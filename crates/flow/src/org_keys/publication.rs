@@ -60,13 +60,19 @@ impl Publication {
         Self(journey)
     }
 
-    fn shown(&self, is_wanted: impl Fn(&OrgKey) -> bool) -> Vec<PublishedKey> {
-        let now = self.0.clock.now();
+    /// The keys for owners that are wanted; for those whose domain is another
+    /// organisation's by now, none.
+    fn shown(&self, is_wanted: impl Fn(OrgKeyId, &Owner) -> bool) -> Vec<PublishedKey> {
+        let (now, organisations) = (self.0.clock.now(), &self.0.organisations);
         let mut shown = Vec::new();
-        for organisation in self.0.organisations.iter() {
-            let keys = self.0.org_keys.of(organisation.org);
-            let wanted = keys.iter().filter(|key| is_public(key) && is_wanted(key));
-            shown.extend(wanted.filter_map(|key| published(key, &organisation.profile.name, now)));
+        for organisation in organisations.iter() {
+            let is_own = |owner: &&Owner| organisations.owner_of(owner.domain()) == Some(organisation.org);
+            for key in self.0.org_keys.of(organisation.org).iter().filter(|key| is_public(key)) {
+                let owners: Vec<Owner> = key.owners.iter().filter(is_own).cloned().collect();
+                if owners.iter().any(|owner| is_wanted(key.id, owner)) {
+                    shown.extend(published(key, owners, &organisation.profile.name, now));
+                }
+            }
         }
         // The one in use first, then the newest.
         shown.sort_by_key(|key| (key.revoked_at.is_some(), std::cmp::Reverse(key.id)));
@@ -86,17 +92,16 @@ impl PublishedKeys for Publication {
     }
 
     fn of_domains(&self) -> Vec<PublishedKey> {
-        self.shown(|key| key.owners.iter().any(|owner| matches!(owner, Owner::Domain(_))))
+        self.shown(|_, owner| matches!(owner, Owner::Domain(_)))
     }
 
     fn of_sender(&self, sender: &Address) -> Vec<PublishedKey> {
         let folded = sender.folded();
-        let is_own = |owner: &Owner| matches!(owner, Owner::Address(own) if own.folded() == folded);
-        self.shown(|key| key.owners.iter().any(is_own))
+        self.shown(|_, owner| matches!(owner, Owner::Address(own) if own.folded() == folded))
     }
 
     fn one(&self, id: OrgKeyId) -> Option<PublishedKey> {
-        self.shown(|key| key.id == id).pop()
+        self.shown(|key, _| key == id).pop()
     }
 }
 
@@ -104,7 +109,7 @@ const fn is_public(key: &OrgKey) -> bool {
     key.is_published && matches!(key.state, OrgKeyState::Active | OrgKeyState::Revoked)
 }
 
-fn published(key: &OrgKey, organisation: &str, now: Timestamp) -> Option<PublishedKey> {
+fn published(key: &OrgKey, owners: Vec<Owner>, organisation: &str, now: Timestamp) -> Option<PublishedKey> {
     let file = match key.format() {
         KeyFormat::OpenPgp => key.material.to_text()?.into_bytes(),
         KeyFormat::Smime => key.material.smime()?.certificate()?.to_der().to_vec(),
@@ -112,7 +117,7 @@ fn published(key: &OrgKey, organisation: &str, now: Timestamp) -> Option<Publish
     Some(PublishedKey {
         id: key.id,
         organisation: organisation.to_owned(),
-        owners: key.owners.clone(),
+        owners,
         format: key.format(),
         fingerprint: key.fingerprint(),
         expires_at: key.expires_at(now),
@@ -121,9 +126,9 @@ fn published(key: &OrgKey, organisation: &str, now: Timestamp) -> Option<Publish
     })
 }
 
-/// The directory of an organisation's keys, each under the addresses in its
-/// domains that the key names, without its other user ids.
-pub(super) fn directory(keys: &[OrgKey], domains: &[Domain], now: Timestamp) -> Directory {
+/// The directory of an organisation's keys, each under the addresses in domains
+/// that are its own that the key names, without its other user ids.
+pub(super) fn directory(keys: &[OrgKey], is_own: impl Fn(&Domain) -> bool, now: Timestamp) -> Directory {
     let mut directory = Directory::new();
     let mut public: Vec<&OrgKey> = keys.iter().filter(|key| is_public(key)).collect();
     public.sort_by_key(|key| (key.revoked.is_some(), std::cmp::Reverse(key.id)));
@@ -131,7 +136,7 @@ pub(super) fn directory(keys: &[OrgKey], domains: &[Domain], now: Timestamp) -> 
         let Some(certificate) = key.material.openpgp().map(openpgp::SecretIdentity::certificate) else { continue };
         // What a revoked key said of itself counts as it was right before.
         let at = key.revoked.as_ref().map_or(now, |revoked| before(revoked.at));
-        let own = |address: &Address| domains.iter().any(|domain| address.domain().is_within(domain));
+        let own = |address: &Address| is_own(address.domain());
         for address in certificate.addresses(at).into_iter().filter(own) {
             let Some(minimal) = certificate.minimal(&address, at) else { continue };
             let place = (address.domain().clone(), openpgp::wkd::hash(address.local()));

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use keyring::org::OrgKey;
-use mail::{OrgId, OrgKeyId};
+use mail::{Domain, OrgId, OrgKeyId};
 use store::StoreError;
 
 use super::book;
@@ -63,7 +63,8 @@ pub(crate) async fn refresh(journey: &Journey) -> Result<(), StoreError> {
             }
         };
         let keys: Vec<OrgKey> = rows.iter().filter_map(open).collect();
-        let directory = Arc::new(directory(&keys, &organisation.profile.domains, journey.clock.now()));
+        let is_own = |domain: &Domain| journey.organisations.owner_of(domain) == Some(organisation.org);
+        let directory = Arc::new(directory(&keys, is_own, journey.clock.now()));
         journey.org_keys.hold(organisation.org, Held { versions, keys: Arc::new(keys), directory });
     }
     Ok(())

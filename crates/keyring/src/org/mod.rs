@@ -177,11 +177,6 @@ impl Owner {
             Owner::Domain(domain) => domain,
         }
     }
-
-    /// Whether any own key may be for it.
-    pub fn is_within_any(&self, domains: &[Domain]) -> bool {
-        domains.iter().any(|own| self.domain().is_within(own))
-    }
 }
 
 impl FromStr for Owner {

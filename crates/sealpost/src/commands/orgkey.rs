@@ -173,14 +173,14 @@ async fn import(
 fn imported(opened: &Opened, material: OrgMaterial, owners: &[Owner], retired: bool) -> Result<OrgKey> {
     let journey = &opened.installation.journey;
     let now = journey.clock.now();
-    let domains = &opened.organisation.profile.domains;
+    let may_own = |owner: &Owner| org_keys::may_own(journey, &opened.organisation, owner);
     let named = || material.addresses(now).into_iter().map(Owner::Address);
     let owners: Vec<Owner> = match owners.is_empty() {
-        true => named().filter(|owner| owner.is_within_any(domains)).collect(),
+        true => named().filter(may_own).collect(),
         false => owners.to_vec(),
     };
     ensure!(!owners.is_empty(), "the key names no address of the organisation's: say for whom it is with --owner");
-    if let Some(foreign) = owners.iter().find(|owner| !owner.is_within_any(domains)) {
+    if let Some(foreign) = owners.iter().find(|owner| !may_own(owner)) {
         bail!("{foreign} is in no domain of the organisation's");
     }
     let has_certificate = material.smime().is_none_or(|pair| pair.certificate().is_some());
