@@ -89,11 +89,19 @@ struct Sorted<'a> {
 struct Group<'a> {
     domain: Domain,
     grounds: Grounds,
-    /// The format in which they are sealed end to end.
-    format: Option<KeyFormat>,
+    /// How they are sealed end to end.
+    sealing: Option<Sealing>,
     /// Whether nobody else may share the copy.
     is_alone: bool,
     members: Vec<Member<'a>>,
+}
+
+/// How a copy is sealed: in which format, and how its content is protected for
+/// each of those who share it. One who reads less must not take that from others.
+#[derive(PartialEq, Eq)]
+struct Sealing {
+    format: KeyFormat,
+    content: String,
 }
 
 struct Member<'a> {
@@ -116,7 +124,7 @@ impl<'a> Sorted<'a> {
     }
 
     fn deliver(&mut self, case: &Case<'_>, prepared: &Prepared, recipient: &'a Recipient, grounds: Grounds) {
-        let Chosen { method, because, key } = prepared.choose(case, recipient, &grounds);
+        let Chosen { method, because, key, content } = prepared.choose(case, recipient, &grounds);
         match (method, key) {
             (Method::Tls, _) => {
                 let member = Member { recipient, because, key: None };
@@ -125,7 +133,7 @@ impl<'a> Sorted<'a> {
             (Method::OpenPgp | Method::Smime, Some((format, key))) => {
                 let is_alone = prepared.keys.is_hidden(&recipient.address);
                 let member = Member { recipient, because, key: Some(key) };
-                gather(&mut self.sealed, grounds, Some(format), is_alone, member);
+                gather(&mut self.sealed, grounds, Some(Sealing { format, content }), is_alone, member);
             }
             // Without a key there is always the portal.
             (Method::Portal | Method::OpenPgp | Method::Smime, _) => self.portal.push((recipient, grounds, because)),
@@ -187,7 +195,7 @@ impl<'a> Sorted<'a> {
 fn gather<'a>(
     groups: &mut Vec<Group<'a>>,
     grounds: Grounds,
-    format: Option<KeyFormat>,
+    sealing: Option<Sealing>,
     is_alone: bool,
     member: Member<'a>,
 ) {
@@ -195,13 +203,13 @@ fn gather<'a>(
     let is_alike = |group: &&mut Group<'_>| {
         group.domain == *domain
             && group.grounds == grounds
-            && group.format == format
+            && group.sealing == sealing
             && !(group.is_alone || is_alone)
             && group.members.len() < RECIPIENTS_MAX
     };
     match groups.iter_mut().find(is_alike) {
         Some(group) => group.members.push(member),
-        None => groups.push(Group { domain: domain.clone(), grounds, format, is_alone, members: vec![member] }),
+        None => groups.push(Group { domain: domain.clone(), grounds, sealing, is_alone, members: vec![member] }),
     }
 }
 
@@ -210,7 +218,7 @@ impl Group<'_> {
     fn seal(&self, case: &Case<'_>, prepared: &Prepared, changes: &mut Changes) {
         let keyed = |member: &Member<'_>| Some((member.recipient.clone(), member.key.clone()?));
         let recipients = self.members.iter().filter_map(keyed).collect();
-        let format = self.format.expect("who is sealed for has a format");
+        let format = self.sealing.as_ref().expect("who is sealed for has a format").format;
         let crossing = case.organisation.policy.keys.crossing;
         let copy = prepared.copy.clone();
         let parcel = Parcel::end_to_end(case.stamp(), recipients, format, crossing, self.grounds.clone(), copy)
@@ -262,4 +270,38 @@ pub(crate) fn decided(case: &Case<'_>, address: &Address, decision: &Decision) -
 
 pub(crate) fn rules(decision: &Decision) -> Vec<String> {
     decision.because.iter().map(ToString::to_string).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many copies there are for recipients with keys whose content is protected so.
+    fn copies(recipients: &[(&str, KeyFormat, &str)]) -> usize {
+        let all: Vec<(Recipient, Sealing)> = recipients
+            .iter()
+            .map(|(address, format, content)| {
+                let recipient = Recipient::new(Address::parse(address).unwrap());
+                (recipient, Sealing { format: *format, content: (*content).to_owned() })
+            })
+            .collect();
+        let grounds = Grounds { need: Need::EndToEnd, because: Vec::new(), policy_sha256: [0; 32] };
+        let mut groups = Vec::new();
+        for (recipient, Sealing { format, content }) in &all {
+            let member = Member { recipient, because: String::new(), key: None };
+            let sealing = Sealing { format: *format, content: content.clone() };
+            gather(&mut groups, grounds.clone(), Some(sealing), false, member);
+        }
+        groups.len()
+    }
+
+    #[test]
+    fn who_reads_less_takes_nothing_from_others_of_the_domain() {
+        use KeyFormat::{OpenPgp, Smime};
+        let (gcm, cbc) = ("AES-256-GCM", "AES-256-CBC");
+        assert_eq!(copies(&[("a@x.example", Smime, gcm), ("b@x.example", Smime, gcm)]), 1);
+        assert_eq!(copies(&[("a@x.example", Smime, gcm), ("b@x.example", Smime, cbc), ("c@x.example", Smime, gcm)]), 2);
+        assert_eq!(copies(&[("a@x.example", OpenPgp, "SEIPDv2"), ("b@x.example", OpenPgp, "SEIPDv1")]), 2);
+        assert_eq!(copies(&[("a@x.example", Smime, gcm), ("b@y.example", Smime, gcm)]), 2);
+    }
 }

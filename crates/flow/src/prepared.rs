@@ -35,6 +35,8 @@ pub(crate) struct Chosen {
     pub method: Method,
     pub because: String,
     pub key: Option<(KeyFormat, ParcelKey)>,
+    /// How the content is protected where it is sealed for this key alone.
+    pub content: String,
 }
 
 impl Prepared {
@@ -94,15 +96,17 @@ pub(crate) fn choose_among(policy: &KeyPolicy, candidates: &Candidates, grounds:
         Method::Tls | Method::Portal => None,
     };
     let candidate = format.and_then(|format| candidates.of(format).map(|candidate| (format, candidate)));
+    let content = candidate.map(|(_, candidate)| candidate.usable.content.clone()).unwrap_or_default();
     let key = candidate.map(|(format, candidate)| (format, parcel_key(candidate)));
     let missing = match (method, &signs.transit) {
         (Method::Tls, Some(missing)) => {
-            return Chosen { method: Method::Portal, because: missing.to_string(), key: None };
+            let (because, content) = (missing.to_string(), String::new());
+            return Chosen { method: Method::Portal, because, key: None, content };
         }
         (Method::Portal, _) => unsigned(candidates, signs),
         (Method::Tls | Method::OpenPgp | Method::Smime, _) => String::new(),
     };
-    Chosen { method, because: format!("{because}{missing}{}", passed_over(candidates)), key }
+    Chosen { method, because: format!("{because}{missing}{}", passed_over(candidates)), key, content }
 }
 
 fn parcel_key(candidate: &Candidate) -> ParcelKey {

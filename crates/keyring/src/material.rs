@@ -69,7 +69,10 @@ pub enum NotUsable {
 pub struct Usable {
     /// How the session key is sealed: `X25519`, `RSA-OAEP with SHA-256`.
     pub algorithm: String,
-    /// Whether the content gets authenticated encryption.
+    /// How the content is protected. Who shares a copy with somebody who reads
+    /// less gets less.
+    pub content: String,
+    /// Whether that is authenticated encryption.
     pub is_aead: bool,
     /// When it can't be used any more.
     pub expires_at: Option<Timestamp>,
@@ -167,7 +170,8 @@ impl Material {
             Material::OpenPgp(certificate) => {
                 let plan = certificate.usable_for_encryption(now)?;
                 let is_aead = plan.protection == Protection::Aead;
-                Ok(Usable { algorithm: plan.algorithm, is_aead, expires_at: plan.expires_at })
+                let content = if is_aead { "SEIPDv2" } else { "SEIPDv1" }.to_owned();
+                Ok(Usable { algorithm: plan.algorithm, content, is_aead, expires_at: plan.expires_at })
             }
             Material::Smime(key) => {
                 if !key.certificate.is_for_mail() {
@@ -176,6 +180,7 @@ impl Material {
                 let recipient = key.recipient(now)?;
                 Ok(Usable {
                     algorithm: recipient.transport().to_string(),
+                    content: recipient.content_cipher().to_string(),
                     is_aead: recipient.content_cipher().is_aead(),
                     expires_at: Some(key.certificate.not_after()),
                 })
