@@ -10,6 +10,7 @@ use seal::opening::{self, Announced, Covers, Format, Keys, Limits, Opened};
 use smime::trust::{Purpose, Trust, validate};
 
 use super::Ground;
+use crate::org_keys::Unsealed;
 
 /// Far less than for a message that somebody wants to read.
 const LIMITS: Limits = Limits { layers_max: 3, depth_max: 8, parts_max: 50, content_bytes_max: 16 << 20 };
@@ -44,10 +45,16 @@ pub(super) struct Field<'a> {
 
 impl Field<'_> {
     /// The keys that a message brings, the most trusted first.
-    pub fn glean(&self, stored: &[u8], ground: Ground) -> Vec<Gleaned> {
-        let mut gleaned = self.signed(stored);
+    /// `unsealed` is what was inside, where it came sealed: the author's domain
+    /// answers for what was sealed as for all else of the body.
+    pub fn glean(&self, stored: &[u8], unsealed: Option<&Unsealed>, ground: Ground) -> Vec<Gleaned> {
+        let mut gleaned = match unsealed {
+            Some(unsealed) => self.vouched(&unsealed.opened),
+            None => self.signed(stored),
+        };
         if ground.covers_autocrypt {
-            gleaned.extend(self.autocrypt(stored));
+            let inside = || unsealed.and_then(|unsealed| self.autocrypt(&unsealed.content));
+            gleaned.extend(self.autocrypt(stored).or_else(inside));
         }
         gleaned
     }
@@ -57,10 +64,13 @@ impl Field<'_> {
     fn signed(&self, stored: &[u8]) -> Vec<Gleaned> {
         let signers: Vec<openpgp::Certificate> = self.known.iter().filter_map(|key| self.signer(key)).collect();
         let keys = Keys { openpgp: &[], openpgp_signers: &signers, smime: &[], smime_trust: self.trust, given: &[] };
-        let Ok(opened) = opening::open(stored, &keys, self.now, &LIMITS) else { return Vec::new() };
+        opening::open(stored, &keys, self.now, &LIMITS).map_or_else(|_| Vec::new(), |opened| self.vouched(&opened))
+    }
+
+    fn vouched(&self, opened: &Opened) -> Vec<Gleaned> {
         let announced = opened.announced.iter().filter_map(|announced| self.certificate(announced));
         let mut gleaned: Vec<Gleaned> = announced.take(KEYS_MAX).collect();
-        gleaned.extend(self.enclosed(&opened));
+        gleaned.extend(self.enclosed(opened));
         gleaned
     }
 
@@ -183,7 +193,7 @@ mod tests {
     fn what_is_no_key_or_nobodys_brings_none() {
         let ground = Ground { covers_autocrypt: true };
         let check = |message: &str| {
-            let gleaned = with(|field| field.glean(message.as_bytes(), ground));
+            let gleaned = with(|field| field.glean(message.as_bytes(), None, ground));
             assert!(gleaned.is_empty(), "{message}: {gleaned:?}");
         };
         check("");

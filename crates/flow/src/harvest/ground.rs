@@ -26,7 +26,7 @@ impl Ground {
             return None;
         }
         let fields = header::fields(&arrival.header).filter(|field| field.is("Autocrypt")).count();
-        if fields == 0 && !may_be_signed(&arrival.header) {
+        if fields == 0 && !may_be_protected(&arrival.header) {
             return None;
         }
         // DKIM takes fields of a name from the last one up (RFC 6376 §5.4.2).
@@ -40,12 +40,12 @@ impl Ground {
     }
 }
 
-/// Whether the whole message may be signed.
-fn may_be_signed(header: &[u8]) -> bool {
+/// Whether the whole message may be signed, or sealed with such a one inside.
+fn may_be_protected(header: &[u8]) -> bool {
     let entity = mail::entity::Entity::read(header);
     let is_named = || entity.name().is_some_and(|name| name.to_ascii_lowercase().ends_with(".p7m"));
     match entity.kind() {
-        "multipart/signed" | "application/pkcs7-mime" | "application/x-pkcs7-mime" => true,
+        "multipart/signed" | "multipart/encrypted" | "application/pkcs7-mime" | "application/x-pkcs7-mime" => true,
         "application/octet-stream" => is_named(),
         _ => false,
     }

@@ -12,6 +12,9 @@
 //! message afterwards, within the budget of memory. Where the queue is full, or
 //! the process ends first, a message brings no key; the next one will.
 //!
+//! A message that came sealed to the organisation's own keys is opened, under the
+//! rules by which it is passed on ([`org_keys`]), and its inside is looked into.
+//!
 //! Mail that is handed in by submission is never harvested: it is the
 //! organisation's own, and nobody asked DMARC about it.
 
@@ -34,6 +37,7 @@ pub(crate) use ground::Ground;
 use crate::journey::Journey;
 use crate::keys::{self, KeyTrouble, NotKept};
 use crate::opened::{NotOpened, Opened};
+use crate::org_keys;
 use bounds::Bounds;
 use glean::{Field, Gleaned};
 
@@ -143,6 +147,7 @@ async fn gleaned(
     let memory = journey.memory.lend(opened.row.body.len()).await;
     let sealed = journey.store.read_body(opened.organisation.org, opened.row.message, &opened.row.body).await?;
     let stored = opened.key.open_body_in_place(sealed)?;
+    let unsealed = org_keys::unsealed(&opened.case(journey, journey.clock.now()), &stored).await;
     let (organisation, author, known, now) =
         (opened.organisation.clone(), author.clone(), known.to_vec(), journey.clock.now());
     let gleaning = tokio::task::spawn_blocking(move || {
@@ -153,7 +158,7 @@ async fn gleaned(
             trust: &organisation.trust,
             now,
         };
-        field.glean(&stored, ground)
+        field.glean(&stored, unsealed.as_ref(), ground)
     });
     let gleaned = gleaning.await.unwrap_or_default();
     drop(memory);

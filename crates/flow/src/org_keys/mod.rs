@@ -29,7 +29,7 @@ pub use manage::{NotChanged, certify, keep, publish, renew, retire, revoke, with
 pub use publication::{Publication, PublishedKey, PublishedKeys};
 pub use warn::{ends_soon, expiring};
 
-pub(crate) use opening::{Looked, Proven, look};
+pub(crate) use opening::{Looked, Proven, Unsealed, look, unsealed};
 pub(crate) use ring::{Ring, refresh};
 pub(crate) use signing::{Missing, Original, Signature, Signs, replies, sign_original};
 pub(crate) use warn::warn;

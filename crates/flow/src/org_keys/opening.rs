@@ -90,13 +90,40 @@ impl Proven {
     }
 }
 
+/// A message that was sealed to the organisation.
+pub(crate) struct Unsealed {
+    /// What was inside, and what was proven of it.
+    pub opened: opening::Opened,
+    /// The message in clear.
+    pub content: Vec<u8>,
+}
+
 /// Looks into a message as it came.
 pub(crate) async fn look(case: &Case<'_>, stored: &[u8]) -> Looked {
-    let own = case.journey.org_keys.of(case.organisation.org);
     // What goes out is opened alone; who signed what comes in is told in any case.
-    if (own.is_empty() && !case.manifest.is_inbound()) || !opening::may_be_protected(stored) {
+    let is_nobodys = || case.journey.org_keys.of(case.organisation.org).is_empty() && !case.manifest.is_inbound();
+    if is_nobodys() || !opening::may_be_protected(stored) {
         return Looked::default();
     }
+    at_the_bench(case, stored, Bench::look).await.unwrap_or_default()
+}
+
+/// A message that was sealed to those whom it is for, opened; nothing where
+/// [`look`] passes it on as it came.
+pub(crate) async fn unsealed(case: &Case<'_>, stored: &[u8]) -> Option<Unsealed> {
+    if case.journey.org_keys.of(case.organisation.org).is_empty() || !opening::may_be_protected(stored) {
+        return None;
+    }
+    at_the_bench(case, stored, Bench::unsealed).await.flatten()
+}
+
+/// Does this with a message and the keys of those whom it is for, when it is its turn.
+async fn at_the_bench<T: Send + 'static>(
+    case: &Case<'_>,
+    stored: &[u8],
+    work: fn(&Bench, &[u8], &Trust) -> T,
+) -> Option<T> {
+    let own = case.journey.org_keys.of(case.organisation.org);
     let bench = Bench {
         rings: rings(&own, case),
         authors: case.manifest.from.clone(),
@@ -104,10 +131,9 @@ pub(crate) async fn look(case: &Case<'_>, stored: &[u8]) -> Looked {
         now: case.now,
     };
     let trust = Arc::clone(&case.organisation.trust);
-    let Ok(_turn) = OPENINGS.acquire().await else { return Looked::default() };
+    let _turn = OPENINGS.acquire().await.ok()?;
     let stored = stored.to_vec();
-    let looking = tokio::task::spawn_blocking(move || bench.look(&stored, &trust));
-    looking.await.unwrap_or_default()
+    tokio::task::spawn_blocking(move || work(&bench, &stored, &trust)).await.ok()
 }
 
 /// The keys of those whom a message is for, once for all who have the same.
@@ -164,8 +190,36 @@ struct Bench {
     now: Timestamp,
 }
 
+/// What a message is to those whom it is for.
+enum Openings {
+    /// Nobody looked.
+    None,
+    /// The same to all of them.
+    Alike(Box<Result<opening::Opened, Refused>>),
+    /// Not all of them open the same.
+    Unlike,
+}
+
 impl Bench {
     fn look(&self, stored: &[u8], trust: &Trust) -> Looked {
+        match self.openings(stored, trust) {
+            Openings::None => Looked::default(),
+            Openings::Alike(opened) => self.judged(stored, *opened),
+            Openings::Unlike => {
+                let line = "not opened: not everybody whom it is for has a key that opens it".to_owned();
+                Looked { content: None, proven: Some(Proven { line, opened: false }) }
+            }
+        }
+    }
+
+    fn unsealed(&self, stored: &[u8], trust: &Trust) -> Option<Unsealed> {
+        let Openings::Alike(opened) = self.openings(stored, trust) else { return None };
+        let opened = opened.ok().filter(|opened| opened.report.encrypted && !opened.report.is_malleable())?;
+        let content = restored(stored, &opened).filter(|content| self.is_by_same(content))?;
+        Some(Unsealed { opened, content })
+    }
+
+    fn openings(&self, stored: &[u8], trust: &Trust) -> Openings {
         let (mut first, mut alike) = (None, true);
         for one in self.rings.iter().map(|ring| self.open(stored, ring, trust)) {
             match (&first, one) {
@@ -176,12 +230,9 @@ impl Bench {
             }
         }
         match first {
-            Some(first) if alike => self.judged(stored, first),
-            Some(_) => {
-                let line = "not opened: not everybody whom it is for has a key that opens it".to_owned();
-                Looked { content: None, proven: Some(Proven { line, opened: false }) }
-            }
-            None => Looked::default(),
+            None => Openings::None,
+            Some(first) if alike => Openings::Alike(Box::new(first)),
+            Some(_) => Openings::Unlike,
         }
     }
 

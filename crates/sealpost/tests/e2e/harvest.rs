@@ -437,3 +437,56 @@ fn a_key_that_the_one_before_signed_is_used_at_once() {
         assert_eq!(delivered["sealing"]["fingerprint"], used.as_str());
     }
 }
+
+#[test]
+fn what_is_sealed_to_us_is_looked_into_for_keys() {
+    let (people, gpg) = (Authority::new(), GnuPg::new());
+    let clinic = border::clinic(&people.configuration());
+    let domain = Domain::new(&clinic);
+    let own = |more: &[&str]| {
+        let made = clinic.machine.ok([&["orgkey", "generate", clinic.nurse.as_str(), "--json"][..], more].concat());
+        let made: Value = serde_json::from_str(&made).unwrap();
+        clinic.machine.ok(["orgkey", "show", made["id"].as_str().unwrap(), "--export"])
+    };
+    let certificate = clinic.machine.path("nurse.pem");
+    std::fs::write(&certificate, own(&["--format", "smime", "--self-signed"])).unwrap();
+    gpg.must(&["--import"], own(&[]).as_bytes());
+    let server = clinic.serve();
+
+    // Signed and then sealed, as mail programs do it.
+    let pat = domain.address("pat");
+    people.issue("pat", Some(&pat), 300, "EMAIL_PROTECTION");
+    let mut command = Command::new("openssl");
+    command.args(["cms", "-encrypt", "-aes256", "-from", &pat, "-to", &clinic.nurse, "-subject", "Sealed"]);
+    let sealed = process::run(command.arg(&certificate), people.signed("pat", &pat, &clinic.nurse).as_bytes());
+    assert!(sealed.status.success(), "{}", String::from_utf8_lossy(&sealed.stderr));
+    let sealed = String::from_utf8(sealed.stdout).unwrap().replace("\r\n", "\n");
+    let sealed = format!("Date: Mon, 5 Jan 2026 10:00:00 +0000\nMessage-ID: <sealed@p.example>\n{sealed}");
+    let id = domain.bring(&server, ELSEWHERE, "pat", &domain.signed(&sealed, &[]));
+    let found = key(&clinic, &pat);
+    assert_eq!((&found["source"], &found["detail"]), (&json!("signed_mail"), &json!(id)), "{found}");
+
+    // The field of Autocrypt inside, under what is protected of the header.
+    let ann = domain.address("ann");
+    let fingerprint = gpg.generate(&format!("Ann <{ann}>"), "ed25519", "cv25519");
+    let inside = format!(
+        "From: Pat <{ann}>\n{}Content-Type: text/plain; protected-headers=\"v1\"\n\nMay I come?\n",
+        autocrypt(&gpg, &ann)
+    );
+    let armored = gpg.must(&["--armor", "--encrypt", "--recipient", &clinic.nurse], inside.as_bytes());
+    let armored = String::from_utf8(armored).unwrap();
+    let kind = "Content-Type: multipart/encrypted; protocol=\"application/pgp-encrypted\"; boundary=\"b\"\n";
+    let parts = format!(
+        "--b\nContent-Type: application/pgp-encrypted\n\nVersion: 1\n\n--b\n\
+         Content-Type: application/octet-stream\n\n{armored}\n--b--\n"
+    );
+    let message = letter(&ann, &clinic.nurse, kind, &parts);
+    // Who proves nothing brings nothing, sealed or not.
+    let eve = message.replace(&ann, &domain.address("eve"));
+    domain.bring(&server, ELSEWHERE, "eve", &eve);
+    let id = domain.bring(&server, ELSEWHERE, "ann", &domain.signed(&message, &[]));
+    let found = key(&clinic, &ann);
+    assert_eq!((&found["source"], &found["fingerprint"]), (&json!("autocrypt"), &json!(fingerprint)), "{found}");
+    assert_eq!(found["detail"], json!(id));
+    assert!(keys(&clinic, &domain.address("eve")).is_empty());
+}
