@@ -135,19 +135,7 @@ impl Visitor {
 
     /// Sends a form with a file and follows where it leads.
     pub fn upload(&mut self, path: &str, file: &[u8], more: &str) -> Answer {
-        let head = "--xyz\r\nContent-Disposition: form-data; name=\"file\"; filename=\"key\"\r\n\
-                    Content-Type: application/octet-stream\r\n\r\n";
-        let form = [head.as_bytes(), file, b"\r\n--xyz--\r\n"].concat();
-        let fields = format!(
-            "Origin: null\r\n{more}Content-Type: multipart/form-data; boundary=xyz\r\nContent-Length: {}\r\n",
-            form.len()
-        );
-        // What is no text here is sent as text: keys in these tests are armored or PEM.
-        let answer = self.ask("POST", path, &fields, std::str::from_utf8(&form).expect("text"));
-        match answer.header("location") {
-            to if to.is_empty() => answer,
-            to => self.get(&to),
-        }
+        self.send_parts(path, more, &[], &[("key", file)])
     }
 
     /// Sends a form and follows where it leads.
@@ -162,6 +150,11 @@ impl Visitor {
 
     /// The same for a form with files.
     pub fn send_form(&mut self, path: &str, fields: &[(&str, &str)], files: &[(&str, &[u8])]) -> Answer {
+        self.send_parts(path, "", fields, files)
+    }
+
+    /// The same with more fields in the header of the request.
+    fn send_parts(&mut self, path: &str, more: &str, fields: &[(&str, &str)], files: &[(&str, &[u8])]) -> Answer {
         let part = |name: &str, more: &str| format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"{more}\r\n");
         let mut form = Vec::new();
         for (name, value) in fields {
@@ -174,7 +167,7 @@ impl Visitor {
         }
         form.extend_from_slice(b"--x--\r\n");
         let fields = format!(
-            "Origin: null\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: {}\r\n",
+            "Origin: null\r\n{more}Content-Type: multipart/form-data; boundary=x\r\nContent-Length: {}\r\n",
             form.len()
         );
         let answer = self.ask("POST", path, &fields, form);
