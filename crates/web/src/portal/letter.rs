@@ -2,6 +2,7 @@
 //! are files, and the letter made harmless.
 
 use flow::portal::Content;
+use flow::portal::reply::harmless_name;
 use jiff::Timestamp;
 use mail::reading::{Body, Part, Place, clean_name, html_text};
 use maud::{Markup, PreEscaped, html};
@@ -106,8 +107,7 @@ fn is_file(part: &Part) -> bool {
 /// A name that is no path (what saves it must not leave its folder), with an
 /// ending that opens: messages get theirs.
 fn file_name(name: &str, part: &Part) -> String {
-    let name = clean_name(name).replace(['/', '\\', ':', '<', '>', '"', '|', '?', '*'], "_");
-    let name = name.trim_matches(['.', ' ']).chars().take(120).collect::<String>();
+    let name = harmless_name(name);
     let wants_ending = part.content_type == "message/rfc822" && !name.to_ascii_lowercase().ends_with(".eml");
     if wants_ending && !name.is_empty() { format!("{name}.eml") } else { name }
 }
@@ -272,7 +272,7 @@ mod tests {
         let raw = multipart("mixed", &[TEXT, &file("a.pdf"), &file("../../b\u{202e}.pdf")]);
         let letter = letter(&raw);
         let files: Vec<_> = letter.files.iter().map(|file| (file.number, file.name.as_str(), file.bytes)).collect();
-        assert_eq!(files, [(0, "a.pdf", 1), (1, "_.._b.pdf", 1)]);
+        assert_eq!(files, [(0, "a.pdf", 1), (1, "b.pdf", 1)]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod token;
 mod writer;
 
 pub use kind::{Kind, UnknownKind};
+pub use name::harmless as harmless_name;
 pub use routes::{About, Replies, ReplyRule, Topic, UnknownTopic};
 pub use token::FormToken;
 pub use writer::{Limits, NotWritten, ReplyHead, ReplyWriter};

@@ -15,7 +15,7 @@ const DEVICES: [&str; 22] = [
 
 /// The last part of a path, without what a file system or a shell could take
 /// for something else; empty where nothing is left.
-pub(super) fn harmless(name: &str) -> String {
+pub fn harmless(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let kept = clean_name(last).replace(['<', '>', ':', '"', '|', '?', '*', '\u{0}'], "_");
     let kept = kept.trim_matches(['.', ' ', '-', '~']);
