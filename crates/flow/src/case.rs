@@ -11,7 +11,7 @@ use seal::{Grounds, Kind, Parcel, Stamp, TlsAsked};
 use store::{JournalNew, JournalRow, NewLink, StoreError, Transition, Write};
 use vault::{Label, MessageKey};
 
-use crate::dsn::{Action, Report, Told};
+use crate::dsn::{Action, KeyWord, Report, Told, UnwantedKey};
 use crate::enqueue::enqueue;
 use crate::journey::Journey;
 use crate::manifest::Manifest;
@@ -145,7 +145,6 @@ impl Case<'_> {
             return;
         };
         let stamp = self.stamp();
-        let profile = &self.organisation.profile;
         let report = Report {
             message: self.message,
             message_id: self.manifest.message_id.as_deref(),
@@ -153,13 +152,33 @@ impl Case<'_> {
             envid: self.manifest.envelope.envid.as_deref(),
             sender,
             hostname: &self.journey.settings.hostname,
-            from: &format!("{} <{}>", mail::header::encoded(&profile.name), self.postmaster()),
+            from: &self.own_voice(),
             action,
             told,
             now: self.now,
             unique: &stamp.parcel.to_string().to_ascii_lowercase(),
         };
         self.queue(&Parcel::dsn(stamp, Recipient::new(sender.clone()), report.render()), changes);
+    }
+
+    /// Tells the sender what a recipient wants of a key, if there is a sender.
+    pub fn tell_of_key(&self, key: &UnwantedKey<'_>, changes: &mut Changes) {
+        let Some(sender) = self.manifest.envelope.sender.0.as_ref() else { return };
+        let stamp = self.stamp();
+        let word = KeyWord {
+            key,
+            message: self.message,
+            sender,
+            from: &self.own_voice(),
+            now: self.now,
+            message_id: &self.message_id(stamp),
+        };
+        self.queue(&Parcel::dsn(stamp, Recipient::new(sender.clone()), word.render()), changes);
+    }
+
+    /// The From field of words to senders.
+    fn own_voice(&self) -> String {
+        format!("{} <{}>", mail::header::encoded(&self.organisation.profile.name), self.postmaster())
     }
 
     /// Makes these changes durable, and then counts them.

@@ -5,7 +5,7 @@
 //! `RET=FULL` (RFC 3461 §4.3) changes nothing.
 
 use jiff::Timestamp;
-use mail::{Address, EnhancedCode, MessageId, Recipient, Reply};
+use mail::{Address, EnhancedCode, KeyFormat, MessageId, Recipient, RecipientKeyId, Reply};
 
 use crate::arrival::rfc5322_date;
 
@@ -123,6 +123,69 @@ pub struct Report<'a> {
     pub now: Timestamp,
     /// A unique word for the Message-ID and the boundary.
     pub unique: &'a str,
+}
+
+/// A key that a recipient wants used no more, and that others stand for.
+#[derive(Clone, Copy, Debug)]
+pub struct UnwantedKey<'a> {
+    /// Its id.
+    pub id: RecipientKeyId,
+    /// Whose it is.
+    pub recipient: &'a Address,
+    /// Its format.
+    pub format: KeyFormat,
+    /// Its fingerprint.
+    pub fingerprint: &'a str,
+}
+
+/// The word to the sender that a recipient said this on the message's page. It
+/// is no report of a delivery, which it does not change.
+pub struct KeyWord<'a> {
+    /// The key.
+    pub key: &'a UnwantedKey<'a>,
+    /// On the page of which message.
+    pub message: MessageId,
+    /// Who gets this.
+    pub sender: &'a Address,
+    /// Who sends it, for the From field.
+    pub from: &'a str,
+    /// The present time.
+    pub now: Timestamp,
+    /// `id@domain`, without angle brackets.
+    pub message_id: &'a str,
+}
+
+impl KeyWord<'_> {
+    /// As a message with CRLF line ends.
+    pub fn render(&self) -> String {
+        let Self { key, message, sender, from, now, message_id } = self;
+        let UnwantedKey { id, recipient, format, fingerprint } = key;
+        [
+            format!("From: {from}"),
+            format!("To: <{sender}>"),
+            format!("Subject: Needs a decision: a recipient's key, your message {message}"),
+            format!("Date: {}", rfc5322_date(*now)),
+            format!("Message-ID: <{message_id}>"),
+            "Auto-Submitted: auto-replied".to_owned(),
+            "MIME-Version: 1.0".to_owned(),
+            "Content-Type: text/plain; charset=utf-8".to_owned(),
+            String::new(),
+            "On the page of your message, the recipient below asked that mail no longer be sealed to this key."
+                .to_owned(),
+            "Somebody of your organisation gave or accepted it, or it was found elsewhere, so the recipient".to_owned(),
+            "can't take it back alone. Until somebody decides, mail is sealed to it as before.".to_owned(),
+            String::new(),
+            format!("  {recipient}"),
+            format!("    {format} {fingerprint}"),
+            String::new(),
+            "Please ask the recipient by another way, such as a call, and have an administrator run one of".to_owned(),
+            String::new(),
+            format!("  sealpost key reject {id}"),
+            format!("  sealpost key accept {id}"),
+            String::new(),
+        ]
+        .join("\r\n")
+    }
 }
 
 impl Report<'_> {

@@ -162,6 +162,8 @@ impl Tally {
             | Event::KeyAccepted { .. }
             | Event::KeyReplaced { .. }
             | Event::KeyRejected { .. }
+            | Event::KeyWithdrawn { .. }
+            | Event::KeyUnwanted { .. }
             | Event::Traced { .. }
             | Event::PostureFell { .. }
             | Event::PostureRecovered { .. }

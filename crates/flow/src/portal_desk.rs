@@ -15,13 +15,14 @@ use vault::{Label, VaultError};
 use crate::case::{Case, Changes};
 use crate::dsn::{self, Told};
 use crate::journey::Journey;
+use crate::keys;
 use crate::manifest::Crossed;
 use crate::opened::{NotOpened, Opened};
 use crate::org_keys;
 use crate::portal::reply::{NotWritten, Offer, Replies, ReplyWriter};
 use crate::portal::{
-    self, Change, Code, CodeMail, Content, DeskError, Factor, Found, LinkId, LinkState, NewReply, Pending, PortalDesk,
-    PortalEvent, Saved, StateError, Ticket,
+    self, Change, Code, CodeMail, Content, DeskError, Factor, Found, KeyOutcome, LinkId, LinkState, NewReply, Pending,
+    PortalDesk, PortalEvent, Saved, StateError, Ticket,
 };
 use crate::portal_keys;
 use crate::receipts::{Fact, receipt};
@@ -137,11 +138,7 @@ impl LinkDesk {
         if let Some(code) = &change.code {
             self.queue_code(&case, &state, (code, needs), &mut changes).await?;
         }
-        if let Some(step) = &change.key {
-            Self::may(ticket, Action::GiveKey)?;
-            let grounds = self.grounds(&case, &state).await?;
-            portal_keys::step(&case, &state, step, (change.peer, grounds), &mut changes)?;
-        }
+        let outcome = self.key_step(&case, &change, &state, &mut changes).await?;
         if let Some(event) = &change.event {
             self.tell(&case, &change, event, &mut changes).await?;
         }
@@ -150,11 +147,29 @@ impl LinkDesk {
                 if sends {
                     self.0.queued.notify_one();
                 }
-                Ok(Saved::Done)
+                if outcome.is_some() {
+                    keys::note(&self.0, case.organisation, state.recipient());
+                }
+                Ok(outcome.map_or(Saved::Done, Saved::Key))
             }
             Err(StoreError::Conflict) => Ok(Saved::Conflict),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// What a change does about a key.
+    async fn key_step(
+        &self,
+        case: &Case<'_>,
+        change: &Change,
+        state: &LinkState,
+        changes: &mut Changes,
+    ) -> Result<Option<KeyOutcome>, Trouble> {
+        let Some(step) = &change.key else { return Ok(None) };
+        Self::may(&change.ticket, Action::GiveKey)?;
+        let grounds = self.grounds(case, state).await?;
+        let about = portal_keys::About { ticket: &change.ticket, state, step, peer: change.peer };
+        portal_keys::step(case, &about, grounds, changes).await
     }
 
     /// What the connection must prove that carries a code of this link.

@@ -1,37 +1,50 @@
-//! The portal's window to keys that recipients give: read, kept and removed as
-//! any other, with the recipient as the one who did it.
+//! The portal's window to keys that recipients give: read, kept and taken back as
+//! any other, with the recipient as the one who did it. What is done, what the
+//! link's state says of it and what the ledger tells are one transaction.
 
 use std::net::IpAddr;
 
 use identity::{Action, Principal};
-use keyring::{Found, Lesson, Material, NotLearned};
+use keyring::{Found, Known, Lesson, Material, NotLearned, Withdrawal};
 use ledger::Event;
-use mail::{Address, KeySource, KeyState, Level, Recipient, RecipientKeyId};
+use mail::{Address, KeyFormat, KeySource, KeyState, Level, Recipient, RecipientKeyId};
 use seal::protect::{HeaderPolicy, Keys, ProtectError, Protection, Replies, protect};
 use seal::{Edits, Grounds, Parcel};
 
 use crate::case::{Case, Changes};
-use crate::keys::{self, KeyTrouble, NotKept, NotManaged};
+use crate::dsn;
+use crate::keys::{self, KeyTrouble, NotKept};
 use crate::organisation::Organisation;
 use crate::portal::{
-    self, DeskError, GivenKey, KeyDesk, KeyNote, KeyStep, LinkState, NotOffered, Offered, Pending, ProofCode, Ticket,
-    Told,
+    self, DeskError, GivenKey, KeyDesk, KeyNote, KeyOutcome, KeyStep, LinkState, NotOffered, Offered, Pending,
+    ProofCode, Ticket, Told,
 };
 use crate::portal_desk::{LinkDesk, Trouble};
 
 /// A key with more is not kept in a link's state.
 const KEY_BYTES_MAX: usize = 64 * 1024;
-/// Keys that one address has from the portal, whatever became of them.
+/// Keys that one address has from the portal, but for those that were taken back.
 const KEYS_MAX: usize = 8;
+/// The same with those: each is remembered.
+const KEYS_EVER_MAX: usize = 40;
 
-/// Carries out what a step of a link does about a key.
-pub(crate) fn step(
+/// A step of a link that is about a key, and whose it is.
+pub(crate) struct About<'a> {
+    pub ticket: &'a Ticket,
+    pub state: &'a LinkState,
+    pub step: &'a KeyStep,
+    pub peer: Option<IpAddr>,
+}
+
+/// Carries out what a step of a link does about a key; what becomes of a key
+/// that it keeps or takes back.
+pub(crate) async fn step(
     case: &Case<'_>,
-    state: &LinkState,
-    step: &KeyStep,
-    (peer, grounds): (Option<IpAddr>, Grounds),
+    about: &About<'_>,
+    grounds: Grounds,
     changes: &mut Changes,
-) -> Result<(), Trouble> {
+) -> Result<Option<KeyOutcome>, Trouble> {
+    let About { state, step, peer, .. } = *about;
     let recipient = state.recipient().clone();
     match step {
         KeyStep::Offered(offered, code) => {
@@ -43,21 +56,98 @@ pub(crate) fn step(
             changes.event(Event::KeyOffered { recipient, fingerprint, peer });
         }
         KeyStep::Wrong => changes.event(Event::KeyProofWrong { recipient, peer }),
-        KeyStep::Proven(offered) => {
-            tell(case, state, (offered.format, &offered.fingerprint), Told::Given, changes);
-            let fingerprint = offered.fingerprint.clone();
-            changes.event(Event::KeyProven { recipient, fingerprint, peer });
-        }
-        KeyStep::Removed(key) => tell(case, state, (key.format, &key.fingerprint), Told::Removed, changes),
+        KeyStep::Proven(offered) => return keep(case, about, offered, changes).await.map(Some),
+        KeyStep::Removed(key) => return take_back(case, about, key, changes).await.map(Some),
     }
-    Ok(())
+    Ok(None)
+}
+
+/// Keeps a key that was proven, and tells the address.
+async fn keep(
+    case: &Case<'_>,
+    about: &About<'_>,
+    offered: &Offered,
+    changes: &mut Changes,
+) -> Result<KeyOutcome, Trouble> {
+    let (journey, organisation, recipient) = (case.journey, case.organisation, about.state.recipient());
+    let material = Material::read_all(&offered.certificate).ok().and_then(|all| all.into_iter().next());
+    let found = found(about.ticket, recipient, material.ok_or(Trouble::NoKey)?, case.now);
+    let by = holder(about.ticket).to_string();
+    let (lesson, change) = match keys::work_out(journey, organisation, &found, &by).await {
+        Ok(worked_out) => worked_out,
+        Err(NotKept::NotLearned(why)) => return Ok(KeyOutcome::Refused(refused(&why))),
+        Err(NotKept::Trouble(trouble)) => return Err(trouble.into()),
+    };
+    changes.writes.extend(change.into_iter().flat_map(|change| change.into_writes(journey, organisation)));
+    let (Lesson::New(known, _)
+    | Lesson::Accepted(known, _)
+    | Lesson::Held(known)
+    | Lesson::Updated(known)
+    | Lesson::Withheld(known)
+    | Lesson::Seen(known)) = &lesson;
+    let is_held = known.state == KeyState::HeldBack || known.claim.is_some();
+    let told = if is_held { Told::Given } else { Told::GivenAgain };
+    tell(case, about.state, (offered.format, &offered.fingerprint), told, changes);
+    let (recipient, fingerprint, peer) = (recipient.clone(), offered.fingerprint.clone(), about.peer);
+    changes.event(Event::KeyProven { recipient, fingerprint, peer });
+    Ok(if is_held { KeyOutcome::Held } else { KeyOutcome::Kept })
+}
+
+/// Takes a key back, or has those who stand for it asked; the address is told.
+async fn take_back(
+    case: &Case<'_>,
+    about: &About<'_>,
+    key: &GivenKey,
+    changes: &mut Changes,
+) -> Result<KeyOutcome, Trouble> {
+    let (journey, organisation) = (case.journey, case.organisation);
+    let by = holder(about.ticket).to_string();
+    let withdrawal = keys::withdrawal(journey, organisation, key.id, &by).await?;
+    // Somebody was first; then it is gone.
+    let Some((withdrawal, change)) = withdrawal else { return Ok(KeyOutcome::Removed) };
+    changes.writes.extend(change.into_writes(journey, organisation));
+    let (told, outcome) = match &withdrawal {
+        Withdrawal::Done(_) => (Told::Removed, KeyOutcome::Removed),
+        Withdrawal::Asked(known) => {
+            ask_staff(case, known, changes);
+            (Told::Unwanted, KeyOutcome::Asked)
+        }
+    };
+    tell(case, about.state, (key.format, &key.fingerprint), told, changes);
+    Ok(outcome)
+}
+
+/// Tells staff that a recipient wants a key used no more: whoever sent the
+/// message on whose page it was said, and the log.
+fn ask_staff(case: &Case<'_>, known: &Known, changes: &mut Changes) {
+    tracing::warn!(key = %known.id, "a recipient wants a key used no more that others stand for: reject or accept it");
+    let key = dsn::UnwantedKey {
+        id: known.id,
+        recipient: &known.address,
+        format: known.format(),
+        fingerprint: &known.fingerprint(),
+    };
+    case.tell_of_key(&key, changes);
+}
+
+fn found(ticket: &Ticket, address: &Address, material: Material, at: jiff::Timestamp) -> Found {
+    Found {
+        address: address.clone(),
+        material,
+        source: KeySource::Recipient,
+        detail: format!("at the portal, with {}", ticket.message),
+        is_bound_by_hand: false,
+        vouched_by: Vec::new(),
+        prefers_encryption: None,
+        at,
+    }
 }
 
 /// Tells the address, over whatever connection there is: it must not fail to be told.
 fn tell(
     case: &Case<'_>,
     state: &LinkState,
-    (format, fingerprint): (mail::KeyFormat, &str),
+    (format, fingerprint): (KeyFormat, &str),
     what: Told,
     changes: &mut Changes,
 ) {
@@ -69,7 +159,7 @@ fn tell(
 fn note<T>(
     case: &Case<'_>,
     state: &LinkState,
-    (format, fingerprint): (mail::KeyFormat, &str),
+    (format, fingerprint): (KeyFormat, &str),
     message_id: &str,
     write: impl Fn(&KeyNote<'_>) -> T,
 ) -> T {
@@ -128,20 +218,6 @@ impl LinkDesk {
         self.journey().organisations.find(ticket.org).map(AsRef::as_ref).ok_or(Trouble::NoMessage)
     }
 
-    /// What becomes of a key from this recipient, before it is proven and after.
-    fn found(&self, ticket: &Ticket, address: &Address, material: Material) -> Found {
-        Found {
-            address: address.clone(),
-            material,
-            source: KeySource::Recipient,
-            detail: format!("at the portal, with {}", ticket.message),
-            is_bound_by_hand: false,
-            vouched_by: Vec::new(),
-            prefers_encryption: None,
-            at: self.journey().clock.now(),
-        }
-    }
-
     async fn read(
         &self,
         ticket: &Ticket,
@@ -170,34 +246,15 @@ impl LinkDesk {
         let kept = keys::of(self.journey(), organisation, address).await?;
         let known: Vec<keyring::Known> = kept.into_iter().map(|kept| kept.known).collect();
         let is_new = !known.iter().any(|key| key.fingerprint() == offered.fingerprint);
-        if is_new && known.iter().filter(|key| key.source == KeySource::Recipient).count() >= KEYS_MAX {
+        if is_new && has_too_many(&known) {
             return Ok(Err(NotOffered::TooMany));
         }
         let id = RecipientKeyId::new(self.journey().clock.now(), self.journey().entropy.as_ref());
-        let found = self.found(ticket, address, material);
+        let found = found(ticket, address, material, self.journey().clock.now());
         Ok(match keyring::learn(&known, found, &organisation.policy.keys, id) {
             Ok(_) => Ok(offered),
             Err(why) => Err(refused(&why)),
         })
-    }
-
-    async fn keep(
-        &self,
-        ticket: &Ticket,
-        address: &Address,
-        offered: &Offered,
-    ) -> Result<Result<bool, NotOffered>, Trouble> {
-        Self::may(ticket, Action::GiveKey)?;
-        let material = Material::read_all(&offered.certificate).ok().and_then(|all| all.into_iter().next());
-        let found = self.found(ticket, address, material.ok_or(Trouble::NoKey)?);
-        let by = holder(ticket).to_string();
-        match keys::learn(self.journey(), self.organisation(ticket)?, found, &by).await {
-            Ok(Lesson::Held(_)) => Ok(Ok(true)),
-            Ok(Lesson::Updated(known) | Lesson::Seen(known)) => Ok(Ok(known.state == KeyState::HeldBack)),
-            Ok(Lesson::New(..) | Lesson::Accepted(..)) => Ok(Ok(false)),
-            Err(NotKept::NotLearned(why)) => Ok(Err(refused(&why))),
-            Err(NotKept::Trouble(trouble)) => Err(trouble.into()),
-        }
     }
 
     async fn given(&self, ticket: &Ticket, address: &Address) -> Result<Vec<GivenKey>, Trouble> {
@@ -206,7 +263,7 @@ impl LinkDesk {
         let kept = keys::of(self.journey(), organisation, address).await?;
         let known = kept.into_iter().map(|kept| kept.known);
         let is_shown = |key: &keyring::Known| {
-            key.source == KeySource::Recipient
+            (key.is_given() || key.unwanted_since.is_some())
                 && matches!(key.state, KeyState::Active | KeyState::HeldBack)
                 && organisation.policy.keys.is_same_mailbox(&key.address, address)
         };
@@ -214,20 +271,12 @@ impl LinkDesk {
             id: key.id,
             format: key.format(),
             fingerprint: key.fingerprint(),
-            state: key.state,
-            since: key.first_seen,
+            // What the recipient said of it may be held back where the key is not.
+            state: if key.claim.is_some() { KeyState::HeldBack } else { key.state },
+            is_unwanted: key.unwanted_since.is_some(),
+            since: key.claim.as_ref().map_or(key.first_seen, |claim| claim.since),
         };
         Ok(known.filter(is_shown).map(shown).collect())
-    }
-
-    async fn forget(&self, ticket: &Ticket, key: RecipientKeyId) -> Result<(), Trouble> {
-        Self::may(ticket, Action::GiveKey)?;
-        let by = holder(ticket).to_string();
-        match keys::remove(self.journey(), self.organisation(ticket)?, key, &by).await {
-            Ok(_) | Err(NotManaged::NoSuchKey) => Ok(()),
-            Err(NotManaged::Trouble(trouble)) => Err(trouble.into()),
-            Err(NotManaged::Unusable(_) | NotManaged::Contended) => Err(Trouble::NoKey),
-        }
     }
 }
 
@@ -239,8 +288,16 @@ fn refused(why: &NotLearned) -> NotOffered {
     match why {
         NotLearned::OtherAddress(_) => NotOffered::OtherAddress,
         NotLearned::Unusable(_) => NotOffered::Unusable,
-        NotLearned::Rejected => NotOffered::Rejected,
+        // A withdrawn key may be given again by its holder, who does that here.
+        NotLearned::Rejected | NotLearned::Withdrawn => NotOffered::Rejected,
     }
+}
+
+/// Whether an address has as many keys from the portal as it may.
+fn has_too_many(known: &[Known]) -> bool {
+    let given = || known.iter().filter(|key| key.is_given());
+    let kept = given().filter(|key| key.state != KeyState::Withdrawn).count();
+    kept >= KEYS_MAX || given().count() >= KEYS_EVER_MAX
 }
 
 /// Whether it looks like a private key: as text, or as a packet of one (RFC 9580 §5.5.1.3).
@@ -271,25 +328,12 @@ impl KeyDesk for LinkDesk {
         Box::pin(async move { Ok(self.read(ticket, address, file).await?) })
     }
 
-    fn keep_key<'a>(
-        &'a self,
-        ticket: &'a Ticket,
-        address: &'a Address,
-        offered: &'a Offered,
-    ) -> Pending<'a, Result<Result<bool, NotOffered>, DeskError>> {
-        Box::pin(async move { Ok(self.keep(ticket, address, offered).await?) })
-    }
-
     fn given_keys<'a>(
         &'a self,
         ticket: &'a Ticket,
         address: &'a Address,
     ) -> Pending<'a, Result<Vec<GivenKey>, DeskError>> {
         Box::pin(async move { Ok(self.given(ticket, address).await?) })
-    }
-
-    fn remove_key<'a>(&'a self, ticket: &'a Ticket, key: RecipientKeyId) -> Pending<'a, Result<(), DeskError>> {
-        Box::pin(async move { Ok(self.forget(ticket, key).await?) })
     }
 }
 

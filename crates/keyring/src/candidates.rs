@@ -1,8 +1,6 @@
 //! Which of a recipient's keys may seal a copy: at most one of each format, and
 //! why the others may not.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use mail::{Address, KeyFormat, KeySource, KeyState, Need, RecipientKeyId};
 use policy::KeyPolicy;
@@ -64,6 +62,7 @@ const fn held(state: &KeyState) -> &'static str {
         KeyState::HeldBack => "held back",
         KeyState::Rejected => "rejected",
         KeyState::Replaced => "replaced",
+        KeyState::Withdrawn => "withdrawn by its holder",
     }
 }
 
@@ -78,8 +77,9 @@ pub fn candidates(
 ) -> Candidates {
     let mut found = Candidates::default();
     for key in known {
-        match counts(key, recipient, need, policy, trust, now) {
-            Ok(usable) => found.offer(Candidate { known: key.clone(), usable }),
+        let key = key.settled(policy, now);
+        match counts(&key, recipient, need, policy, trust, now) {
+            Ok(usable) => found.offer(Candidate { known: key.into_owned(), usable }),
             Err(why) => found.passed_over.push((key.id, why)),
         }
     }
@@ -97,7 +97,7 @@ fn counts(
     if !policy.is_same_mailbox(&key.address, recipient) {
         return Err(NotCounted::OtherMailbox(key.address.clone()));
     }
-    if key.state != KeyState::Active && !is_held_long_enough(key, policy, now) {
+    if key.state != KeyState::Active && !key.has_waited(policy, now) {
         return Err(NotCounted::State(key.state, key.because.clone()));
     }
     let sources = if need.transit().is_some() { &policy.transit } else { &policy.end_to_end };
@@ -114,12 +114,6 @@ fn counts(
         believe(smime, key, policy, trust, now)?;
     }
     Ok(usable)
-}
-
-/// A key that nobody rejected for as long as policy says.
-fn is_held_long_enough(key: &Known, policy: &KeyPolicy, now: Timestamp) -> bool {
-    let is_over = |held: Duration| key.first_seen.checked_add(held).is_ok_and(|until| until <= now);
-    key.state == KeyState::HeldBack && policy.accept_after.is_some_and(is_over)
 }
 
 /// Whether an S/MIME certificate is to be believed. Who gave it by hand, or

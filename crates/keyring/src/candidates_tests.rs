@@ -1,5 +1,7 @@
 //! Which keys count, and that no other ever does.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use smime::trust::Said;
 

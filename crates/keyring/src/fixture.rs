@@ -1,11 +1,12 @@
 //! Keys for tests, made here.
 
 use jiff::Timestamp;
-use mail::{Address, Entropy, KeySource, RecipientKeyId};
+use mail::{Address, Entropy, KeySource, KeyState, RecipientKeyId};
 use openpgp::{KeyKind, SecretIdentity};
+use policy::KeyPolicy;
 use smime::trust::{Said, Standing};
 
-use crate::{Found, Material};
+use crate::{Found, Known, Lesson, Material, NotLearned, learn};
 
 /// A generator that every test starts anew.
 pub(crate) struct Counting(std::sync::atomic::AtomicU64);
@@ -116,5 +117,42 @@ impl Authority {
         params.not_after = rcgen::date_time_ymd(2050, 1, 1);
         let certificate = params.signed_by(&rcgen::KeyPair::generate().unwrap(), &self.0).unwrap();
         Material::read_all(certificate.der()).unwrap().remove(0)
+    }
+}
+
+/// What is known after one lesson after the other.
+#[derive(Default)]
+pub(crate) struct Book {
+    pub known: Vec<Known>,
+    pub policy: KeyPolicy,
+}
+
+impl Book {
+    pub fn with(policy: KeyPolicy) -> Self {
+        Self { known: Vec::new(), policy }
+    }
+
+    /// Learns, and keeps what becomes of it.
+    pub fn take(&mut self, found: Found) -> Result<&'static str, NotLearned> {
+        let id = id(u8::try_from(self.known.len() + 1).unwrap());
+        let lesson = learn(&self.known, found, &self.policy, id)?;
+        let (word, known, replaced) = match lesson {
+            Lesson::New(known, replaced) => ("new", known, replaced),
+            Lesson::Held(known) => ("held", known, Vec::new()),
+            Lesson::Updated(known) => ("updated", known, Vec::new()),
+            Lesson::Withheld(known) => ("withheld", known, Vec::new()),
+            Lesson::Accepted(known, replaced) => ("accepted", known, replaced),
+            Lesson::Seen(known) => ("seen", known, Vec::new()),
+        };
+        for key in std::iter::once(known).chain(replaced) {
+            self.known.retain(|kept| kept.id != key.id);
+            self.known.push(key);
+        }
+        self.known.sort_by_key(|key| key.id);
+        Ok(word)
+    }
+
+    pub fn states(&self) -> Vec<KeyState> {
+        self.known.iter().map(|key| key.state).collect()
     }
 }

@@ -1,12 +1,20 @@
 //! What is known of one recipient's key: the sealed part of its row.
 //!
+//! A key has one source, the most trusted from which it may be used. Where it is
+//! known from a more trusted one too, which is held back, that is a [`Claim`]:
+//! without it the key stays what it was, with it it is more, from the moment
+//! that a person or time accepts it.
+//!
 //! State and source stand here and not only in the row's open columns, so that
 //! nobody who can write to the database can let a held key go.
+
+use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use mail::{Address, KeyFormat, KeySource, KeyState, RecipientKeyId};
+use policy::KeyPolicy;
 use serde::{Deserialize, Serialize};
 use smime::Capabilities;
 
@@ -32,6 +40,13 @@ pub struct Known {
     pub state: KeyState,
     /// Why it is held back.
     pub because: Option<String>,
+    /// Since when it is known on the grounds that it has now: what is held back
+    /// waits from then on.
+    pub held_since: Timestamp,
+    /// A more trusted source, which is held back.
+    pub claim: Option<Claim>,
+    /// When its holder asked that it be used no more; a person decides.
+    pub unwanted_since: Option<Timestamp>,
     /// Who accepted it: from then on it counts as given by staff.
     pub confirmed_by: Option<String>,
     /// Whether a person bound it to an address that it does not name itself.
@@ -44,6 +59,21 @@ pub struct Known {
     pub last_seen: Timestamp,
     /// What its issuers said of revocation when they were last asked.
     pub revocation: Option<Checked>,
+}
+
+/// That a key comes from a source that is more trusted than the one from which
+/// it is used; held back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claim {
+    /// The source.
+    pub source: KeySource,
+    /// More of where.
+    pub detail: String,
+    /// Since when it is known.
+    pub since: Timestamp,
+    /// Why it is held back.
+    pub because: String,
 }
 
 /// Bytes that are nothing known of a key.
@@ -81,6 +111,13 @@ struct Written {
     state: KeyState,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     because: Option<String>,
+    /// Not written before; then the last change may have been of the grounds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    held_since: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    claim: Option<Claim>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unwanted_since: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     confirmed_by: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -114,6 +151,33 @@ impl Known {
         if self.confirmed_by.is_some() { KeySource::Staff } else { self.source }
     }
 
+    /// Whether the recipient gave it at the portal, whatever became of that.
+    pub fn is_given(&self) -> bool {
+        let claimed = self.claim.as_ref().map(|claim| claim.source);
+        self.source == KeySource::Recipient || claimed == Some(KeySource::Recipient)
+    }
+
+    /// Whether a person is to look at it: it is held back, or something of it is.
+    pub const fn waits(&self) -> bool {
+        matches!(self.state, KeyState::HeldBack) || self.claim.is_some() || self.unwanted_since.is_some()
+    }
+
+    /// Whether it is held back, and was for as long as policy says.
+    pub(crate) fn has_waited(&self, policy: &KeyPolicy, now: Timestamp) -> bool {
+        self.state == KeyState::HeldBack && is_over(policy, self.held_since, now)
+    }
+
+    /// The key as it counts now: with what is claimed of it, where nobody
+    /// rejected that for as long as policy says.
+    pub(crate) fn settled(&self, policy: &KeyPolicy, now: Timestamp) -> Cow<'_, Self> {
+        match self.claim.as_ref().filter(|claim| is_over(policy, claim.since, now)) {
+            None => Cow::Borrowed(self),
+            Some(claim) => {
+                Cow::Owned(Self { source: claim.source, detail: claim.detail.clone(), claim: None, ..self.clone() })
+            }
+        }
+    }
+
     /// The bytes to be sealed.
     pub fn to_bytes(&self) -> Vec<u8> {
         let (chain, announced) = match &self.material {
@@ -134,6 +198,9 @@ impl Known {
             detail: self.detail.clone(),
             state: self.state,
             because: self.because.clone(),
+            held_since: Some(self.held_since),
+            claim: self.claim.clone(),
+            unwanted_since: self.unwanted_since,
             confirmed_by: self.confirmed_by.clone(),
             is_bound_by_hand: self.is_bound_by_hand,
             prefers_encryption: self.prefers_encryption,
@@ -160,6 +227,9 @@ impl Known {
             detail: written.detail,
             state: written.state,
             because: written.because,
+            held_since: written.held_since.unwrap_or(written.last_seen),
+            claim: written.claim,
+            unwanted_since: written.unwanted_since,
             confirmed_by: written.confirmed_by,
             is_bound_by_hand: written.is_bound_by_hand,
             prefers_encryption: written.prefers_encryption,
@@ -168,6 +238,11 @@ impl Known {
             revocation: written.revocation,
         })
     }
+}
+
+/// Whether what is known since then was held back for as long as policy says.
+fn is_over(policy: &KeyPolicy, since: Timestamp, now: Timestamp) -> bool {
+    policy.accept_after.is_some_and(|held| since.checked_add(held).is_ok_and(|until| until <= now))
 }
 
 fn material(written: &Written) -> Result<Material, NotKnown> {

@@ -5,17 +5,21 @@
 //! | --- | --- | --- |
 //! | nothing | by the recipient at the portal | held back, until a person or time accepts it |
 //! | nothing | elsewhere | used |
-//! | the same key | anywhere | more is known of it; a rejected one stays so, unless staff gives it |
+//! | the same key | anywhere | more is known of it ([`again`](crate::again)) |
 //! | another key | by staff | used, in place of those of its format |
 //! | another key, less trusted | elsewhere but the portal | used, in place of those of its format |
 //! | another key, as trusted, of the other format alone | elsewhere but the portal | used too |
 //! | another key | elsewhere | held back, unless policy's rule for changes is met |
+//!
+//! A key that the recipient withdrew counts among what is known for the address,
+//! so that nothing that is less trusted takes its place.
 
 use jiff::Timestamp;
 use mail::{Address, KeySource, KeyState, RecipientKeyId};
 use policy::KeyPolicy;
 use policy::keys::ChangeRule;
 
+use crate::again::again;
 use crate::known::Known;
 use crate::material::{Material, NotUsable};
 
@@ -49,6 +53,8 @@ pub enum Lesson {
     Held(Known),
     /// More is known of it than before.
     Updated(Known),
+    /// A more trusted source of it is known than before, and that is held back.
+    Withheld(Known),
     /// As [`Lesson::Updated`], and now it may be used; these are used no more.
     Accepted(Known, Vec<Known>),
     /// It was only seen again.
@@ -67,6 +73,9 @@ pub enum NotLearned {
     /// A person rejected it.
     #[error("the key was rejected before")]
     Rejected,
+    /// Its holder wants it used no more.
+    #[error("its holder withdrew the key")]
+    Withdrawn,
 }
 
 /// Works out what becomes of a key. `known` is all that is known for the folded
@@ -78,22 +87,21 @@ pub fn learn(known: &[Known], found: Found, policy: &KeyPolicy, id: RecipientKey
     if let Some(same) = same {
         return again(known, same, &found, policy);
     }
-    let is_named = |named: &Address| policy.is_same_mailbox(named, &found.address);
-    if !found.is_bound_by_hand && !found.material.addresses(found.at).iter().any(is_named) {
-        return Err(NotLearned::OtherAddress(found.address));
-    }
-    found.material.usable(found.at)?;
-    let others: Vec<&Known> = known.iter().filter(is_own).filter(|key| key.state == KeyState::Active).collect();
-    let voucher = voucher(&others, &found, policy);
-    let because = if voucher.is_some() { None } else { held_because(&others, &found, policy) };
+    is_fit(&found, policy)?;
+    let (source, because) = match judged(known, &found, policy) {
+        Ok(source) => (source, None),
+        Err(because) => (found.source, Some(because)),
+    };
     let new = Known {
         id,
         address: found.address.clone(),
-        // Whom the key before vouches for is trusted as that one was.
-        source: voucher.map_or(found.source, |voucher| voucher.counts_as().min(found.source)),
+        source,
         detail: found.detail.clone(),
         state: if because.is_some() { KeyState::HeldBack } else { KeyState::Active },
         because,
+        held_since: found.at,
+        claim: None,
+        unwanted_since: None,
         confirmed_by: None,
         is_bound_by_hand: found.is_bound_by_hand,
         prefers_encryption: found.prefers_encryption,
@@ -123,54 +131,49 @@ pub fn replaced_by(new: &Known, known: &[Known], policy: &KeyPolicy) -> Vec<Know
     known.iter().filter(gives_way).map(replaced).collect()
 }
 
-/// The key is known already.
-fn again(known: &[Known], same: &Known, found: &Found, policy: &KeyPolicy) -> Result<Lesson, NotLearned> {
-    let is_by_staff = found.source == KeySource::Staff;
-    if same.state == KeyState::Rejected && !is_by_staff {
-        return Err(NotLearned::Rejected);
+/// Whether a key can be used and names the address, or a person says so.
+pub(crate) fn is_fit(found: &Found, policy: &KeyPolicy) -> Result<(), NotLearned> {
+    let is_named = |named: &Address| policy.is_same_mailbox(named, &found.address);
+    if !found.is_bound_by_hand && !found.material.addresses(found.at).iter().any(is_named) {
+        return Err(NotLearned::OtherAddress(found.address.clone()));
     }
-    let merged = same.material.merged(&found.material).filter(Material::is_of_bounded_size);
-    let merged = merged.unwrap_or_else(|| same.material.clone());
-    let prefers_encryption = found.prefers_encryption.or(same.prefers_encryption);
-    let more = !merged.is_same(&same.material) || prefers_encryption != same.prefers_encryption;
-    let source = same.source.min(found.source);
-    let mut next = Known {
-        material: merged,
-        source,
-        is_bound_by_hand: same.is_bound_by_hand || found.is_bound_by_hand,
-        prefers_encryption,
-        last_seen: same.last_seen.max(found.at),
-        ..same.clone()
-    };
-    if source != same.source {
-        next.detail.clone_from(&found.detail);
-    }
-    if let Some(checked) = next.revocation.as_mut().filter(|_| more) {
-        // With the chain that came along its issuers can be asked, or others.
-        checked.again = found.at;
-    }
-    if is_by_staff && next.state != KeyState::Active {
-        next.material.usable(found.at)?;
-        (next.state, next.because) = (KeyState::Active, None);
-        let replaced = replaced_by(&next, known, policy);
-        return Ok(Lesson::Accepted(next, replaced));
-    }
-    Ok(if more || source != same.source { Lesson::Updated(next) } else { Lesson::Seen(next) })
+    found.material.usable(found.at)?;
+    Ok(())
 }
 
-/// Why a new key is held back, if it is.
+/// The source as which a key counts that is found beside these, or why it is
+/// held back.
+pub(crate) fn judged(known: &[Known], found: &Found, policy: &KeyPolicy) -> Result<KeySource, String> {
+    let fingerprint = found.material.fingerprint();
+    let is_own =
+        |key: &&Known| policy.is_same_mailbox(&key.address, &found.address) && key.fingerprint() != fingerprint;
+    let others: Vec<&Known> = known.iter().filter(is_own).collect();
+    match voucher(&others, found, policy) {
+        // Whom the key before vouches for is trusted as that one was.
+        Some(voucher) => Ok(voucher.counts_as().min(found.source)),
+        None => held_because(&others, found, policy).map_or(Ok(found.source), Err),
+    }
+}
+
+/// Why a key that was found is held back, if it is.
 fn held_because(others: &[&Known], found: &Found, policy: &KeyPolicy) -> Option<String> {
     match found.source {
         KeySource::Staff => return None,
         KeySource::Recipient => return Some("the recipient gave it at the portal".to_owned()),
         KeySource::Wkd | KeySource::SignedMail | KeySource::Autocrypt => {}
     }
-    let best = others.iter().map(|key| key.counts_as()).min()?;
+    let is_before = |key: &&&Known| match key.state {
+        KeyState::Active | KeyState::Withdrawn => true,
+        KeyState::HeldBack => key.has_waited(policy, found.at),
+        KeyState::Rejected | KeyState::Replaced => false,
+    };
+    let others: Vec<&Known> = others.iter().filter(is_before).copied().collect();
+    let best = others.iter().map(|key| key.settled(policy, found.at).counts_as()).min()?;
     // The lower, the more trusted.
     if found.source < best {
         return None;
     }
-    let before: Vec<&Known> = others.iter().copied().filter(|key| key.format() == found.material.format()).collect();
+    let before: Vec<&Known> = others.into_iter().filter(|key| key.format() == found.material.format()).collect();
     if before.is_empty() && found.source == best {
         return None;
     }
@@ -202,8 +205,10 @@ fn voucher<'a>(others: &[&'a Known], found: &Found, policy: &KeyPolicy) -> Optio
     if found.source == KeySource::Recipient || !policy.changes.contains(&ChangeRule::Signed) {
         return None;
     }
-    let vouches =
-        |key: &&&Known| key.format() == found.material.format() && found.vouched_by.contains(&key.fingerprint());
+    let vouches = |key: &&&Known| {
+        let is_used = key.state == KeyState::Active && key.format() == found.material.format();
+        is_used && found.vouched_by.contains(&key.fingerprint())
+    };
     others.iter().find(vouches).copied()
 }
 

@@ -1,46 +1,10 @@
 //! The table of the head of the file, row by row.
 
 use super::*;
-use crate::fixture::{Authority, address, at, found, id, openpgp};
+use crate::fixture::{Authority, Book, address, at, found, openpgp};
 use policy::keys::LocalPart;
 
 const PAT: &str = "pat@x.example";
-
-/// What is known after one lesson after the other.
-#[derive(Default)]
-struct Book {
-    known: Vec<Known>,
-    policy: KeyPolicy,
-}
-
-impl Book {
-    fn with(policy: KeyPolicy) -> Self {
-        Self { known: Vec::new(), policy }
-    }
-
-    /// Learns, and keeps what becomes of it.
-    fn take(&mut self, found: Found) -> Result<&'static str, NotLearned> {
-        let id = id(u8::try_from(self.known.len() + 1).unwrap());
-        let lesson = learn(&self.known, found, &self.policy, id)?;
-        let (word, known, replaced) = match lesson {
-            Lesson::New(known, replaced) => ("new", known, replaced),
-            Lesson::Held(known) => ("held", known, Vec::new()),
-            Lesson::Updated(known) => ("updated", known, Vec::new()),
-            Lesson::Accepted(known, replaced) => ("accepted", known, replaced),
-            Lesson::Seen(known) => ("seen", known, Vec::new()),
-        };
-        for key in std::iter::once(known).chain(replaced) {
-            self.known.retain(|kept| kept.id != key.id);
-            self.known.push(key);
-        }
-        self.known.sort_by_key(|key| key.id);
-        Ok(word)
-    }
-
-    fn states(&self) -> Vec<KeyState> {
-        self.known.iter().map(|key| key.state).collect()
-    }
-}
 
 use KeyState::{Active, HeldBack, Rejected, Replaced};
 

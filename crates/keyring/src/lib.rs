@@ -11,6 +11,7 @@
 
 #[cfg(test)]
 mod addresses_tests;
+mod again;
 mod candidates;
 mod checked;
 #[cfg(test)]
@@ -19,9 +20,11 @@ mod known;
 mod learn;
 mod material;
 pub mod org;
+mod withdraw;
 
 pub use candidates::{Candidate, Candidates, candidates, wants_asking};
 pub use checked::Checked;
-pub use known::{Known, NotKnown};
+pub use known::{Claim, Known, NotKnown};
 pub use learn::{Found, Lesson, NotLearned, learn, replaced_by};
 pub use material::{Material, NotAKey, NotUsable, SmimeKey, Usable};
+pub use withdraw::{Withdrawal, withdraw};

@@ -432,6 +432,26 @@ events! {
         /// Who said so.
         by: String,
     }
+    /// A recipient took back a key that nobody else stands for: it is used no
+    /// more, and does not come back by itself.
+    KeyWithdrawn = "key_withdrawn" {
+        /// Whose it is.
+        recipient: Address,
+        /// The key.
+        key: KeyNamed,
+        /// Who did it.
+        by: String,
+    }
+    /// A recipient wants a key used no more that others stand for: a person is
+    /// to decide.
+    KeyUnwanted = "key_unwanted" {
+        /// Whose it is.
+        recipient: Address,
+        /// The key.
+        key: KeyNamed,
+        /// Who asked.
+        by: String,
+    }
     /// A key was removed.
     KeyRemoved = "key_removed" {
         /// Whose it was.

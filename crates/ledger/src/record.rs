@@ -271,6 +271,8 @@ mod tests {
             Event::KeyAccepted { recipient: recipient.clone(), key: key.clone(), by: by.clone() },
             Event::KeyReplaced { recipient: recipient.clone(), key: key.clone(), with: key.id },
             Event::KeyRejected { recipient: recipient.clone(), key: key.clone(), by: by.clone() },
+            Event::KeyWithdrawn { recipient: recipient.clone(), key: key.clone(), by: by.clone() },
+            Event::KeyUnwanted { recipient: recipient.clone(), key: key.clone(), by: by.clone() },
             Event::KeyRemoved { recipient: recipient.clone(), key, by: by.clone() },
             Event::KeyOffered { recipient: recipient.clone(), fingerprint: fingerprint.clone(), peer: None },
             Event::KeyProofWrong { recipient: recipient.clone(), peer: None },

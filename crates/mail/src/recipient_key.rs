@@ -100,12 +100,29 @@ words! {
         Rejected = 2, "rejected";
         /// A newer one took its place.
         Replaced = 3, "replaced";
+        /// The recipient, who gave it, wants it used no more; it is kept so that
+        /// it does not come back by itself.
+        Withdrawn = 4, "withdrawn";
     }
+}
+
+/// A fingerprint, or another row of digits, in groups of four that people can
+/// compare and read to each other.
+pub fn in_groups(digits: &str, between: &str) -> String {
+    let digits: Vec<char> = digits.chars().collect();
+    let groups: Vec<String> = digits.chunks(4).map(|group| group.iter().collect()).collect();
+    groups.join(between)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digits_stand_in_groups() {
+        assert_eq!(in_groups("0123456789AB", " "), "0123 4567 89AB");
+        assert_eq!((in_groups("12345", "-"), in_groups("", "-")), ("1234-5".to_owned(), String::new()));
+    }
 
     #[test]
     fn words_and_numbers_lead_back() {

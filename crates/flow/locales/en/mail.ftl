@@ -29,6 +29,9 @@ key-given-lead = On the page of { $clinic }, this key was given for your address
 key-given-held = It is used once { $clinic } has accepted it.
 key-removed-subject = A key was removed for mail from { $clinic }
 key-removed-lead = On the page of { $clinic }, this key was removed. No more messages are sealed to it.
+key-unwanted-subject = A key is no longer wanted for mail from { $clinic }
+key-unwanted-lead = On the page of { $clinic }, somebody asked that messages no longer be sealed to this key.
+key-unwanted-until = { $clinic } has accepted this key and decides. Until then messages may still be sealed to it. Can you not open them any more? Call { $phone }.
 key-doubt = It was not you? Call { $clinic } at { $phone }.
 
 date = { $month } { $day }, { $year }

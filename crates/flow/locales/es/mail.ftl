@@ -29,6 +29,9 @@ key-given-lead = En la página de { $clinic } se indicó esta clave para su dire
 key-given-held = Se usa en cuanto { $clinic } la haya aceptado.
 key-removed-subject = Se ha quitado una clave para el correo de { $clinic }
 key-removed-lead = En la página de { $clinic } se quitó esta clave. Ya no se cifran mensajes con ella.
+key-unwanted-subject = Una clave ya no se desea para el correo de { $clinic }
+key-unwanted-lead = En la página de { $clinic } se pidió que ya no se cifren mensajes con esta clave.
+key-unwanted-until = { $clinic } había aceptado esta clave y decide. Hasta entonces se pueden seguir cifrando mensajes con ella. ¿Ya no puede abrirlos? Llame al { $phone }.
 key-doubt = ¿No ha sido usted? Llame a { $clinic } al { $phone }.
 
 date = { $day } de { $month } de { $year }

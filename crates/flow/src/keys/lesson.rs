@@ -4,7 +4,7 @@
 use jiff::SignedDuration;
 use keyring::{Found, Known, Lesson, NotLearned};
 use ledger::Event;
-use mail::RecipientKeyId;
+use mail::{Address, RecipientKeyId};
 use store::{StoreError, Transition, Write};
 
 use super::book::{self, Kept, KeyTrouble, named};
@@ -38,23 +38,40 @@ const TRIES: usize = 8;
 pub async fn learn(journey: &Journey, organisation: &Organisation, found: Found, by: &str) -> Result<Lesson, NotKept> {
     let mut tried = 0;
     loop {
-        let kept = book::of(journey, organisation, &found.address).await?;
-        let known: Vec<Known> = kept.iter().map(|kept| kept.known.clone()).collect();
-        let id = RecipientKeyId::new(found.at, journey.entropy.as_ref());
-        let lesson = keyring::learn(&known, found.clone(), &organisation.policy.keys, id)?;
-        if is_old_news(&known, &lesson) {
-            return Ok(lesson);
-        }
-        match commit(journey, organisation, change(journey, organisation, &kept, &lesson, by)).await {
+        let (lesson, change) = work_out(journey, organisation, &found, by).await?;
+        let Some(change) = change else { return Ok(lesson) };
+        match commit(journey, organisation, change).await {
             Err(StoreError::Conflict) if tried < TRIES => tried += 1,
             Err(error) => return Err(error.into()),
             Ok(()) => {
-                let index = organisation.vault.address_index(&found.address.folded());
-                journey.keys.add_one(organisation.org, index);
+                note(journey, organisation, &found.address);
                 return Ok(lesson);
             }
         }
     }
+}
+
+/// What becomes of a key that was found, and what is to be written of that; none
+/// where it is old news. Whoever commits it [`note`]s it.
+pub(crate) async fn work_out(
+    journey: &Journey,
+    organisation: &Organisation,
+    found: &Found,
+    by: &str,
+) -> Result<(Lesson, Option<KeyChange>), NotKept> {
+    let kept = book::of(journey, organisation, &found.address).await?;
+    let known: Vec<Known> = kept.iter().map(|kept| kept.known.clone()).collect();
+    let id = RecipientKeyId::new(found.at, journey.entropy.as_ref());
+    let lesson = keyring::learn(&known, found.clone(), &organisation.policy.keys, id)?;
+    let is_news = !is_old_news(&known, &lesson);
+    let change = is_news.then(|| change(journey, organisation, &kept, &lesson, by));
+    Ok((lesson, change))
+}
+
+/// From now on there are keys for the address.
+pub(crate) fn note(journey: &Journey, organisation: &Organisation, address: &Address) {
+    let index = organisation.vault.address_index(&address.folded());
+    journey.keys.add_one(organisation.org, index);
 }
 
 /// A key that was only seen again, and lately before, is no reason to write:
@@ -67,7 +84,7 @@ fn is_old_news(known: &[Known], lesson: &Lesson) -> bool {
 
 /// Writes and events of one change of what is known.
 #[derive(Default)]
-pub(super) struct KeyChange {
+pub(crate) struct KeyChange {
     pub writes: Vec<Write>,
     pub events: Vec<Event>,
 }
@@ -78,12 +95,8 @@ pub(super) async fn commit(
     organisation: &Organisation,
     change: KeyChange,
 ) -> Result<(), StoreError> {
-    let KeyChange { writes, events } = change;
-    let entry = match events.is_empty() {
-        true => None,
-        false => Some(organisation.journal(None, events, journey.clock.now(), journey.entropy.as_ref())),
-    };
-    journey.commit(Transition { org: organisation.org, writes, journal: entry }).await
+    let writes = change.into_writes(journey, organisation);
+    journey.commit(Transition { org: organisation.org, writes, journal: None }).await
 }
 
 fn change(journey: &Journey, organisation: &Organisation, kept: &[Kept], lesson: &Lesson, by: &str) -> KeyChange {
@@ -91,7 +104,9 @@ fn change(journey: &Journey, organisation: &Organisation, kept: &[Kept], lesson:
     let is_new = matches!(lesson, Lesson::New(..) | Lesson::Held(_));
     let (known, replaced) = match lesson {
         Lesson::New(known, replaced) | Lesson::Accepted(known, replaced) => (known, replaced.as_slice()),
-        Lesson::Held(known) | Lesson::Updated(known) | Lesson::Seen(known) => (known, &[][..]),
+        Lesson::Held(known) | Lesson::Updated(known) | Lesson::Withheld(known) | Lesson::Seen(known) => {
+            (known, &[][..])
+        }
     };
     match is_new {
         true => change.writes.push(Write::RecipientKey(Box::new(book::row(journey, organisation, known)))),
@@ -100,8 +115,9 @@ fn change(journey: &Journey, organisation: &Organisation, kept: &[Kept], lesson:
     let (recipient, key, by) = (known.address.clone(), named(known), by.to_owned());
     change.events.extend(match lesson {
         Lesson::New(..) => Some(Event::KeyLearned { recipient, key, by }),
-        Lesson::Held(_) => {
-            let because = known.because.clone().unwrap_or_default();
+        Lesson::Held(_) | Lesson::Withheld(_) => {
+            let claimed = known.claim.as_ref().map(|claim| claim.because.clone());
+            let because = claimed.or_else(|| known.because.clone()).unwrap_or_default();
             Some(Event::KeyHeld { recipient, key, by, because })
         }
         Lesson::Updated(_) => Some(Event::KeyUpdated { recipient, key, by }),
@@ -113,6 +129,17 @@ fn change(journey: &Journey, organisation: &Organisation, kept: &[Kept], lesson:
 }
 
 impl KeyChange {
+    /// All of it, with the journal row that tells of it: about keys, and about no
+    /// message, with which it could be erased.
+    pub fn into_writes(self, journey: &Journey, organisation: &Organisation) -> Vec<Write> {
+        let Self { mut writes, events } = self;
+        if !events.is_empty() {
+            let entry = organisation.journal(None, events, journey.clock.now(), journey.entropy.as_ref());
+            writes.push(Write::Journal(entry));
+        }
+        writes
+    }
+
     /// A key that is kept changes, if nobody else was first.
     pub fn rewrite(&mut self, journey: &Journey, organisation: &Organisation, kept: &[Kept], known: &Known) {
         let Some(before) = kept.iter().find(|kept| kept.known.id == known.id) else { return };

@@ -1,6 +1,7 @@
-//! What a person does to a known key: accept, reject, remove.
+//! What a person does to a known key: accept, reject, remove; and its holder,
+//! who withdraws it.
 
-use keyring::{Known, NotUsable};
+use keyring::{Known, NotUsable, Withdrawal};
 use ledger::Event;
 use mail::{KeyState, RecipientKeyId};
 use store::{StoreError, Write};
@@ -46,8 +47,14 @@ pub async fn accept(
 ) -> Result<Known, NotManaged> {
     let kept = book::find(journey, organisation, key).await?.ok_or(NotManaged::NoSuchKey)?;
     kept.known.material.usable(journey.clock.now())?;
-    let accepted =
-        Known { state: KeyState::Active, because: None, confirmed_by: Some(by.to_owned()), ..kept.known.clone() };
+    let accepted = Known {
+        state: KeyState::Active,
+        because: None,
+        claim: None,
+        unwanted_since: None,
+        confirmed_by: Some(by.to_owned()),
+        ..kept.known.clone()
+    };
     let beside = book::of(journey, organisation, &accepted.address).await?;
     let known: Vec<Known> = beside.iter().map(|kept| kept.known.clone()).collect();
     let replaced = keyring::replaced_by(&accepted, &known, &organisation.policy.keys);
@@ -68,7 +75,14 @@ pub async fn reject(
     by: &str,
 ) -> Result<Known, NotManaged> {
     let kept = book::find(journey, organisation, key).await?.ok_or(NotManaged::NoSuchKey)?;
-    let rejected = Known { state: KeyState::Rejected, because: None, confirmed_by: None, ..kept.known.clone() };
+    let rejected = Known {
+        state: KeyState::Rejected,
+        because: None,
+        claim: None,
+        unwanted_since: None,
+        confirmed_by: None,
+        ..kept.known.clone()
+    };
     let mut change = KeyChange::default();
     change.rewrite(journey, organisation, &[kept], &rejected);
     let (recipient, by) = (rejected.address.clone(), by.to_owned());
@@ -89,4 +103,24 @@ pub async fn remove(
     let change = KeyChange { writes: vec![Write::RecipientKeyRemoved { key }], events: vec![event] };
     commit(journey, organisation, change).await?;
     Ok(kept.known)
+}
+
+/// What becomes of a key that its holder wants used no more, and what is to be
+/// written of that; nothing where there is no such key any more.
+pub(crate) async fn withdrawal(
+    journey: &Journey,
+    organisation: &Organisation,
+    key: RecipientKeyId,
+    by: &str,
+) -> Result<Option<(Withdrawal, KeyChange)>, KeyTrouble> {
+    let Some(kept) = book::find(journey, organisation, key).await? else { return Ok(None) };
+    let withdrawal = keyring::withdraw(&kept.known, journey.clock.now());
+    let (recipient, by) = (kept.known.address.clone(), by.to_owned());
+    let (known, event) = match &withdrawal {
+        Withdrawal::Done(known) => (known, Event::KeyWithdrawn { recipient, key: named(known), by }),
+        Withdrawal::Asked(known) => (known, Event::KeyUnwanted { recipient, key: named(known), by }),
+    };
+    let mut change = KeyChange { writes: Vec::new(), events: vec![event] };
+    change.rewrite(journey, organisation, std::slice::from_ref(&kept), known);
+    Ok(Some((withdrawal, change)))
 }

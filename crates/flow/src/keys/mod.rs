@@ -5,7 +5,7 @@
 //! | `index` | the addresses for which there are keys, in memory: mail to anyone else asks nothing |
 //! | `book` | keys as they are kept: sealed rows of the store |
 //! | `lesson` | a key that was found becomes known; the ledger tells of it |
-//! | `manage` | what a person does to a known key |
+//! | `manage` | what a person does to a known key, and its holder |
 //! | `finder` | a key is looked for in the directory of its domain |
 //! | `waiting` | lookups under way, and the messages that wait for them |
 //! | `inquirer` | the issuers of a certificate are asked whether it is revoked |
@@ -41,6 +41,8 @@ pub(crate) use revocation::is_revoked;
 pub(crate) use at_hand::AtHand;
 pub(crate) use finder::{sought, wanted};
 pub(crate) use index::KeyIndex;
+pub(crate) use lesson::{note, work_out};
+pub(crate) use manage::withdrawal;
 pub(crate) use sealing::{Next, NotSealed, SealedParcel, Unusable, seal, told};
 
 use std::sync::Arc;

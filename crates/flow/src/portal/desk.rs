@@ -11,7 +11,7 @@ use mail::{MessageId, OrgId};
 use serde::{Deserialize, Serialize};
 
 use super::code::Code;
-use super::key_desk::KeyStep;
+use super::key_desk::{KeyOutcome, KeyStep};
 use super::link::LinkId;
 use super::reply::{NotWritten, Offer, ReplyText, ReplyWriter};
 use super::state::LinkState;
@@ -100,6 +100,8 @@ pub struct Change {
 pub enum Saved {
     /// It is durable.
     Done,
+    /// It is durable, and this became of the key that it was about.
+    Key(KeyOutcome),
     /// Another change was first: nothing was written.
     Conflict,
 }

@@ -3,7 +3,8 @@
 
 use mail::RecipientKeyId;
 
-use super::key_desk::{GivenKey, KeyStep, NotOffered};
+use super::desk::Saved;
+use super::key_desk::{GivenKey, KeyOutcome, KeyStep, NotOffered};
 use super::proof::{Offered, ProofCode};
 use super::rules::Refusal;
 use super::service::{CONFLICTS_MAX, Caller, Portal, PortalError, Step, Visit, visit};
@@ -37,6 +38,17 @@ pub enum KeyProof {
     Held,
     /// The key is kept, and may be used.
     Kept,
+}
+
+/// What became of a key that is wanted no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// There is no such key for this session.
+    NotHere,
+    /// It is used no more.
+    Done,
+    /// Others stand for it: they were asked.
+    Asked,
 }
 
 /// What the holder of a session may know of the own keys.
@@ -103,7 +115,7 @@ impl Portal {
                 Err(_) => return Ok(Offer::NoSession),
             };
             let step = Step { peer: caller.peer, ..Step::quiet(state, now) };
-            if self.saved_with(found, step, KeyStep::Offered(offered.clone(), code)).await? {
+            if self.saved_with(found, step, KeyStep::Offered(offered.clone(), code)).await? != Saved::Conflict {
                 return Ok(Offer::Sent);
             }
         }
@@ -112,7 +124,9 @@ impl Portal {
 
     /// Tries the code that was sealed to the key; a right one keeps it.
     pub async fn prove_key(&self, caller: Caller, token: &SessionToken, typed: &str) -> Result<KeyProof, PortalError> {
-        let Some(keys) = &self.keys else { return Ok(KeyProof::NoSession) };
+        if self.keys.is_none() {
+            return Ok(KeyProof::NoSession);
+        }
         let Some(code) = ProofCode::read(typed) else { return Ok(KeyProof::Wrong) };
         for _ in 0..CONFLICTS_MAX {
             let now = self.clock.now();
@@ -122,17 +136,17 @@ impl Portal {
                 Err(Refusal::NoSession) => return Ok(KeyProof::NoSession),
                 Err(_) => return Ok(KeyProof::Wrong),
             };
-            let (ticket, address) = (found.ticket.clone(), found.state.recipient().clone());
             let step = Step { peer: caller.peer, ..Step::quiet(state, now) };
-            let about = given.clone().map_or(KeyStep::Wrong, KeyStep::Proven);
-            if !self.saved_with(found, step, about).await? {
+            let about = given.map_or(KeyStep::Wrong, KeyStep::Proven);
+            let saved = self.saved_with(found, step, about).await?;
+            if saved == Saved::Conflict {
                 continue;
             }
-            let Some(offered) = given else { return Ok(KeyProof::Wrong) };
-            return Ok(match keys.keep_key(&ticket, &address, &offered).await? {
-                Ok(true) => KeyProof::Held,
-                Ok(false) => KeyProof::Kept,
-                Err(why) => KeyProof::Refused(why),
+            return Ok(match saved {
+                Saved::Key(KeyOutcome::Held) => KeyProof::Held,
+                Saved::Key(KeyOutcome::Kept) => KeyProof::Kept,
+                Saved::Key(KeyOutcome::Refused(why)) => KeyProof::Refused(why),
+                Saved::Key(KeyOutcome::Removed | KeyOutcome::Asked) | Saved::Done | Saved::Conflict => KeyProof::Wrong,
             });
         }
         Err(PortalError::Contended)
@@ -154,27 +168,27 @@ impl Portal {
         Err(PortalError::Contended)
     }
 
-    /// Removes a key that this recipient gave; gives whether there was one.
+    /// Takes back a key that this recipient gave, or asks those who stand for it.
     pub async fn remove_key(
         &self,
         caller: Caller,
         token: &SessionToken,
         key: RecipientKeyId,
-    ) -> Result<bool, PortalError> {
-        let Some(keys) = &self.keys else { return Ok(false) };
+    ) -> Result<Removal, PortalError> {
+        let Some(keys) = &self.keys else { return Ok(Removal::NotHere) };
         for _ in 0..CONFLICTS_MAX {
             let now = self.clock.now();
-            let Some(found) = self.desk.find(caller.link).await? else { return Ok(false) };
+            let Some(found) = self.desk.find(caller.link).await? else { return Ok(Removal::NotHere) };
             if !found.state.may_give_key(now, token) {
-                return Ok(false);
+                return Ok(Removal::NotHere);
             }
-            let ticket = found.ticket.clone();
-            let given = keys.given_keys(&ticket, found.state.recipient()).await?;
-            let Some(given) = given.into_iter().find(|given| given.id == key) else { return Ok(false) };
+            let given = keys.given_keys(&found.ticket, found.state.recipient()).await?;
+            let Some(given) = given.into_iter().find(|given| given.id == key) else { return Ok(Removal::NotHere) };
             let step = Step { peer: caller.peer, ..Step::quiet(found.state.clone(), now) };
-            if self.saved_with(found, step, KeyStep::Removed(given)).await? {
-                keys.remove_key(&ticket, key).await?;
-                return Ok(true);
+            match self.saved_with(found, step, KeyStep::Removed(given)).await? {
+                Saved::Conflict => {}
+                Saved::Key(KeyOutcome::Asked) => return Ok(Removal::Asked),
+                Saved::Key(_) | Saved::Done => return Ok(Removal::Done),
             }
         }
         Err(PortalError::Contended)

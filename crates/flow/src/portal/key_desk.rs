@@ -1,5 +1,8 @@
 //! What the portal needs of the rest of the journey for keys that recipients
-//! give: whether one is fit for use, and its keeping.
+//! give: whether one is fit for use, and what is done about it.
+//!
+//! A key is kept and taken back within the change of the link that says so
+//! ([`PortalDesk::save`]), never beside it.
 
 use jiff::Timestamp;
 use mail::{Address, KeyFormat, KeyState, RecipientKeyId};
@@ -35,6 +38,8 @@ pub struct GivenKey {
     pub fingerprint: String,
     /// Whether it may be used.
     pub state: KeyState,
+    /// Whether the recipient asked that it be used no more.
+    pub is_unwanted: bool,
     /// When it became known.
     pub since: Timestamp,
 }
@@ -46,10 +51,25 @@ pub enum KeyStep {
     Offered(Offered, ProofCode),
     /// A wrong code was entered.
     Wrong,
-    /// The right one was: the address is told.
+    /// The right one was: the key is kept, and the address is told.
     Proven(Offered),
-    /// The recipient removes a key: the address is told.
+    /// The recipient wants a key used no more: the address is told.
     Removed(GivenKey),
+}
+
+/// What became of a key that a step was about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyOutcome {
+    /// It is kept, and held back until somebody accepts it.
+    Held,
+    /// It is kept, and may be used.
+    Kept,
+    /// It can't be kept; nobody is told.
+    Refused(NotOffered),
+    /// It is used no more.
+    Removed,
+    /// Others stand for it: they were asked.
+    Asked,
 }
 
 /// The portal's window to keys.
@@ -65,21 +85,10 @@ pub trait KeyDesk: PortalDesk {
         file: &'a [u8],
     ) -> Pending<'a, Result<Result<Offered, NotOffered>, DeskError>>;
 
-    /// Keeps a key that was proven; gives whether it is held back.
-    fn keep_key<'a>(
-        &'a self,
-        ticket: &'a Ticket,
-        address: &'a Address,
-        offered: &'a Offered,
-    ) -> Pending<'a, Result<Result<bool, NotOffered>, DeskError>>;
-
     /// The keys that this recipient gave.
     fn given_keys<'a>(
         &'a self,
         ticket: &'a Ticket,
         address: &'a Address,
     ) -> Pending<'a, Result<Vec<GivenKey>, DeskError>>;
-
-    /// Forgets one of [`KeyDesk::given_keys`].
-    fn remove_key<'a>(&'a self, ticket: &'a Ticket, key: RecipientKeyId) -> Pending<'a, Result<(), DeskError>>;
 }

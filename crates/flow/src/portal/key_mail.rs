@@ -2,6 +2,7 @@
 //! key, and the word that a key was given or removed.
 
 use jiff::Timestamp;
+use mail::recipient_key::in_groups;
 use mail::{Address, KeyFormat};
 
 use super::language::{Catalogue, Language};
@@ -33,10 +34,14 @@ pub struct KeyNote<'a> {
 /// What is told of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Told {
-    /// It was given, and proven.
+    /// It was given, and proven; it is held back.
     Given,
+    /// The same, and it was in use before.
+    GivenAgain,
     /// It was removed.
     Removed,
+    /// It was asked that it be used no more.
+    Unwanted,
 }
 
 /// A mail with a code that is to be sealed to the key; the first is what may
@@ -68,7 +73,9 @@ pub fn told(note: &KeyNote<'_>, what: Told) -> String {
     let paragraph = |key: &str| note.say(words, key);
     let (subject, lead, after) = match what {
         Told::Given => ("key-given-subject", "key-given-lead", vec![paragraph("key-given-held")]),
+        Told::GivenAgain => ("key-given-subject", "key-given-lead", Vec::new()),
         Told::Removed => ("key-removed-subject", "key-removed-lead", Vec::new()),
+        Told::Unwanted => ("key-unwanted-subject", "key-unwanted-lead", vec![paragraph("key-unwanted-until")]),
     };
     let (subject, lead, key, small) = (paragraph(subject), paragraph(lead), note.named(), [paragraph("key-doubt")]);
     let text = paragraphs(&[&[lead.clone(), key.clone()], &after[..], &small].concat());
@@ -83,13 +90,11 @@ impl KeyNote<'_> {
 
     /// Format and fingerprint, in groups that can be read to somebody.
     fn named(&self) -> String {
-        let digits: Vec<char> = self.fingerprint.chars().collect();
-        let groups: Vec<String> = digits.chunks(4).map(|group| group.iter().collect()).collect();
         let format = match self.format {
             KeyFormat::OpenPgp => "OpenPGP",
             KeyFormat::Smime => "S/MIME",
         };
-        format!("{format} {}", groups.join(" "))
+        format!("{format} {}", in_groups(self.fingerprint, " "))
     }
 
     fn write(&self, subject: &str, text: &str, html: &str) -> String {
@@ -137,7 +142,8 @@ mod tests {
 
     #[test]
     fn what_was_done_is_told_with_the_fingerprint_and_whom_to_call() {
-        for (language, what) in Language::ALL.into_iter().flat_map(|one| [(one, Told::Given), (one, Told::Removed)]) {
+        let all = [Told::Given, Told::GivenAgain, Told::Removed, Told::Unwanted];
+        for (language, what) in Language::ALL.into_iter().flat_map(|one| all.map(|what| (one, what))) {
             let (subject, text, html) = check(language, |note| told(note, what));
             for part in [&text, &html] {
                 assert!(part.contains("OpenPGP 0123 4567 89AB CDEF") && part.contains("+1 555 0100"), "{part}");

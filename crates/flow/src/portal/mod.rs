@@ -28,8 +28,8 @@ mod testing;
 
 pub use code::Code;
 pub use desk::{Change, Content, DeskError, Factor, Found, NewReply, Pending, PortalDesk, PortalEvent, Saved, Ticket};
-pub use giving::{KeyProof, KeyVisit, Offer};
-pub use key_desk::{GivenKey, KeyDesk, KeyStep, NotOffered};
+pub use giving::{KeyProof, KeyVisit, Offer, Removal};
+pub use key_desk::{GivenKey, KeyDesk, KeyOutcome, KeyStep, NotOffered};
 pub use key_mail::{Challenge, KeyNote, Told, challenge, told};
 pub use language::{Catalogue, Language, UnknownLanguage};
 pub use link::{LinkId, LinkIdError};

@@ -11,6 +11,7 @@ use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
+use mail::recipient_key::in_groups;
 use mail::seam::random;
 use mail::{Entropy, KeyFormat, Level};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -62,9 +63,7 @@ impl ProofCode {
 
     /// In groups of four, as it is shown.
     pub fn text(&self) -> String {
-        let digits: Vec<char> = self.0.chars().collect();
-        let groups: Vec<String> = digits.chunks(4).map(|group| group.iter().collect()).collect();
-        groups.join("-")
+        in_groups(&self.0, "-")
     }
 
     fn hash(&self, salt: &[u8; 16]) -> [u8; 32] {

@@ -299,18 +299,18 @@ impl Portal {
     }
 
     pub(super) async fn saved(&self, found: Found, step: Step) -> Result<bool, PortalError> {
-        self.save(found, step, None).await
+        Ok(self.save(found, step, None).await? != Saved::Conflict)
     }
 
-    /// As `saved`, with what the step does about a key.
-    pub(super) async fn saved_with(&self, found: Found, step: Step, key: KeyStep) -> Result<bool, PortalError> {
+    /// As `saved`, with what the step does about a key and what becomes of it.
+    pub(super) async fn saved_with(&self, found: Found, step: Step, key: KeyStep) -> Result<Saved, PortalError> {
         self.save(found, step, Some(key)).await
     }
 
-    async fn save(&self, found: Found, step: Step, key: Option<KeyStep>) -> Result<bool, PortalError> {
+    async fn save(&self, found: Found, step: Step, key: Option<KeyStep>) -> Result<Saved, PortalError> {
         let Step { state, code, event, peer, at } = step;
         let change = Change { ticket: found.ticket, version: found.version, state, code, event, key, peer, at };
-        Ok(self.desk.save(change).await? == Saved::Done)
+        Ok(self.desk.save(change).await?)
     }
 
     /// A code for a link that does not exist: compared with a decoy's, written nowhere.

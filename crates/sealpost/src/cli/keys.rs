@@ -35,7 +35,7 @@ pub enum KeyVerb {
     },
     /// The keys that are known
     List {
-        /// Only those that are held back
+        /// Only those that wait for a person: held back, or wanted no more by their holders
         #[arg(long)]
         held: bool,
         #[command(flatten)]

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use flow::keys::{self, NotKept, Sought};
 use identity::{Action, Resource};
 use keyring::{Found, Known, Lesson, Material};
-use mail::{Address, KeySource, KeyState, RecipientKeyId};
+use mail::{Address, KeySource, RecipientKeyId};
 use serde_json::{Value, json};
 
 use super::{Opened, print, say};
@@ -154,6 +154,11 @@ async fn add(
             at: now,
         };
         let by = opened.principal.to_string();
+        if found.is_bound_by_hand {
+            // A slip in a list would seal one's mail to another.
+            let (fingerprint, address) = (material.fingerprint(), &found.address);
+            say(&format!("! {name} {fingerprint} does not name {address}: it is bound to it by hand"));
+        }
         match keys::learn(journey, &opened.organisation, found, &by).await {
             Ok(lesson) => balance.take(cli, &lesson)?,
             Err(NotKept::NotLearned(why)) => balance.refuse(cli, &name, Some(&material), &why.to_string())?,
@@ -167,7 +172,7 @@ impl Balance {
     fn take(&mut self, cli: &Cli, lesson: &Lesson) -> Result<()> {
         let (word, known) = match lesson {
             Lesson::New(known, _) => ("added", known),
-            Lesson::Held(known) => ("held back", known),
+            Lesson::Held(known) | Lesson::Withheld(known) => ("held back", known),
             Lesson::Updated(known) => ("updated", known),
             Lesson::Accepted(known, _) => ("accepted", known),
             Lesson::Seen(known) => ("known already", known),
@@ -202,7 +207,7 @@ async fn list(cli: &Cli, held: bool, organisation: &Organisation) -> Result<Exit
         let page = keys::all(&opened.installation.journey, &opened.organisation, after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(ExitCode::SUCCESS) };
         after = Some(last.known.id);
-        for kept in page.iter().filter(|kept| !held || kept.known.state == KeyState::HeldBack) {
+        for kept in page.iter().filter(|kept| !held || kept.known.waits()) {
             print(&match cli.json {
                 true => to_json(&kept.known).to_string(),
                 false => line(&kept.known),
@@ -282,14 +287,20 @@ async fn judge(cli: &Cli, id: RecipientKeyId, which: &Organisation, judgement: J
 /// A key on one line.
 pub fn line(known: &Known) -> String {
     let (id, address, format, state) = (known.id, &known.address, known.format(), known.state);
-    format!("{id}  {address}  {format}  {}  {}  {state}", known.fingerprint(), known.counts_as())
+    let more = match (&known.claim, known.unwanted_since) {
+        (_, Some(_)) => ", its holder wants it used no more".to_owned(),
+        (Some(claim), None) => format!(", and held back from {}", claim.source),
+        (None, None) => String::new(),
+    };
+    format!("{id}  {address}  {format}  {}  {}  {state}{more}", known.fingerprint(), known.counts_as())
 }
 
 /// A key as JSON.
 pub fn to_json(known: &Known) -> Value {
     json!({
         "id": known.id, "address": known.address, "format": known.format(), "fingerprint": known.fingerprint(),
-        "state": known.state, "because": known.because, "source": known.source, "detail": known.detail,
+        "state": known.state, "because": known.because, "held_since": known.held_since,
+        "claim": known.claim, "unwanted_since": known.unwanted_since, "source": known.source, "detail": known.detail,
         "confirmed_by": known.confirmed_by, "bound_by_hand": known.is_bound_by_hand,
         "prefers_encryption": known.prefers_encryption, "first_seen": known.first_seen, "last_seen": known.last_seen,
         "revocation": known.revocation.as_ref().map(|checked| {
@@ -317,7 +328,14 @@ pub fn describe(known: &Known, now: jiff::Timestamp) -> String {
         format!("  {}, from {} ({})", known.state, known.source, known.detail),
     ];
     if let Some(because) = &known.because {
-        lines.push(format!("  held back because {because}"));
+        lines.push(format!("  held back since {} because {because}", known.held_since));
+    }
+    if let Some(claim) = &known.claim {
+        let (source, detail, since, because) = (claim.source, &claim.detail, claim.since, &claim.because);
+        lines.push(format!("  also from {source} ({detail}), which is held back since {since} because {because}"));
+    }
+    if let Some(since) = known.unwanted_since {
+        lines.push(format!("  its holder asked at {since} that it be used no more: reject it, or accept it again"));
     }
     if let Some(by) = &known.confirmed_by {
         lines.push(format!("  accepted by {by}"));

@@ -145,6 +145,8 @@ fn details(event: &Event) -> String {
         | Event::KeyUpdated { recipient, key, by }
         | Event::KeyAccepted { recipient, key, by }
         | Event::KeyRejected { recipient, key, by }
+        | Event::KeyWithdrawn { recipient, key, by }
+        | Event::KeyUnwanted { recipient, key, by }
         | Event::KeyRemoved { recipient, key, by } => format!("{recipient}: {}, by {by}", named(key)),
         Event::KeyHeld { recipient, key, by, because } => format!("{recipient}: {}, by {by}: {because}", named(key)),
         Event::KeyOffered { recipient, fingerprint, .. } | Event::KeyProven { recipient, fingerprint, .. } => {

@@ -140,10 +140,55 @@ fn a_key_is_proven_with_gpg_accepted_used_and_removed() {
     let delivered = clinic.wait_for(&send(), "delivered", &pat.address);
     assert_eq!(delivered["sealing"]["fingerprint"], fingerprint.as_str());
 
+    // What staff has accepted a session at the portal can't take away, but ask for.
     says(&visitor.get(&pat.at("key")), "Messages are sealed to it");
+    says(&visitor.post(&pat.at("key/remove"), &format!("key={id}")), "so somebody there decides");
+    let known = pat.keys().remove(0);
+    assert!(known["state"] == "active" && known["unwanted_since"].is_string(), "{known}");
+    pat.letters_with("A key is no longer wanted", 1);
+    let asked = wait::until("the word to the sender", || {
+        let letters = clinic.letters_now(Kind::Good, &clinic.nurse);
+        letters.into_iter().find(|letter| letter.text().contains(&format!("sealpost key reject {id}")))
+    });
+    assert!(asked.text().contains(&fingerprint) && asked.text().contains(&pat.address), "{}", asked.text());
+    assert!(clinic.machine.ok(["key", "list", "--held"]).contains(id));
+    assert!(clinic.machine.ok(["key", "show", id]).contains("asked at"));
+    clinic.wait_for(&send(), "delivered", &pat.address);
+    says(&visitor.get(&pat.at("key")), "You asked that it be used no more");
+    clinic.machine.ok(["key", "reject", id]);
+    clinic.wait_for(&send(), "notified", &pat.address);
+    clinic.machine.ok(["audit", "verify"]);
+}
+
+#[test]
+fn what_the_recipient_alone_gave_the_recipient_takes_back() {
+    let (clinic, gpg) = (clinic(), GnuPg::new());
+    let server = clinic.serve();
+    let pat = Patient::new(&clinic, &server, Kind::Good, "");
+    gpg.generate(&format!("Pat <{}>", pat.address), "ed25519", "cv25519");
+    let key = public(&gpg, &pat.address);
+    let mut visitor = pat.enter(&server);
+    let offer = |visitor: &mut Visitor, count: usize| {
+        says(&visitor.upload(&pat.at("key"), &key, ""), "Show that it is yours");
+        let sealed = pat.letters_with("BEGIN PGP MESSAGE", count).pop().unwrap().text();
+        code_in(&String::from_utf8_lossy(&gpg.must(&["--decrypt"], armored(&sealed).as_bytes())))
+    };
+    let code = offer(&mut visitor, 1);
+    says(&visitor.post(&pat.at("key/proof"), &format!("code={code}")), "looks at your key");
+    let id = pat.keys()[0]["id"].as_str().unwrap().to_owned();
     says(&visitor.post(&pat.at("key/remove"), &format!("key={id}")), "The key was removed");
-    assert!(pat.keys().is_empty());
     pat.letters_with("A key was removed", 1);
+    assert_eq!(pat.keys()[0]["state"], "withdrawn", "it is remembered, so that nothing brings it back");
+    assert!(!visitor.get(&pat.at("key")).text().contains("Keys that you gave"));
+
+    // Its holder may give it again; but staff says no before the code comes.
+    let code = offer(&mut visitor, 2);
+    clinic.machine.ok(["key", "reject", &id]);
+    says(&visitor.post(&pat.at("key/proof"), &format!("code={code}")), "has decided not to use that key");
+    assert_eq!(pat.keys()[0]["state"], "rejected");
+    let proven = clinic.events(&pat.id).into_iter().filter(|one| one["event"] == "key_proven").count();
+    assert_eq!(proven, 1, "nothing is told of a key that was not kept");
+    assert_eq!(pat.letters_with("A key was added", 1).len(), 1);
     clinic.machine.ok(["audit", "verify"]);
 }
 

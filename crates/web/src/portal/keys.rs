@@ -13,7 +13,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use flow::portal::{KeyProof, NotOffered, Offer, SessionToken};
+use flow::portal::{KeyProof, NotOffered, Offer, Removal};
 use mail::RecipientKeyId;
 use mail::entity::Entity;
 use serde::Deserialize;
@@ -108,20 +108,12 @@ pub(super) async fn remove(
     let Ok(Form(form)) = form else { return ends::bad(&app.words(asked.wish)) };
     let Some(token) = &asked.token else { return led(&app, &asked, "") };
     let Ok(key) = form.key.parse::<RecipientKeyId>() else { return ends::bad(&app.words(asked.wish)) };
-    match removed(&app, &asked, token, key).await {
-        Ok(true) => led(&app, &asked, page::Note::Removed.query()),
-        Ok(false) => nobody(&app, &asked).await,
+    match app.portal.remove_key(asked.caller(), token, key).await {
+        Ok(Removal::Done) => led(&app, &asked, page::Note::Removed.query()),
+        Ok(Removal::Asked) => led(&app, &asked, page::Note::Asked.query()),
+        Ok(Removal::NotHere) => nobody(&app, &asked).await,
         Err(error) => broken(&app, &asked, "/key", &error).await,
     }
-}
-
-async fn removed(
-    app: &App,
-    asked: &Asked,
-    token: &SessionToken,
-    key: RecipientKeyId,
-) -> Result<bool, flow::portal::PortalError> {
-    app.portal.remove_key(asked.caller(), token, key).await
 }
 
 /// A form's address opened by hand.
@@ -161,6 +153,7 @@ impl page::Note {
             page::Note::Held => "key?held",
             page::Note::Kept => "key?kept",
             page::Note::Removed => "key?removed",
+            page::Note::Asked => "key?asked",
             page::Note::Empty => "key?empty",
             page::Note::TooLarge => "key?large",
             page::Note::TooOften => "key?often",
@@ -180,6 +173,7 @@ impl page::Note {
             Self::Held,
             Self::Kept,
             Self::Removed,
+            Self::Asked,
             Self::Empty,
             Self::TooLarge,
             Self::TooOften,
@@ -219,7 +213,9 @@ mod tests {
 
     #[test]
     fn a_note_comes_back_from_its_address() {
-        for flag in ["wrong", "held", "kept", "removed", "empty", "large", "often", "unreadable", "private", "other"] {
+        for flag in
+            ["wrong", "held", "kept", "removed", "asked", "empty", "large", "often", "unreadable", "private", "other"]
+        {
             let note = page::Note::of(&format!("lang=es&{flag}"));
             assert_eq!(note.query(), format!("key?{flag}"));
         }

@@ -1,6 +1,7 @@
 //! The page of the recipient's own keys.
 
 use flow::portal::{GivenKey, KeyVisit, LinkId, NotOffered, Offered};
+use mail::recipient_key::in_groups;
 use mail::{KeyFormat, KeyState};
 use maud::{Markup, html};
 
@@ -15,6 +16,7 @@ pub(in crate::portal) enum Note {
     Held,
     Kept,
     Removed,
+    Asked,
     Empty,
     TooLarge,
     TooOften,
@@ -29,6 +31,7 @@ impl Note {
             Note::Held => ("key-note-held", true),
             Note::Kept => ("key-note-kept", true),
             Note::Removed => ("key-note-removed", true),
+            Note::Asked => ("key-note-asked", true),
             Note::Wrong => ("key-note-wrong", false),
             Note::Empty => ("key-note-empty", false),
             Note::TooLarge | Note::Refused(NotOffered::Unreadable) => ("key-note-unreadable", false),
@@ -108,13 +111,16 @@ fn given(words: &Words<'_>, link: LinkId, keys: &[GivenKey]) -> Markup {
                     (words.say_with("key-since", &[("day", &words.day(key.since))])) " "
                     @match key.state {
                         KeyState::Active => (words.say("key-active")),
-                        KeyState::HeldBack | KeyState::Rejected | KeyState::Replaced => (words.say("key-held")),
+                        KeyState::HeldBack | KeyState::Rejected | KeyState::Replaced | KeyState::Withdrawn => {
+                            (words.say("key-held"))
+                        }
                     }
+                    @if key.is_unwanted { " " (words.say("key-unwanted")) }
                 }
-                form method="post" action=(words.url(&format!("/m/{link}/key/remove"))) {
+                @if !key.is_unwanted { form method="post" action=(words.url(&format!("/m/{link}/key/remove"))) {
                     input type="hidden" name="key" value=(key.id.to_string());
                     button.secondary type="submit" { (words.say("key-remove")) }
-                }
+                } }
             }
         }
     }
@@ -122,11 +128,9 @@ fn given(words: &Words<'_>, link: LinkId, keys: &[GivenKey]) -> Markup {
 
 /// Format and fingerprint, in groups that can be compared.
 fn name(words: &Words<'_>, format: KeyFormat, fingerprint: &str) -> Markup {
-    let digits: Vec<char> = fingerprint.chars().collect();
-    let groups: Vec<String> = digits.chunks(4).map(|group| group.iter().collect()).collect();
     let format = match format {
         KeyFormat::OpenPgp => "key-openpgp",
         KeyFormat::Smime => "key-smime",
     };
-    html! { p.fingerprint { (words.say(format)) " " code { (groups.join(" ")) } } }
+    html! { p.fingerprint { (words.say(format)) " " code { (in_groups(fingerprint, " ")) } } }
 }

@@ -67,9 +67,16 @@ fn blocks() -> Vec<Block> {
 const KEY: RecipientKeyId = RecipientKeyId::from_bytes([7; 16]);
 
 fn key_pages(words: &Words<'_>) -> Vec<(&'static str, Markup)> {
-    let given =
-        |format, state| GivenKey { id: KEY, format, fingerprint: "7777".into(), state, since: Timestamp::UNIX_EPOCH };
-    let keys = vec![given(KeyFormat::OpenPgp, KeyState::Active), given(KeyFormat::Smime, KeyState::HeldBack)];
+    let given = |format, state| GivenKey {
+        id: KEY,
+        format,
+        fingerprint: "7777".into(),
+        state,
+        is_unwanted: false,
+        since: Timestamp::UNIX_EPOCH,
+    };
+    let unwanted = GivenKey { is_unwanted: true, ..given(KeyFormat::OpenPgp, KeyState::Active) };
+    let keys = vec![given(KeyFormat::OpenPgp, KeyState::Active), given(KeyFormat::Smime, KeyState::HeldBack), unwanted];
     let offered = Offered { format: KeyFormat::Smime, fingerprint: "7777".into(), certificate: Vec::new() };
     let none = KeyVisit { visit: visit(), may_give: false, offered: None, keys: Vec::new() };
     let some = KeyVisit { may_give: true, keys, ..none.clone() };
@@ -83,7 +90,14 @@ fn key_pages(words: &Words<'_>) -> Vec<(&'static str, Markup)> {
         NotOffered::TooMany,
     ];
     let mut notes: Vec<keys::Note> = refused.into_iter().map(keys::Note::Refused).collect();
-    notes.extend([keys::Note::Held, keys::Note::Kept, keys::Note::Removed, keys::Note::Empty, keys::Note::TooOften]);
+    notes.extend([
+        keys::Note::Held,
+        keys::Note::Kept,
+        keys::Note::Removed,
+        keys::Note::Asked,
+        keys::Note::Empty,
+        keys::Note::TooOften,
+    ]);
     let mut pages = vec![
         ("keys of who proved little", keys::keys(words, LINK, &none, keys::Note::None)),
         ("keys", keys::keys(words, LINK, &some, keys::Note::None)),
