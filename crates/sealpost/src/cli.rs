@@ -80,7 +80,7 @@ pub enum Command {
     /// Keys of the REST door: create, list, revoke
     #[command(subcommand)]
     Apikey(ApiKeyVerb),
-    /// Recipients' keys for end-to-end protection: add, import, list, show, accept, reject, remove
+    /// Recipients' keys for end-to-end protection: add, import, list, show, accept, reject, publish, remove
     #[command(subcommand)]
     Key(KeyVerb),
     /// The organisation's own keys: generate, import, request, list, show, renew, retire, revoke, publish, withdraw
@@ -285,7 +285,7 @@ pub struct Probe {
 }
 
 /// Which organisation, where there are several.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Organisation {
     /// The organisation's slug; the first one where none is named
     #[arg(long, value_name = "SLUG")]

@@ -74,6 +74,13 @@ pub enum KeyVerb {
         #[command(flatten)]
         organisation: Organisation,
     },
+    /// Publish one of the organisation's own keys, as `sealpost orgkey publish` does
+    Publish {
+        /// The own key: oky_…; recipients' keys are published by nobody but themselves
+        id: String,
+        #[command(flatten)]
+        organisation: Organisation,
+    },
     /// Forget a key
     Remove {
         /// The key: rky_…

@@ -7,11 +7,11 @@ use anyhow::{Context as _, Result};
 use flow::keys::{self, NotKept, Sought};
 use identity::{Action, Resource};
 use keyring::{Found, Known, Lesson, Material};
-use mail::{Address, KeySource, RecipientKeyId};
+use mail::{Address, KeySource, OrgKeyId, RecipientKeyId};
 use serde_json::{Value, json};
 
-use super::{Opened, print, say};
-use crate::cli::{Cli, KeyVerb, Organisation};
+use super::{Opened, orgkey, print, say};
+use crate::cli::{Cli, KeyVerb, OrgKeyVerb, Organisation};
 use crate::installation::Seams;
 use crate::{engine, wake};
 
@@ -35,6 +35,7 @@ pub async fn run(cli: &Cli, verb: &KeyVerb) -> Result<ExitCode> {
         KeyVerb::Find { address, organisation } => find(cli, address, organisation).await,
         KeyVerb::Accept { id, organisation } => judge(cli, *id, organisation, Judgement::Accept).await,
         KeyVerb::Reject { id, organisation } => judge(cli, *id, organisation, Judgement::Reject).await,
+        KeyVerb::Publish { id, organisation } => publish(cli, id, organisation).await,
         KeyVerb::Remove { id, organisation } => judge(cli, *id, organisation, Judgement::Remove).await,
     }
 }
@@ -282,6 +283,14 @@ async fn judge(cli: &Cli, id: RecipientKeyId, which: &Organisation, judgement: J
         print(&to_json(&known).to_string())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Only own keys are published, which are another noun's.
+async fn publish(cli: &Cli, id: &str, organisation: &Organisation) -> Result<ExitCode> {
+    let own: OrgKeyId = id.parse().ok().with_context(|| {
+        format!("{id} is none of the organisation's own keys, and no others are published: sealpost orgkey list")
+    })?;
+    orgkey::run(cli, &OrgKeyVerb::Publish { id: own, organisation: organisation.clone() }).await
 }
 
 /// A key on one line.

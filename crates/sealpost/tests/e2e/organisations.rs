@@ -1,8 +1,12 @@
 //! Two organisations in one deployment share a machine and nothing else.
 
+use serde_json::{Value, json};
 use testkit::clients::{Security, Submission, smtplib};
+use testkit::gnupg::GnuPg;
+use testkit::wait;
 
 use crate::clinic::{Clinic, Kind, Mail};
+use crate::visit::{Visitor, portal_address, portal_at};
 
 /// A second organisation beside the clinic's own.
 const TWO: &str = "[[organisation]]\nslug = 'lakeside'\nname = 'Lakeside Clinic'\ndomains = ['clinic.example']\n\
@@ -70,4 +74,47 @@ fn neither_organisation_sees_or_sends_as_the_other() {
     let note = clinic.machine.path("hill.note").display().to_string();
     let crossed = ["audit", "verify", "--checkpoint", &note, "--organisation", "lakeside"];
     assert_eq!(clinic.machine.run(crossed).status.code(), Some(1), "the checkpoint of another ledger was taken");
+}
+
+#[test]
+fn a_key_of_one_organisation_is_never_published_for_a_domain_of_the_other() {
+    let address = portal_address();
+    let (clinic, gpg) = (Clinic::new(&portal_at(&address)), GnuPg::new());
+    let base = std::fs::read_to_string(clinic.machine.path("sealpost.toml")).unwrap();
+    let rest = base.split_once("[server]").unwrap().1;
+    // The one has a domain below that of the other.
+    let two = TWO.replace("hill.example", "hill.clinic.example");
+    clinic.machine.write("sealpost.toml", &format!("{two}[server]{rest}"));
+    let made = clinic.machine.run(["orgkey", "generate", "doctor@hill.clinic.example", "--organisation", "lakeside"]);
+    assert_eq!(made.status.code(), Some(1), "{}", String::from_utf8_lossy(&made.stderr));
+
+    let (nurse, doctor) = ("nurse@clinic.example", "doctor@hill.clinic.example");
+    gpg.generate(&format!("Nurse <{nurse}>"), "ed25519", "cv25519");
+    gpg.must(&["--quick-add-uid", nurse, &format!("Doctor <{doctor}>")], b"");
+    let file = clinic.machine.path("own.asc");
+    std::fs::write(&file, gpg.must(&["--armor", "--export-secret-keys", nurse], b"")).unwrap();
+    let file = file.display().to_string();
+    let import = |more: &[&str]| {
+        let import = [&["orgkey", "import", file.as_str(), "--organisation", "lakeside", "--json"][..], more].concat();
+        clinic.machine.run(import)
+    };
+    assert_eq!(import(&["--owner", doctor]).status.code(), Some(1));
+    let imported = import(&[]);
+    let key: Value = serde_json::from_slice(&imported.stdout).unwrap();
+    assert_eq!(key["owners"], json!([nurse]), "{key}");
+    // By the verb that people look for first.
+    clinic.machine.ok(["key", "publish", key["id"].as_str().unwrap(), "--organisation", "lakeside"]);
+    let refused = clinic.machine.run(["key", "publish", "rky_01", "--organisation", "lakeside"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("sealpost orgkey list"), "{refused:?}");
+
+    let server = clinic.serve();
+    let mut visitor = Visitor::at(server.address("portal"));
+    let mut ask = |address: &str| {
+        let (local, domain) = address.split_once('@').unwrap();
+        let hash = openpgp::wkd::hash(local);
+        visitor.get(&format!("/.well-known/openpgpkey/{domain}/hu/{hash}")).status
+    };
+    wait::until("the published key", || (ask(nurse) == 200).then_some(()));
+    assert_eq!(ask(doctor), 404);
+    assert_eq!(visitor.get("/.well-known/openpgpkey/hill.clinic.example/policy").status, 404);
 }
