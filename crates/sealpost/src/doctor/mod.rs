@@ -8,6 +8,7 @@
 mod certificates;
 mod data;
 mod host;
+mod keys;
 mod names;
 mod server;
 
@@ -40,6 +41,8 @@ pub enum Area {
     Queue,
     /// Certificates of the listeners: chain, name, expiry
     Certificates,
+    /// The organisations' own keys: expiry; recipients' keys that wait for a person
+    Keys,
     /// What the DNS says of this machine and of the sender domains
     Dns,
     /// The server that runs here
@@ -153,6 +156,10 @@ impl Doctor {
             Area::Ledger => self.with_store(findings, data::Part::Ledger, config).await,
             Area::Queue => self.with_store(findings, data::Part::Queue, config).await,
             Area::Certificates => certificates::check(config, &self.seams, findings),
+            Area::Keys => match self.opened() {
+                Some(installation) => keys::check(installation, &self.seams, findings).await,
+                None => findings.skip("needs a database that opens"),
+            },
             Area::Dns => names::check(config, self.opened(), &self.seams, findings).await,
             Area::Server => server::check(config, findings).await,
         }

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 use testkit::ca::{Ca, Identity};
 use testkit::dns::Dns;
+use testkit::gnupg::GnuPg;
 use testkit::sealpost::Machine;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_sealpost");
@@ -77,7 +78,8 @@ fn a_sound_installation_with_its_server_is_well() {
     let output = clinic.machine.run(["doctor", "--strict"]);
     let told = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{told}");
-    for area in ["configuration", "files", "disk", "clock", "store", "ledger", "queue", "certificates", "dns", "server"]
+    for area in
+        ["configuration", "files", "disk", "clock", "store", "ledger", "queue", "certificates", "keys", "dns", "server"]
     {
         assert!(told.contains(&format!("✓ {area} ")), "{told}");
     }
@@ -170,6 +172,45 @@ fn a_ledger_that_was_cut_back_is_found() {
     std::fs::remove_dir_all(clinic.machine.path("data")).unwrap();
     std::fs::rename(&old, clinic.machine.path("data")).unwrap();
     clinic.has("ledger", "failed", "shorter than the checkpoint outside", "sealpost audit verify");
+}
+
+#[test]
+fn own_keys_that_end_and_keys_that_wait_are_told_with_the_command() {
+    let clinic = Clinic::new();
+    clinic.is_well("keys");
+    let made = |more: &[&str]| -> Value {
+        let generate = [&["orgkey", "generate", "--json"][..], more].concat();
+        serde_json::from_str(&clinic.machine.ok(generate)).unwrap()
+    };
+    let lasting = made(&["nurse@clinic.example", "--days", "700"]);
+    clinic.is_well("keys");
+    let short = made(&["care@clinic.example", "--days", "5"]);
+    let fix = format!("sealpost orgkey renew {}", short["id"].as_str().unwrap());
+    clinic.has("keys", "warning", "of care@clinic.example ends at", &fix);
+    let certificate = made(&["desk@clinic.example", "--format", "smime", "--self-signed", "--days", "6"]);
+    let request = format!("sealpost orgkey renew {}", certificate["id"].as_str().unwrap());
+    clinic.has("keys", "warning", "of desk@clinic.example ends at", &request);
+    clinic.has("keys", "warning", "of desk@clinic.example ends at", "sealpost orgkey import CERTIFICATE");
+    let (_, findings) = clinic.findings("keys");
+    assert!(!findings.iter().any(|one| one["message"].as_str().unwrap().contains(lasting["id"].as_str().unwrap())));
+    let (gpg, old) = (GnuPg::new(), clinic.machine.path("old.asc"));
+    let then = ["--faked-system-time", "20200101T000000!", "--quick-generate-key"];
+    gpg.must(&[&then[..], &["Old <old@clinic.example>", "rsa2048", "default", "1y"]].concat(), b"");
+    std::fs::write(&old, gpg.must(&["--armor", "--export-secret-keys"], b"")).unwrap();
+    let ended: Value = serde_json::from_str(&clinic.machine.ok([
+        "orgkey",
+        "import",
+        &old.display().to_string(),
+        "--json",
+        "--owner",
+        "old@clinic.example",
+    ]))
+    .unwrap();
+    clinic.has("keys", "failed", "of old@clinic.example ended at", "sealpost orgkey renew");
+    clinic.machine.ok(["orgkey", "retire", ended["id"].as_str().unwrap()]);
+    clinic.machine.ok(["orgkey", "renew", short["id"].as_str().unwrap()]);
+    clinic.machine.ok(["orgkey", "retire", certificate["id"].as_str().unwrap()]);
+    clinic.is_well("keys");
 }
 
 fn copy_folder(from: &Path, to: &Path) {
