@@ -27,6 +27,14 @@ use crate::listener::{Intake, Submission, TlsFacts};
 use crate::mark::Mark;
 use crate::organisation::Organisation;
 
+/// Fields that an application may add to one message.
+pub const HEADERS_MAX: usize = 40;
+/// Characters of the value of one of them.
+pub const HEADER_CHARS_MAX: usize = 1_000;
+/// Characters that RFC 5322 §2.1.1 lets stand on one line; a value that can't
+/// be broken before is encoded.
+const UNBROKEN_CHARS_MAX: usize = 900;
+
 /// How long a repeated request finds the message of the first.
 pub const IDEMPOTENCY: Duration = Duration::from_secs(24 * 3_600);
 
@@ -121,6 +129,9 @@ pub enum NotSubmitted {
     /// A field that an application may not set.
     #[error("the field {0:?} can't be set")]
     Header(String),
+    /// More fields than an application may set.
+    #[error("at most {HEADERS_MAX} fields can be set")]
+    ManyHeaders,
     /// The same idempotency key came with another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
@@ -275,8 +286,9 @@ fn envelope(letter: &Letter) -> Result<Envelope, NotSubmitted> {
     })
 }
 
-/// Fields that the message gets otherwise, or that would change what it is.
-const OWN_FIELDS: [&str; 14] = [
+/// Fields that the message gets otherwise, or that would change what it is, in
+/// lower case.
+pub const OWN_FIELDS: [&str; 14] = [
     "from",
     "sender",
     "to",
@@ -298,11 +310,25 @@ fn may_be_set(name: &str, value: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     (1..=64).contains(&name.len())
         && name.bytes().all(is_name)
-        && value.len() <= 2_000
+        && value.chars().count() <= HEADER_CHARS_MAX
         && !value.chars().any(char::is_control)
         && !lower.starts_with("content-")
         && !lower.starts_with("x-sealpost-")
         && !OWN_FIELDS.contains(&lower.as_str())
+}
+
+/// Structured fields are no encoded words, where they can be written as they are.
+fn is_structured(name: &str, value: &str) -> bool {
+    let all = ["in-reply-to", "references", "list-unsubscribe", "list-unsubscribe-post", "list-id"];
+    all.iter().any(|known| name.eq_ignore_ascii_case(known))
+        && value.is_ascii()
+        && value.split(' ').all(|word| word.len() <= UNBROKEN_CHARS_MAX)
+}
+
+/// A text whose lines end alike: a carriage return alone would stand in the
+/// message, which no server may send on (RFC 5321 §2.3.8).
+fn with_line_ends(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
 }
 
 /// The message as bytes with CRLF line ends. Bcc is in no copy: the recipients
@@ -316,16 +342,16 @@ fn write(letter: Letter) -> Result<Vec<u8>, NotSubmitted> {
     if !letter.reply_to.is_empty() {
         message = message.reply_to(mailboxes(&letter.reply_to));
     }
+    if letter.headers.len() > HEADERS_MAX {
+        return Err(NotSubmitted::ManyHeaders);
+    }
     for (name, value) in &letter.headers {
         if !may_be_set(name, value) {
             return Err(NotSubmitted::Header(name.clone()));
         }
-        message = match name.to_ascii_lowercase().as_str() {
-            // Structured fields are no encoded words.
-            "in-reply-to" | "references" | "list-unsubscribe" | "list-unsubscribe-post" | "list-id" => {
-                message.header(name.as_str(), Raw::new(value.as_str()))
-            }
-            _ => message.header(name.as_str(), Text::new(value.as_str())),
+        message = match is_structured(name, value) {
+            true => message.header(name.as_str(), Raw::new(value.as_str())),
+            false => message.header(name.as_str(), Text::new(value.as_str())),
         };
     }
     for (name, value) in &letter.instructions {
@@ -334,8 +360,8 @@ fn write(letter: Letter) -> Result<Vec<u8>, NotSubmitted> {
     let message = match (&letter.text, &letter.html) {
         (None, None) => message.text_body(""),
         (text, html) => {
-            let message = text.iter().fold(message, |message, text| message.text_body(text.as_str()));
-            html.iter().fold(message, |message, html| message.html_body(html.as_str()))
+            let message = text.iter().fold(message, |message, text| message.text_body(with_line_ends(text)));
+            html.iter().fold(message, |message, html| message.html_body(with_line_ends(html)))
         }
     };
     let message = letter.attachments.iter().fold(message, attach);

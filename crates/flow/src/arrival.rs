@@ -97,7 +97,9 @@ pub enum HeaderRefused {
 
 /// RFC 5321 §6.3: a hundred `Received` fields are a loop.
 const RECEIVED_MAX: usize = 100;
-const WORD_BYTES_MAX: usize = 200;
+const WORD_CHARS_MAX: usize = 200;
+/// A name of 64, an equals sign and a value.
+const FIELD_CHARS_MAX: usize = 265;
 const WORDS_MAX: usize = 50;
 
 /// Reads `raw`, the header block without the empty line, with CRLF line ends.
@@ -194,7 +196,8 @@ fn take_instruction(field: &Field<'_>, arrival: &mut Arrival) -> Result<(), Head
         return Ok(());
     }
     let text = decoded(field);
-    if text.len() > WORD_BYTES_MAX {
+    let chars_max = if field.is("X-Sealpost-Field") { FIELD_CHARS_MAX } else { WORD_CHARS_MAX };
+    if text.chars().count() > chars_max {
         return Err(HeaderRefused::Instruction);
     }
     let wanted = &mut arrival.instructions;

@@ -97,13 +97,20 @@ fn judged<T>(
     tell: impl FnOnce(&Trace<'_>, &Evidence) -> T,
 ) -> Result<T, NotInspected> {
     let block = Block::read(message, limits)?;
-    if !block.is_message() {
+    if !begins_with_field(message) && !block.is_message() {
         return Err(NotInspected::NoHeader);
     }
     let trust = Trust::default();
     let trace = trace::trace(&block, &trust);
     let evidence = gather(&block, &trace, block.body(), &Checked::default());
     Ok(tell(&trace, &evidence))
+}
+
+/// Whether it begins with a field's name and its colon (RFC 5322 §2.2). What
+/// follows may be anything: whoever has pasted that much is told what there is.
+fn begins_with_field(message: &[u8]) -> bool {
+    let name = message.iter().position(|byte| *byte == b':').and_then(|end| message.get(..end)).unwrap_or_default();
+    !name.is_empty() && name.iter().all(|byte| matches!(byte, b'!'..=b'~'))
 }
 
 /// Reads a request's body to its end and keeps its beginning: a header block

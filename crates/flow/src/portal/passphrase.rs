@@ -14,18 +14,18 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
 /// Longer ones are refused: hashing takes time that grows with the length.
-const BYTES_MAX: usize = 256;
+const CHARS_MAX: usize = 256;
 const CHARS_MIN: usize = 4;
 const HINT_CHARS_MAX: usize = 200;
 
 /// Why a text can't be a passphrase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PassphraseError {
-    /// Fewer than four characters.
-    #[error("a passphrase has at least {CHARS_MIN} characters")]
+    /// Fewer than four characters that are no blanks.
+    #[error("a passphrase has at least {CHARS_MIN} characters that are no blanks")]
     TooShort,
-    /// More than 256 bytes.
-    #[error("a passphrase has at most {BYTES_MAX} bytes")]
+    /// More than 256 characters.
+    #[error("a passphrase has at most {CHARS_MAX} characters")]
     TooLong,
     /// The hash could not be computed.
     #[error("the passphrase could not be hashed: {0}")]
@@ -44,13 +44,13 @@ pub struct Passphrase {
 impl Passphrase {
     /// Hashes a sender's passphrase. Takes tens of milliseconds: not for the async threads.
     pub fn new(text: &str, hint: Option<&str>, entropy: &dyn Entropy) -> Result<Self, PassphraseError> {
-        let folded = fold(text);
-        if folded.chars().count() < CHARS_MIN {
+        if text.chars().filter(|c| !c.is_whitespace()).count() < CHARS_MIN {
             return Err(PassphraseError::TooShort);
         }
-        if text.len() > BYTES_MAX || folded.len() > BYTES_MAX {
+        if is_long(text) {
             return Err(PassphraseError::TooLong);
         }
+        let folded = fold(text);
         let salt: [u8; 16] = random(entropy);
         let hash: PasswordHash =
             hasher().hash_password_with_salt(folded.as_bytes(), &salt).map_err(PassphraseError::Hash)?;
@@ -60,7 +60,7 @@ impl Passphrase {
 
     /// Whether the text is the passphrase. Takes as long as [`Passphrase::new`], always.
     pub fn matches(&self, text: &str) -> bool {
-        let text = if text.len() > BYTES_MAX { "" } else { text };
+        let text = if is_long(text) { "" } else { text };
         let Ok(hash) = PasswordHash::new(&self.hash) else { return false };
         hasher().verify_password(fold(text).as_bytes(), &hash).is_ok()
     }
@@ -81,6 +81,10 @@ impl fmt::Debug for Passphrase {
 /// sheet gives for argon2id, so that two at a time fit a small machine.
 fn hasher() -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(19 * 1024, 2, 1, None).unwrap_or_default())
+}
+
+fn is_long(text: &str) -> bool {
+    text.chars().take(CHARS_MAX + 1).count() > CHARS_MAX
 }
 
 fn fold(text: &str) -> String {

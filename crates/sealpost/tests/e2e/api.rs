@@ -13,15 +13,15 @@ use crate::ward::Ward;
 const PORTAL: &str = "[portal]\nurl = 'http://127.0.0.1'\n";
 
 /// An answer: its status, its header block, its JSON.
-struct Answer {
-    status: u16,
-    head: String,
-    json: Value,
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub json: Value,
 }
 
 impl Answer {
     #[track_caller]
-    fn expect(self, status: u16) -> Self {
+    pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{} {}", self.head, self.json);
         self
     }
@@ -38,17 +38,18 @@ impl Answer {
     }
 }
 
-struct Client<'s> {
-    server: &'s Server<'s>,
-    key: String,
+/// An application with a key.
+pub struct Client<'s> {
+    pub server: &'s Server<'s>,
+    pub key: String,
 }
 
 impl Client<'_> {
-    fn ask(&self, method: &str, path: &str, fields: &str, body: &str) -> Answer {
+    pub fn ask(&self, method: &str, path: &str, fields: &str, body: &str) -> Answer {
         self.ask_as("application/json", method, path, fields, body.as_bytes())
     }
 
-    fn ask_as(&self, kind: &str, method: &str, path: &str, fields: &str, body: &[u8]) -> Answer {
+    pub fn ask_as(&self, kind: &str, method: &str, path: &str, fields: &str, body: &[u8]) -> Answer {
         let mut stream = TcpStream::connect(self.server.address("portal")).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let length = body.len();
@@ -68,11 +69,11 @@ impl Client<'_> {
         Answer { status, head: head.to_lowercase(), json: serde_json::from_str(body).unwrap_or_default() }
     }
 
-    fn get(&self, path: &str) -> Answer {
+    pub fn get(&self, path: &str) -> Answer {
         self.ask("GET", path, "", "")
     }
 
-    fn send(&self, fields: &str, body: &Value) -> Answer {
+    pub fn send(&self, fields: &str, body: &Value) -> Answer {
         self.ask("POST", "/v1/messages", fields, &body.to_string())
     }
 
@@ -86,18 +87,18 @@ impl Client<'_> {
     }
 }
 
-fn ward() -> Ward {
+pub fn ward() -> Ward {
     Ward::new(PORTAL)
 }
 
-fn client<'s>(ward: &Ward, server: &'s Server<'s>, more: &[&str]) -> Client<'s> {
+pub fn client<'s>(ward: &Ward, server: &'s Server<'s>, more: &[&str]) -> Client<'s> {
     let arguments = [&["apikey", "create", "refills", "--sender", "refills@clinic.example"][..], more].concat();
     let key = ward.machine.ok(arguments).trim().to_owned();
     assert!(key.starts_with("key_") && key.contains(".sp_"), "{key}");
     Client { server, key }
 }
 
-fn letter(to: &str) -> Value {
+pub fn letter(to: &str) -> Value {
     json!({
         "from": { "address": "refills@clinic.example", "name": "Lakeside" },
         "to": [to],

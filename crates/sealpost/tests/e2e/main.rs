@@ -8,6 +8,7 @@ mod cli;
 mod clients;
 mod clinic;
 mod demo;
+mod described;
 mod doctor;
 mod durability;
 mod endtoend;

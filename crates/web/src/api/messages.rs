@@ -18,6 +18,7 @@ use utoipa::openapi::{self, RefOr};
 use utoipa::{IntoParams, IntoResponses};
 
 use super::Api;
+use super::forms;
 use super::key::Bearer;
 use super::problem::Problem;
 use super::wire::{
@@ -32,7 +33,7 @@ const PAGE: usize = 200;
 /// Hand in a message. 202 means that it is durable.
 #[utoipa::path(
     post, path = "/v1/messages", tag = "messages",
-    params(("Idempotency-Key" = Option<String>, Header, description = "Repeats of the request within 24 hours find the same message")),
+    params(Repeatable),
     request_body = MessageIn,
     responses(
         (status = 202, description = "Taken", body = MessageTaken),
@@ -71,6 +72,17 @@ pub(super) async fn submit(
     Ok(response)
 }
 
+/// A request that may come more than once.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it is read by hand, so that what can't be used is a problem of its own")]
+struct Repeatable {
+    /// Repeats of the request within 24 hours find the same message.
+    #[param(rename = "Idempotency-Key", value_type = String, required = false, min_length = 1, max_length = 255,
+        pattern = "^[!-~]([ -~]*[!-~])?$")]
+    idempotency_key: Option<String>,
+}
+
 /// The messages, newest first.
 #[utoipa::path(
     get, path = "/v1/messages", tag = "messages", params(Filter),
@@ -92,10 +104,16 @@ pub(super) async fn list(
     let Query(filter) = query.map_err(|why| Problem::field("", why.body_text()))?;
     let mut before = match &filter.cursor {
         None => None,
-        Some(text) => Some(text.parse::<MessageId>().map_err(|_| Problem::field("/cursor", "no cursor"))?),
+        Some(text) => {
+            let text = forms::MESSAGE_ID.check("/cursor", text.clone())?;
+            Some(text.parse::<MessageId>().map_err(|_| Problem::field("/cursor", "no cursor"))?)
+        }
     };
     let state = filter.state.as_deref().map(state_of).transpose()?;
-    let limit = filter.limit.unwrap_or(50).clamp(1, PAGE);
+    let limit = filter.limit.unwrap_or(50);
+    if !(1..=PAGE).contains(&limit) {
+        return Err(Problem::field("/limit", format!("1 to {PAGE}")));
+    }
     let (mut items, mut seen, mut next) = (Vec::new(), 0, None);
     'pages: while seen < SEEN_MAX {
         let rows = api.door.journey().store.messages(key.org, before, PAGE).await;
@@ -138,7 +156,7 @@ pub(super) struct Filter {
     #[param(minimum = 1, maximum = 200)]
     limit: Option<usize>,
     /// Where the page before ended: its `next`.
-    #[param(pattern = "^msg_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
+    #[param(pattern = "^msg_[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}$")]
     cursor: Option<String>,
 }
 
@@ -152,9 +170,19 @@ impl Filter {
     }
 }
 
+/// Which message is meant.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "what is no id names no message, and is answered so")]
+struct Named {
+    /// `msg_…`
+    #[param(pattern = "^msg_[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}$")]
+    id: String,
+}
+
 /// One message.
 #[utoipa::path(
-    get, path = "/v1/messages/{id}", tag = "messages", params(("id" = String, Path, description = "msg_…")),
+    get, path = "/v1/messages/{id}", tag = "messages", params(Named),
     responses(
         (status = 200, description = "The message", body = MessageOut),
         (status = 401, description = "No key that holds", body = Problem, content_type = "application/problem+json"),
@@ -176,7 +204,7 @@ pub(super) async fn one(
 
 /// What happened to a message.
 #[utoipa::path(
-    get, path = "/v1/messages/{id}/events", tag = "messages", params(("id" = String, Path, description = "msg_…")),
+    get, path = "/v1/messages/{id}/events", tag = "messages", params(Named),
     responses(
         (status = 200, description = "The events", body = EventsOut),
         (status = 401, description = "No key that holds", body = Problem, content_type = "application/problem+json"),
@@ -207,7 +235,7 @@ pub(super) async fn events(
 
 /// Let a held message go, under all else that policy asks of it.
 #[utoipa::path(
-    post, path = "/v1/messages/{id}/release", tag = "messages", params(("id" = String, Path, description = "msg_…")),
+    post, path = "/v1/messages/{id}/release", tag = "messages", params(Named),
     request_body = JudgementIn,
     responses(
         (status = 200, description = "It goes on", body = Judged),
@@ -230,7 +258,7 @@ pub(super) async fn release(
 
 /// Never send a held message; its sender is told the reason.
 #[utoipa::path(
-    post, path = "/v1/messages/{id}/reject", tag = "messages", params(("id" = String, Path, description = "msg_…")),
+    post, path = "/v1/messages/{id}/reject", tag = "messages", params(Named),
     request_body = JudgementIn,
     responses(
         (status = 200, description = "It will not be sent", body = Judged),
@@ -253,7 +281,7 @@ pub(super) async fn reject(
 /// Recall a message: what is in the portal is withdrawn at once, what waits is
 /// not sent, and for each recipient it is said what became of the copy.
 #[utoipa::path(
-    post, path = "/v1/messages/{id}/recall", tag = "messages", params(("id" = String, Path, description = "msg_…")),
+    post, path = "/v1/messages/{id}/recall", tag = "messages", params(Named),
     request_body = JudgementIn,
     responses(
         (status = 200, description = "What became of each copy", body = RecalledOut),
@@ -313,17 +341,14 @@ fn message_of(key: &ApiKey, id: &str, action: Action) -> Result<MessageId, Probl
     Ok(id)
 }
 
-/// Characters of an idempotency key.
-const KEY_CHARS_MAX: usize = 255;
-
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(field) = headers.get("idempotency-key") else { return Ok(None) };
     let text = field.to_str().unwrap_or_default().trim();
-    match (1..=KEY_CHARS_MAX).contains(&text.len()) {
+    match forms::IDEMPOTENCY_KEY.fits(text) {
         true => Ok(Some(text.to_owned())),
         false => {
             Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_idempotency_key", "The Idempotency-Key can't be used")
-                .detail(format!("1 to {KEY_CHARS_MAX} visible ASCII characters")))
+                .detail("1 to 255 visible ASCII characters"))
         }
     }
 }
@@ -347,13 +372,7 @@ fn category(why: &serde_json::Error) -> &'static str {
 
 fn reason(body: &[u8]) -> Result<String, Problem> {
     let JudgementIn { reason } = parsed(body)?;
-    match reason.trim() {
-        "" => Err(Problem::field("/reason", "a reason is needed")),
-        text if text.len() > 1_000 || text.chars().any(char::is_control) => {
-            Err(Problem::field("/reason", "one line of at most 1,000 bytes"))
-        }
-        text => Ok(text.to_owned()),
-    }
+    Ok(forms::REASON.check("/reason", reason)?.trim().to_owned())
 }
 
 fn out(row: MessageRow) -> MessageOut {

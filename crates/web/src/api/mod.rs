@@ -4,6 +4,7 @@
 //! It converts at the edge and decides nothing: a message goes in by
 //! [`flow::application`], as by any other door.
 
+mod forms;
 mod inspect;
 mod key;
 mod messages;
@@ -81,13 +82,20 @@ pub fn router(door: Applications, clock: Arc<dyn Clock>, body_bytes_max: usize) 
         .routes(routes!(inspect::inspect))
         .with_state(api)
         .split_for_parts();
-    let description = description.to_json().unwrap_or_default();
+    let description = described(&description);
     let described = get(|| async move { ([("content-type", "application/json")], description) });
     router
         .route("/openapi.json", described)
         .method_not_allowed_fallback(not_so)
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .layer(from_fn(plain))
+}
+
+/// The description, with the forms that requests are held to.
+fn described(description: &utoipa::openapi::OpenApi) -> String {
+    let mut description = serde_json::to_value(description).unwrap_or_default();
+    forms::describe(&mut description);
+    description.to_string()
 }
 
 async fn not_so() -> Problem {

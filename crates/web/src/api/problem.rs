@@ -224,6 +224,7 @@ impl From<NotSubmitted> for Problem {
                 format!("/headers/{}", name.replace('~', "~0").replace('/', "~1")),
                 "this field can't be set, or its value can't stand in a field",
             ),
+            NotSubmitted::ManyHeaders => Self::field("/headers", why.to_string()),
             NotSubmitted::KeyReused => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",

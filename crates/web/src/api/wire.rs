@@ -11,6 +11,7 @@ use mail::Address;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::forms;
 use super::problem::Problem;
 
 /// A mailbox: an address, or an address with a name.
@@ -205,22 +206,21 @@ pub struct RecalledCopy {
     pub delivered_at: Option<Timestamp>,
 }
 
-/// Characters of a value that goes into a field of its own.
-const WORD_CHARS_MAX: usize = 200;
-
 impl MessageIn {
     /// The letter that it is; passphrases go as fields that are never stored.
     pub fn letter(self) -> Result<Letter, Problem> {
         let instructions = self.instructions()?;
+        let text = |pointer, text: Option<String>| text.map(|text| forms::TEXT.check(pointer, text)).transpose();
+        at_most("/attachments", &self.attachments, forms::ATTACHMENTS_MAX)?;
         Ok(Letter {
             from: correspondent("/from", self.from)?,
             reply_to: correspondents("/reply_to", self.reply_to)?,
             to: correspondents("/to", self.to)?,
             cc: correspondents("/cc", self.cc)?,
             bcc: correspondents("/bcc", self.bcc)?,
-            subject: line("/subject", self.subject)?,
-            text: self.text,
-            html: self.html,
+            subject: forms::SUBJECT.check("/subject", self.subject)?,
+            text: text("/text", self.text)?,
+            html: text("/html", self.html)?,
             attachments: self.attachments.into_iter().enumerate().map(attachment).collect::<Result<_, _>>()?,
             headers: self.headers,
             instructions,
@@ -230,48 +230,43 @@ impl MessageIn {
     fn instructions(&self) -> Result<Vec<(&'static str, String)>, Problem> {
         let mut found = Vec::new();
         let single = [
-            ("X-Sealpost-Stream", "/stream", &self.stream),
-            ("X-Sealpost-Campaign", "/campaign", &self.campaign),
-            ("X-Sealpost-Protect", "/protect", &self.protect),
-            ("X-Sealpost-Language", "/language", &self.language),
-            ("X-Sealpost-Passphrase", "/passphrase", &self.passphrase),
-            ("X-Sealpost-Passphrase-Hint", "/passphrase_hint", &self.passphrase_hint),
+            ("X-Sealpost-Stream", "/stream", &self.stream, &forms::WORD),
+            ("X-Sealpost-Campaign", "/campaign", &self.campaign, &forms::WORD),
+            ("X-Sealpost-Protect", "/protect", &self.protect, &forms::PROTECT),
+            ("X-Sealpost-Language", "/language", &self.language, &forms::LANGUAGE),
+            ("X-Sealpost-Passphrase", "/passphrase", &self.passphrase, &forms::PASSPHRASE),
+            ("X-Sealpost-Passphrase-Hint", "/passphrase_hint", &self.passphrase_hint, &forms::LINE),
         ];
-        for (field, pointer, value) in single {
+        for (field, pointer, value, form) in single {
             if let Some(value) = value {
-                found.push((field, word(pointer, value)?));
+                found.push((field, form.check(pointer, value.clone())?));
             }
         }
-        if self.protect.as_deref().is_some_and(|word| mail::Need::from_word(word).is_none()) {
-            return Err(Problem::field("/protect", "no level of protection has that name"));
+        at_most("/tags", &self.tags, forms::TAGS_MAX)?;
+        for (at, tag) in self.tags.iter().enumerate() {
+            found.push(("X-Sealpost-Tag", forms::TAG.check(&format!("/tags/{at}"), tag.clone())?));
         }
-        for tag in &self.tags {
-            found.push(("X-Sealpost-Tag", word("/tags", tag)?));
+        if self.fields.len() > forms::TAGS_MAX {
+            return Err(Problem::field("/fields", format!("at most {}", forms::TAGS_MAX)));
         }
         for (name, value) in &self.fields {
-            found.push(("X-Sealpost-Field", word("/fields", &format!("{name}={value}"))?));
+            let name = forms::FIELD_NAME.check("/fields", name.clone())?;
+            let value = forms::LINE.check("/fields", value.clone())?;
+            found.push(("X-Sealpost-Field", format!("{name}={value}")));
         }
         Ok(found)
     }
 }
 
-fn word(pointer: &str, text: &str) -> Result<String, Problem> {
-    let text = line(pointer, text.to_owned())?;
-    match text.chars().count() <= WORD_CHARS_MAX {
-        true => Ok(text),
-        false => Err(Problem::field(pointer, format!("at most {WORD_CHARS_MAX} characters"))),
-    }
-}
-
-/// A control character in a value would begin a field of its own.
-fn line(pointer: &str, text: String) -> Result<String, Problem> {
-    match text.chars().any(char::is_control) {
-        true => Err(Problem::field(pointer, "a control character can't stand here")),
-        false => Ok(text),
+fn at_most<T>(pointer: &str, all: &[T], most: usize) -> Result<(), Problem> {
+    match all.len() <= most {
+        true => Ok(()),
+        false => Err(Problem::field(pointer, format!("at most {most}"))),
     }
 }
 
 fn correspondents(pointer: &str, all: Vec<MailboxIn>) -> Result<Vec<Correspondent>, Problem> {
+    at_most(pointer, &all, forms::RECIPIENTS_MAX)?;
     all.into_iter().enumerate().map(|(at, one)| correspondent(&format!("{pointer}/{at}"), one)).collect()
 }
 
@@ -280,8 +275,11 @@ fn correspondent(pointer: &str, one: MailboxIn) -> Result<Correspondent, Problem
         MailboxIn::Address(address) => (address, None),
         MailboxIn::Named(NamedMailbox { address, name }) => (address, name),
     };
+    if address.chars().take(forms::ADDRESS_CHARS_MAX.saturating_add(1)).count() > forms::ADDRESS_CHARS_MAX {
+        return Err(Problem::field(pointer, format!("at most {} characters", forms::ADDRESS_CHARS_MAX)));
+    }
     let address = Address::parse(&address).map_err(|why| Problem::field(pointer, why.to_string()))?;
-    let name = name.map(|name| line(pointer, name)).transpose()?.filter(|name| !name.trim().is_empty());
+    let name = name.map(|name| forms::LINE.check(pointer, name)).transpose()?.filter(|name| !name.trim().is_empty());
     Ok(Correspondent { name, address })
 }
 
@@ -289,24 +287,11 @@ fn attachment((at, one): (usize, AttachmentIn)) -> Result<Attachment, Problem> {
     let pointer = |field: &str| format!("/attachments/{at}/{field}");
     let content = STANDARD.decode(one.content.as_bytes());
     let content_type = one.content_type.unwrap_or_else(|| "application/octet-stream".to_owned());
-    if !is_media_type(&content_type) {
-        return Err(Problem::field(pointer("content_type"), "a media type is type/subtype"));
-    }
-    let content_id = one.content_id.map(|id| line(&pointer("content_id"), id)).transpose()?;
-    if content_id.as_deref().is_some_and(|id| id.is_empty() || id.contains(['<', '>', ' '])) {
-        return Err(Problem::field(pointer("content_id"), "an id without angle brackets or spaces"));
-    }
+    let content_id = one.content_id.map(|id| forms::CONTENT_ID.check(&pointer("content_id"), id)).transpose()?;
     Ok(Attachment {
-        name: line(&pointer("name"), one.name)?,
-        content_type,
+        name: forms::LINE.check(&pointer("name"), one.name)?,
+        content_type: forms::MEDIA_TYPE.check(&pointer("content_type"), content_type)?,
         content_id,
         content: content.map_err(|_| Problem::field(pointer("content"), "no base 64"))?,
     })
-}
-
-fn is_media_type(text: &str) -> bool {
-    let is_token = |part: &str| {
-        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
-    };
-    text.split_once('/').is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
 }
