@@ -17,7 +17,10 @@ use crate::journey::Journey;
 use crate::manifest::Manifest;
 use crate::meters::Tally;
 use crate::organisation::Organisation;
-use crate::portal::{self, Clinic, LinkId, LinkState, Mailbox, NoticeMail};
+use crate::portal::{self, Clinic, LinkId, LinkState, Mailbox, NoticeMail, Passphrase};
+
+/// The sender's place among the links of a message: no recipient has it.
+pub(crate) const SENDER: u32 = u32::MAX;
 
 /// All that is at hand about one message at one moment.
 #[derive(Clone, Copy)]
@@ -91,13 +94,20 @@ impl Case<'_> {
 
     /// Puts a recipient's copy into the portal: a link that only the notice
     /// names, and the notice.
-    pub fn put_into_portal(&self, recipient: &Recipient, grounds: &Grounds, changes: &mut Changes) {
+    /// A passphrase that the sender gave since then is asked beside the code.
+    pub fn put_into_portal(
+        &self,
+        recipient: &Recipient,
+        grounds: &Grounds,
+        given: Option<&Passphrase>,
+        changes: &mut Changes,
+    ) {
         let entropy = self.journey.entropy.as_ref();
         let link = LinkId::new(entropy);
         let hash = self.organisation.vault.link_hash(link.as_bytes());
         let expires_at = later(self.now, self.journey.settings.portal_life);
         let from = self.speaker();
-        let state = LinkState::new(self.new_link(recipient, &from, expires_at), entropy);
+        let state = LinkState::new(self.new_link(recipient, &from, given, expires_at), entropy);
         changes.writes.push(Write::Link(NewLink {
             hash,
             message: self.message,
@@ -127,20 +137,67 @@ impl Case<'_> {
         self.key.seal(Label::Link, hash, &state.to_bytes(), self.journey.entropy.as_ref())
     }
 
-    fn new_link(&self, recipient: &Recipient, from: &Mailbox, expires_at: Timestamp) -> portal::NewLink {
+    /// Gives the sender a page of this message's own, where the mailbox has to
+    /// be proven first: held copies are judged there, and a passphrase is
+    /// given. None where nobody can be asked.
+    pub fn ask_sender(&self, changes: &mut Changes) -> Option<String> {
+        let sender = self.manifest.envelope.sender.0.as_ref().filter(|_| !self.manifest.is_inbound())?;
+        let entropy = self.journey.entropy.as_ref();
+        let link = LinkId::new(entropy);
+        let hash = self.organisation.vault.link_hash(link.as_bytes());
+        let expires_at = later(self.now, self.journey.settings.hold_life);
+        let state = LinkState::new(
+            portal::NewLink {
+                recipient: sender.clone(),
+                sender: self.postmaster(),
+                language: self.language(),
+                passphrase: None,
+                passphrase_required: false,
+                expires_at,
+            },
+            entropy,
+        );
+        changes.writes.push(Write::Link(NewLink {
+            hash,
+            message: self.message,
+            recipient: SENDER,
+            created_at: self.now,
+            expires_at,
+            sealed: self.seal_link(&hash, &state),
+        }));
+        Some(format!("{}/h/{link}", self.organisation.profile.portal_url))
+    }
+
+    fn language(&self) -> portal::Language {
         let wanted = self.manifest.instructions.language.as_deref().unwrap_or(&self.organisation.profile.language);
+        wanted.parse().unwrap_or_default()
+    }
+
+    fn new_link(
+        &self,
+        recipient: &Recipient,
+        from: &Mailbox,
+        given: Option<&Passphrase>,
+        expires_at: Timestamp,
+    ) -> portal::NewLink {
+        let passphrase = given.or(self.manifest.passphrase.as_ref());
         portal::NewLink {
             recipient: recipient.address.clone(),
             sender: from.address.clone(),
-            language: wanted.parse().unwrap_or_default(),
-            passphrase: self.manifest.passphrase.clone(),
-            passphrase_required: self.manifest.passphrase.is_some(),
+            language: self.language(),
+            passphrase: passphrase.cloned(),
+            passphrase_required: passphrase.is_some(),
             expires_at,
         }
     }
 
     /// Tells the sender what became of some recipients, if there is a sender.
     pub fn tell(&self, action: Action, told: &[Told], changes: &mut Changes) {
+        self.tell_with(action, told, None, changes);
+    }
+
+    /// The same, with the page where the sender can do something about it.
+    pub fn tell_with(&self, action: Action, told: &[Told], page: Option<&str>, changes: &mut Changes) {
         let Some(sender) = self.manifest.envelope.sender.0.as_ref().filter(|_| !told.is_empty()) else {
             return;
         };
@@ -155,6 +212,7 @@ impl Case<'_> {
             from: &self.own_voice(),
             action,
             told,
+            page,
             now: self.now,
             unique: &stamp.parcel.to_string().to_ascii_lowercase(),
         };
@@ -249,7 +307,8 @@ impl Case<'_> {
         Event::Sealed { recipient: recipient.address.clone(), method, because: because.to_owned(), key: None }
     }
 
-    fn postmaster(&self) -> Address {
+    /// The mailbox that words to the sender come from.
+    pub fn postmaster(&self) -> Address {
         let domain =
             self.organisation.profile.domains.first().map_or(self.journey.settings.hostname.as_str(), |d| d.as_str());
         Address::parse(&format!("postmaster@{domain}")).expect("a domain of the configuration makes an address")

@@ -11,11 +11,11 @@ use seal::{Kind, Parcel};
 use store::{Leased, ParcelState, StoreError, Transition, Write};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use transport::Transport;
+use transport::{Fate, Transport};
 use vault::Label;
 
 use crate::carry::{Carried, carry};
-use crate::case::{Case, Changes, later};
+use crate::case::{Case, Changes, SENDER, later};
 use crate::enqueue::dequeue;
 use crate::journey::Journey;
 use crate::keys::NotSealed;
@@ -202,7 +202,7 @@ impl Courier {
         const TRIES: usize = 8;
         let mut tried = 0;
         loop {
-            let before = self.before(case, parcel, shown).await?;
+            let before = self.before(case, parcel, carried, shown).await?;
             let changes = record(case, leased, parcel, carried, &before);
             // A retry too: it may be due before the courier would look again.
             let is_news = |event: &Event| matches!(event.kind(), EventKind::Queued | EventKind::Deferred);
@@ -229,13 +229,29 @@ impl Courier {
         Ok(rows.iter().any(|row| row.parcel == parcel.id() && row.state == ParcelState::Recalled))
     }
 
-    async fn before(&self, case: &Case<'_>, parcel: &Parcel, shown: Option<Shown>) -> Result<Before, NotCarried> {
-        let store = &self.journey.store;
-        let links = match parcel.kind() {
-            Kind::Notice | Kind::Code => open_links(case, store.links(parcel.org(), parcel.message()).await?),
-            Kind::Content | Kind::Dsn => Vec::new(),
+    async fn before(
+        &self,
+        case: &Case<'_>,
+        parcel: &Parcel,
+        carried: &Carried,
+        shown: Option<Shown>,
+    ) -> Result<Before, NotCarried> {
+        // A copy that goes its way opens nothing.
+        let may_be_rerouted =
+            carried.delivery.recipients.iter().any(|(_, fate)| !matches!(fate, Fate::Delivered { .. }))
+                || !carried.unusable.is_empty();
+        let looks = match parcel.kind() {
+            Kind::Notice | Kind::Code => true,
+            Kind::Content => may_be_rerouted,
+            Kind::Dsn => false,
         };
-        Ok(Before { shown, links, told_late: self.told_late(case, parcel).await? })
+        let rows = match looks {
+            true => self.journey.store.links(parcel.org(), parcel.message()).await?,
+            false => Vec::new(),
+        };
+        let (own, rows) = rows.into_iter().partition(|row| row.recipient == SENDER);
+        let given = open_links(case, own).into_iter().find_map(|link| link.state.passphrase().cloned());
+        Ok(Before { shown, links: open_links(case, rows), told_late: self.told_late(case, parcel).await?, given })
     }
 
     /// What the recipients' domain has shown before.

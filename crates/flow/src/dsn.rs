@@ -119,6 +119,8 @@ pub struct Report<'a> {
     pub action: Action,
     /// At least one.
     pub told: &'a [Told],
+    /// A page where the sender can do something about it.
+    pub page: Option<&'a str>,
     /// The present time.
     pub now: Timestamp,
     /// A unique word for the Message-ID and the boundary.
@@ -221,6 +223,12 @@ impl Report<'_> {
                 text.push_str(&format!("    {host} said: {}\r\n", one_line(&reply.to_string())));
             }
         }
+        if let Some(page) = self.page {
+            text.push_str(&format!(
+                "\r\nYou can decide about it, or give a passphrase, on this page:\r\n\r\n  {page}\r\n\r\n\
+                 It first mails a code to this address. It works once, and only for some time.\r\n"
+            ));
+        }
         text.push_str(&format!("\r\nMessage: {}\r\n", self.message));
         text.push_str("This note holds nothing of what you wrote.\r\n");
         text
@@ -289,6 +297,7 @@ mod tests {
             remote: Some(("mx.x.example".into(), Reply::new(550, EnhancedCode(5, 1, 1), reply))),
         }];
         Report {
+            page: None,
             message: MessageId::from_bytes([1; 16]),
             message_id: Some("<1@clinic.example>"),
             received_at: Timestamp::from_second(1_700_000_000).unwrap(),

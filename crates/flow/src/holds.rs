@@ -19,6 +19,7 @@ use crate::dsn::{self, Told};
 use crate::journey::Journey;
 use crate::opened::{NotOpened, Opened};
 use crate::plan::send_released;
+use crate::portal::Passphrase;
 use crate::receipts::{Fact, receipt};
 use crate::resume::{NotDecided, judge_stored};
 
@@ -109,7 +110,8 @@ pub async fn held(journey: &Journey, org: OrgId, limit: usize) -> Result<Vec<Hel
     Ok(found)
 }
 
-async fn look(journey: &Journey, org: OrgId, message: MessageId) -> Result<Held, NotJudged> {
+/// A held message of that id.
+pub(crate) async fn look(journey: &Journey, org: OrgId, message: MessageId) -> Result<Held, NotJudged> {
     let waiting = Waiting::find(journey, org, message).await?;
     let recipients = waiting.recipients().map(|(recipient, rules)| (recipient.address.clone(), rules.to_owned()));
     Ok(Held {
@@ -129,11 +131,26 @@ pub async fn release(
     judge: Judge<'_>,
     reason: Option<&str>,
 ) -> Result<(), NotJudged> {
-    let waiting = Waiting::find(journey, org, message).await?;
+    release_with(journey, org, message, (judge, reason), None, Changes::default()).await
+}
+
+/// The same, with a passphrase that its copies in the portal ask for, and with
+/// what else changes in that transaction.
+pub(crate) async fn release_with(
+    journey: &Journey,
+    org: OrgId,
+    message: MessageId,
+    (judge, reason): (Judge<'_>, Option<&str>),
+    given: Option<Passphrase>,
+    mut changes: Changes,
+) -> Result<(), NotJudged> {
+    let mut waiting = Waiting::find(journey, org, message).await?;
+    if given.is_some() {
+        waiting.opened.manifest.passphrase = given;
+    }
     let case = waiting.opened.case(journey, journey.clock.now());
     let prepared = judge_stored(&case, &waiting.opened.row).await?;
     let released = waiting.released(&case, &prepared.verdict, judge)?;
-    let mut changes = Changes::default();
     changes.writes.push(Write::Decided { message, state: MessageState::Decided });
     for (recipient, _) in &released {
         changes.event(Event::Released {
@@ -156,6 +173,17 @@ pub async fn reject(
     by: &str,
     reason: &str,
 ) -> Result<(), NotJudged> {
+    reject_with(journey, org, message, (by, reason), Changes::default()).await
+}
+
+/// The same, with what else changes in that transaction.
+pub(crate) async fn reject_with(
+    journey: &Journey,
+    org: OrgId,
+    message: MessageId,
+    (by, reason): (&str, &str),
+    changes: Changes,
+) -> Result<(), NotJudged> {
     let waiting = Waiting::find(journey, org, message).await?;
     let case = waiting.opened.case(journey, journey.clock.now());
     let because = format!("A person of your organisation decided not to send it: {reason}");
@@ -164,7 +192,7 @@ pub async fn reject(
         by: by.to_owned(),
         reason: reason.to_owned(),
     };
-    Ok(waiting.end(&case, dsn::REFUSED, Status::Refused, &because, event).await?)
+    Ok(waiting.end(&case, dsn::REFUSED, (Status::Refused, &because), event, changes).await?)
 }
 
 /// Ends what nobody has judged for too long.
@@ -201,7 +229,7 @@ async fn expire_one(journey: &Journey, org: OrgId, message: MessageId) -> Result
         recipient: Some(recipient.clone()),
         because: "nobody judged the held message in time".to_owned(),
     };
-    waiting.end(&case, dsn::EXPIRED, Status::Expired, because, event).await?;
+    waiting.end(&case, dsn::EXPIRED, (Status::Expired, because), event, Changes::default()).await?;
     Ok(true)
 }
 
@@ -272,11 +300,10 @@ impl Waiting {
         &self,
         case: &Case<'_>,
         status: mail::EnhancedCode,
-        receipt_status: Status,
-        because: &str,
+        (receipt_status, because): (Status, &str),
         event: impl Fn(&Address) -> Event,
+        mut changes: Changes,
     ) -> Result<(), StoreError> {
-        let mut changes = Changes::default();
         changes.writes.push(Write::Decided { message: case.message, state: MessageState::Decided });
         let mut told = Vec::new();
         for (recipient, rules) in self.recipients() {

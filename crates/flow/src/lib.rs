@@ -36,6 +36,7 @@ pub mod holds;
 mod inbound;
 mod journey;
 mod judge;
+pub mod judging;
 pub mod keys;
 mod leases;
 pub mod listener;

@@ -6,7 +6,7 @@ use mail::{Address, MessageId, OrgId};
 use store::{StoreError, Transition, Write};
 use vault::{Label, VaultError};
 
-use crate::case::Changes;
+use crate::case::{Changes, SENDER};
 use crate::journey::Journey;
 use crate::opened::{NotOpened, Opened};
 use crate::portal::{LinkState, Passphrase, StateError};
@@ -43,7 +43,7 @@ pub async fn give_passphrase(
     let mut given = Vec::new();
     for link in journey.store.links(org, message).await? {
         let state = LinkState::from_bytes(&opened.key.open(Label::Link, &link.hash, &link.sealed)?)?;
-        if to.is_some_and(|wanted| wanted != state.recipient()) {
+        if link.recipient == SENDER || to.is_some_and(|wanted| wanted != state.recipient()) {
             continue;
         }
         let next = state.with_passphrase(passphrase.clone());

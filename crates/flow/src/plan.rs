@@ -43,7 +43,7 @@ pub(crate) fn plan(case: &Case<'_>, prepared: &Prepared, changes: &mut Changes) 
         return Planned::RefusedForAll(sorted.refused_rules());
     }
     sorted.send(case, prepared, changes);
-    sorted.stop(case, changes);
+    sorted.stop(case, may_be_judged_by_sender(prepared), changes);
     Planned::Goes(if sorted.held.is_empty() { MessageState::Decided } else { MessageState::Held })
 }
 
@@ -156,12 +156,12 @@ impl<'a> Sorted<'a> {
         }
         for (recipient, grounds, because) in &self.portal {
             changes.event(Case::sealed_event(recipient, Method::Portal, because));
-            case.put_into_portal(recipient, grounds, changes);
+            case.put_into_portal(recipient, grounds, None, changes);
         }
     }
 
     /// Held and refused copies are told to the sender, and have receipts too.
-    fn stop(&self, case: &Case<'_>, changes: &mut Changes) {
+    fn stop(&self, case: &Case<'_>, by_sender: bool, changes: &mut Changes) {
         for (recipient, because) in &self.held {
             let (address, because) = (Some(recipient.address.clone()), because.join(", "));
             changes.event(Event::Held { recipient: address, because });
@@ -179,7 +179,8 @@ impl<'a> Sorted<'a> {
             let fact = Fact::stopped(&grounds, decision, status);
             changes.record.receipts.push(receipt(case, &recipient.address, &fact));
         }
-        case.tell(dsn::Action::Held, &told(&self.held, dsn::HELD), changes);
+        let page = if by_sender { case.ask_sender(changes) } else { None };
+        case.tell_with(dsn::Action::Held, &told(&self.held, dsn::HELD), page.as_deref(), changes);
         case.tell(dsn::Action::Failed, &told(&self.refused, dsn::REFUSED), changes);
     }
 
@@ -189,6 +190,13 @@ impl<'a> Sorted<'a> {
         rules.dedup();
         rules.join(", ")
     }
+}
+
+/// Whether something is held, and each rule that holds lets the sender decide.
+fn may_be_judged_by_sender(prepared: &Prepared) -> bool {
+    let decisions = prepared.verdict.recipients.iter().map(|(_, decision)| decision);
+    let mut held = decisions.filter(|decision| decision.action == Action::Hold).peekable();
+    held.peek().is_some() && held.all(|decision| decision.released.is_some_and(|released| released.by_sender))
 }
 
 /// Puts a recipient to others of its domain whose copies are alike.

@@ -12,7 +12,7 @@ use seal::{Grounds, Kind, Parcel, Stamp};
 use store::{Store, StoreError, Transition, Write};
 use vault::{Label, VaultError};
 
-use crate::case::{Case, Changes};
+use crate::case::{Case, Changes, SENDER};
 use crate::dsn::{self, Told};
 use crate::journey::Journey;
 use crate::keys;
@@ -21,15 +21,19 @@ use crate::opened::{NotOpened, Opened};
 use crate::org_keys;
 use crate::portal::reply::{NotWritten, Offer, Replies, ReplyWriter};
 use crate::portal::{
-    self, Change, Code, CodeMail, Content, DeskError, Factor, Found, KeyOutcome, LinkId, LinkState, NewReply, Pending,
-    PortalDesk, PortalEvent, Saved, StateError, Ticket,
+    self, Change, Code, CodeMail, Content, DeskError, Factor, Found, KeyOutcome, LinkId, LinkState, Mailbox, NewReply,
+    Pending, PortalDesk, PortalEvent, Saved, StateError, Ticket,
 };
 use crate::portal_keys;
 use crate::receipts::{Fact, receipt};
 use crate::replies::{self, NotBegun};
 
-/// The portal's desk over the journey.
-pub struct LinkDesk(Arc<Journey>);
+/// The portal's desk over the journey: that of recipients, or that of senders.
+/// Neither finds a link of the other.
+pub struct LinkDesk {
+    journey: Arc<Journey>,
+    is_of_senders: bool,
+}
 
 /// Why the desk could not serve, before it is told to the portal.
 #[derive(Debug, thiserror::Error)]
@@ -68,15 +72,20 @@ impl From<Trouble> for DeskError {
 impl LinkDesk {
     /// A desk over this journey.
     pub fn new(journey: Arc<Journey>) -> Self {
-        Self(journey)
+        Self { journey, is_of_senders: false }
+    }
+
+    /// A desk where senders prove their mailbox.
+    pub(crate) fn of_senders(journey: Arc<Journey>) -> Self {
+        Self { journey, is_of_senders: true }
     }
 
     pub(crate) fn journey(&self) -> &Journey {
-        &self.0
+        &self.journey
     }
 
     fn store(&self) -> &dyn Store {
-        self.0.store.as_ref()
+        self.journey.store.as_ref()
     }
 
     /// Refuses what the holder of a link may not do, which is anything but
@@ -89,7 +98,7 @@ impl LinkDesk {
 
     /// `None` where the message was erased.
     async fn open(&self, org: mail::OrgId, message: mail::MessageId) -> Result<Option<Opened>, Trouble> {
-        match Opened::find(&self.0, org, message).await {
+        match Opened::find(&self.journey, org, message).await {
             Ok(opened) => Ok(Some(opened)),
             Err(NotOpened::Erased) => Ok(None),
             Err(error) => Err(error.into()),
@@ -100,9 +109,10 @@ impl LinkDesk {
     /// the time does not tell which.
     async fn find(&self, link: LinkId) -> Result<Option<Found>, Trouble> {
         let mut found = None;
-        for organisation in self.0.organisations.iter() {
+        for organisation in self.journey.organisations.iter() {
             let hash = organisation.vault.link_hash(link.as_bytes());
-            if let Some(row) = self.store().link(organisation.org, hash).await? {
+            let row = self.store().link(organisation.org, hash).await?;
+            if let Some(row) = row.filter(|row| (row.recipient == SENDER) == self.is_of_senders) {
                 found = Some((organisation.org, row));
             }
         }
@@ -121,7 +131,7 @@ impl LinkDesk {
         let ticket = &change.ticket;
         Self::may(ticket, Action::RequestCode)?;
         let opened = self.open(ticket.org, ticket.message).await?.ok_or(Trouble::NoMessage)?;
-        let case = opened.case(&self.0, change.at);
+        let case = opened.case(&self.journey, change.at);
         let mut changes = Changes::default();
         let needs = self.code_needs(&case, &change.state).await?;
         let state = match &change.code {
@@ -136,7 +146,10 @@ impl LinkDesk {
         });
         let sends = change.code.is_some() || change.key.is_some() || change.event == Some(PortalEvent::AskedAgain);
         if let Some(code) = &change.code {
-            self.queue_code(&case, &state, (code, needs), &mut changes).await?;
+            match self.is_of_senders {
+                true => self.queue_sender_code(&case, &state, (code, needs), &mut changes),
+                false => self.queue_code(&case, &state, (code, needs), &mut changes).await?,
+            }
         }
         let outcome = self.key_step(&case, &change, &state, &mut changes).await?;
         if let Some(event) = &change.event {
@@ -145,10 +158,10 @@ impl LinkDesk {
         match case.commit(changes).await {
             Ok(()) => {
                 if sends {
-                    self.0.queued.notify_one();
+                    self.journey.queued.notify_one();
                 }
                 if outcome.is_some() {
-                    keys::note(&self.0, case.organisation, state.recipient());
+                    keys::note(&self.journey, case.organisation, state.recipient());
                 }
                 Ok(outcome.map_or(Saved::Done, Saved::Key))
             }
@@ -178,6 +191,30 @@ impl LinkDesk {
         let posture = self.store().posture(case.organisation.org, domain).await?;
         let best = posture.map_or(Level::None, |posture| Level::from_rank(posture.best));
         Ok(state.code_level(best))
+    }
+
+    /// A word to the sender, so that no receipt says that it is somebody's copy.
+    fn queue_sender_code(
+        &self,
+        case: &Case<'_>,
+        state: &LinkState,
+        (code, needs): (&Code, Level),
+        changes: &mut Changes,
+    ) {
+        let stamp = case.stamp();
+        let from = Mailbox { name: case.organisation.profile.name.clone(), address: state.sender().clone() };
+        let mail = CodeMail {
+            clinic: &case.clinic(),
+            from: &from,
+            to: state.recipient(),
+            language: state.language(),
+            code,
+            date: case.now,
+            message_id: &case.message_id(stamp),
+        };
+        let recipient = Recipient::new(state.recipient().clone());
+        case.queue(&Parcel::sender_code(stamp, recipient, needs, portal::notice::sender_code(&mail)), changes);
+        changes.event(Event::CodeSent { recipient: state.recipient().clone(), needs });
     }
 
     async fn queue_code(
@@ -231,6 +268,7 @@ impl LinkDesk {
             PortalEvent::CodeSent => {}
             PortalEvent::WrongCode => changes.event(Event::CodeWrong { recipient, peer }),
             PortalEvent::WrongPassphrase => changes.event(Event::PassphraseWrong { recipient, peer }),
+            PortalEvent::Opened(_) if self.is_of_senders => changes.event(Event::CodeAccepted { recipient, peer }),
             PortalEvent::CodeAccepted => {
                 changes.event(Event::CodeAccepted { recipient, peer });
             }
@@ -256,14 +294,14 @@ impl LinkDesk {
 
     /// As much sealing and a commit as a code takes, which mean nothing.
     async fn rehearse(&self, at: Timestamp) -> Result<(), Trouble> {
-        let Some(organisation) = self.0.organisations.iter().next() else {
+        let Some(organisation) = self.journey.organisations.iter().next() else {
             return Ok(());
         };
         let record = Record::default();
-        let entropy = self.0.entropy.as_ref();
+        let entropy = self.journey.entropy.as_ref();
         let _ = organisation.vault.seal(Label::Journal, b"rehearsal", &record.to_bytes(), entropy);
         let write = Write::Posture { domain: [0; 16], level: 0, at };
-        Ok(self.0.commit(Transition { org: organisation.org, writes: vec![write], journal: None }).await?)
+        Ok(self.journey.commit(Transition { org: organisation.org, writes: vec![write], journal: None }).await?)
     }
 
     async fn content(&self, ticket: &Ticket) -> Result<Option<Content>, Trouble> {
@@ -287,13 +325,13 @@ impl LinkDesk {
         let Some(opened) = self.open(ticket.org, ticket.message).await? else {
             return Ok(None);
         };
-        Ok(replies::begin(&self.0, opened, ticket.recipient, reply).await?)
+        Ok(replies::begin(&self.journey, opened, ticket.recipient, reply).await?)
     }
 
     /// A reply of this very copy's, and no other message.
     async fn sent(&self, ticket: &Ticket, reply: MessageId) -> Result<Option<Content>, Trouble> {
         Self::may(ticket, Action::OpenAtPortal)?;
-        let opened = match Opened::find(&self.0, ticket.org, reply).await {
+        let opened = match Opened::find(&self.journey, ticket.org, reply).await {
             Ok(opened) => opened,
             Err(NotOpened::Erased | NotOpened::NoSuchMessage) => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -306,10 +344,10 @@ impl LinkDesk {
     }
 
     async fn reading(&self, ticket: &Ticket, opened: &Opened) -> Result<Content, Trouble> {
-        let _memory = self.0.memory.lend(opened.row.body.len()).await;
+        let _memory = self.journey.memory.lend(opened.row.body.len()).await;
         let sealed = self.store().read_body(ticket.org, opened.row.message, &opened.row.body).await?;
         let stored = opened.key.open_body_in_place(sealed)?;
-        let case = opened.case(&self.0, self.0.clock.now());
+        let case = opened.case(&self.journey, self.journey.clock.now());
         let stored = org_keys::look(&case, &stored).await.content.unwrap_or(stored);
         let reading = reading::read(&stored, &Limits::default()).unwrap_or_else(|_| as_a_file(stored));
         Ok(Content { received_at: opened.row.received_at, reading })
@@ -349,7 +387,7 @@ impl PortalDesk for LinkDesk {
     }
 
     fn offer(&self, ticket: &Ticket) -> Option<Offer> {
-        let organisation = self.0.organisations.find(ticket.org)?;
+        let organisation = self.journey.organisations.find(ticket.org)?;
         organisation.profile.replies.as_ref().map(Replies::offer)
     }
 

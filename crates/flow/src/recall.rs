@@ -13,7 +13,7 @@ use seal::{Kind, Parcel, Stamp};
 use store::{MessageState, ParcelRow, ParcelState, StoreError, Write};
 use vault::{Label, VaultError};
 
-use crate::case::{Case, Changes};
+use crate::case::{Case, Changes, SENDER};
 use crate::journey::Journey;
 use crate::opened::{NotOpened, Opened};
 use crate::portal::{LinkState, StateError};
@@ -162,7 +162,8 @@ impl Copies {
 
     /// Nobody reads at the portal any more, in a session that is open neither.
     async fn withdraw(&mut self, case: &Case<'_>, changes: &mut Changes) -> Result<(), NotRecalled> {
-        for link in case.journey.store.links(case.organisation.org, case.message).await? {
+        let links = case.journey.store.links(case.organisation.org, case.message).await?;
+        for link in links.into_iter().filter(|link| link.recipient != SENDER) {
             let state = LinkState::from_bytes(&case.key.open(Label::Link, &link.hash, &link.sealed)?)?;
             let recipient = state.recipient().clone();
             if state.withdrawn_at().is_none() {

@@ -18,7 +18,7 @@ use crate::case::{Case, Changes, later};
 use crate::dsn::{self, Action, Told};
 use crate::evidence;
 use crate::keys::{self, Next};
-use crate::portal::LinkState;
+use crate::portal::{LinkState, Passphrase};
 use crate::posture::{self, Shown};
 use crate::receipts::{Fact, receipt};
 
@@ -30,6 +30,8 @@ pub(crate) struct Before {
     pub links: Vec<OpenLink>,
     /// Whether the sender was already told that a copy is late.
     pub told_late: bool,
+    /// A passphrase that the sender gave since the message was handed in.
+    pub given: Option<Passphrase>,
 }
 
 /// A portal link as it was read, to be changed if nobody else was first.
@@ -256,7 +258,8 @@ impl<'a> Recording<'a> {
 
     fn reroute(&mut self, recipient: &Recipient, because: &str) {
         self.rerouted(recipient, Method::Portal, because);
-        self.case.put_into_portal(recipient, self.parcel.grounds(), &mut self.changes);
+        let given = self.before.given.as_ref();
+        self.case.put_into_portal(recipient, self.parcel.grounds(), given, &mut self.changes);
     }
 
     fn rerouted(&mut self, recipient: &Recipient, to: Method, because: &str) {
@@ -391,7 +394,9 @@ impl<'a> Recording<'a> {
         for action in [Action::Failed, Action::Held, Action::Delayed, Action::Delivered] {
             let told: Vec<Told> =
                 self.told.iter().filter(|(kind, _)| *kind == action).map(|(_, told)| told.clone()).collect();
-            self.case.tell(action, &told, &mut self.changes);
+            let asks = action == Action::Held && !told.is_empty();
+            let page = if asks { self.case.ask_sender(&mut self.changes) } else { None };
+            self.case.tell_with(action, &told, page.as_deref(), &mut self.changes);
         }
         let parcel = self.parcel.id();
         let all = self.parcel.recipients().len();

@@ -262,6 +262,14 @@ impl Parcel {
         Self::template(stamp, Kind::Dsn, recipient, Need::Encrypted, grounds, template)
     }
 
+    /// A code for the sender, which needs `level` of its connection. It is no
+    /// copy of anybody's.
+    pub fn sender_code(stamp: Stamp, sender: Recipient, level: Level, template: String) -> Self {
+        let need = level.need();
+        let grounds = Grounds { need, because: vec!["code".to_owned()], policy_sha256: [0; 32] };
+        Self::template(stamp, Kind::Dsn, sender, need, grounds, template)
+    }
+
     /// A word to a recipient about a key: it must arrive, and crosses whatever
     /// connection there is, since its template holds nothing of any message.
     pub fn word(stamp: Stamp, recipient: Recipient, template: String) -> Self {

@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 use axum::Router;
 use discovery::fetch::{FetchConfig, Fetcher};
 use flow::application::Applications;
+use flow::judging::Judging;
 use flow::keys::{Finder, Inquirer};
 use flow::listener::tls::{CertificateFiles, server_config};
 use flow::listener::{self, Door, Exchange, NamedNetworks, Reception};
@@ -271,7 +272,7 @@ impl Engine {
         let door = Applications::new(self.journey.clone());
         let api = web::api::router(door, seams.clock.clone(), request_bytes_max(config));
         let keys: Arc<dyn PublishedKeys> = Arc::new(Publication::new(self.journey.clone()));
-        let pages = web::portal::router(site(config, keys.clone())?, portal, seams.clock.clone());
+        let pages = web::portal::router(site(config, keys.clone(), self.journey.clone())?, portal, seams.clock.clone());
         let router = pages.merge(api).merge(web::wkd::router(keys));
         let tls = match config.portal_tls() {
             Some((chain, key)) => {
@@ -421,10 +422,11 @@ fn files(chain: &Path, key: &Path) -> CertificateFiles {
     CertificateFiles { chain: chain.to_owned(), key: key.to_owned() }
 }
 
-fn site(config: &Config, keys: Arc<dyn PublishedKeys>) -> Result<Site> {
+fn site(config: &Config, keys: Arc<dyn PublishedKeys>, journey: Arc<Journey>) -> Result<Site> {
     let first = config.organisation.first().context("the configuration names no organisation")?;
     Ok(Site {
         keys: Some(keys),
+        judging: Some(Arc::new(Judging::new(journey))),
         origin: config.portal_url(),
         clinic: Clinic {
             name: first.name.clone(),

@@ -19,6 +19,11 @@ code-life = Enter it on the page that asked for it. It works once, for 10 minute
 code-secret = Give this code to nobody. { $clinic } never asks for it by phone or by mail.
 code-doubt = You did not ask for a code? Then you need not do anything: without the code nobody can read the message. If you are worried, call { $clinic } at { $phone }.
 
+sender-code-subject = { $code } is your code for a message that waits for you
+sender-code-lead = Your code for deciding about a message that you sent:
+sender-code-secret = Give this code to nobody. Nobody at { $clinic } asks for it by phone or by mail.
+sender-code-doubt = You did not ask for a code? Then you need not do anything, and please tell your administrator.
+
 key-proof-subject = A code from { $clinic }, sealed to your key
 key-proof-lead = You gave a key on the page of { $clinic }. That you can read this shows that it is yours. Enter this code on that page:
 key-proof-life = It works once, for an hour, on the device that you gave the key with.

@@ -19,6 +19,11 @@ code-life = Escríbalo en la página que se lo pidió. Sirve una sola vez, duran
 code-secret = No dé este código a nadie. { $clinic } nunca se lo pedirá por teléfono ni por correo.
 code-doubt = ¿No pidió ningún código? Entonces no tiene que hacer nada: sin el código nadie puede leer el mensaje. Si le preocupa, llame a { $clinic } al { $phone }.
 
+sender-code-subject = { $code } es su código para un mensaje que le espera
+sender-code-lead = Su código para decidir sobre un mensaje que usted envió:
+sender-code-secret = No dé este código a nadie. Nadie de { $clinic } se lo pedirá por teléfono ni por correo.
+sender-code-doubt = ¿No pidió ningún código? Entonces no tiene que hacer nada; avise a su administrador, por favor.
+
 key-proof-subject = Un código de { $clinic }, cifrado para su clave
 key-proof-lead = Usted indicó una clave en la página de { $clinic }. Si puede leer esto, la clave es suya. Escriba este código en esa página:
 key-proof-life = Sirve una vez, durante una hora, en el dispositivo con el que indicó la clave.

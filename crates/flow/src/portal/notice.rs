@@ -121,19 +121,28 @@ pub fn notice(mail: &NoticeMail<'_>) -> String {
 /// The mail of a code, as RFC 5322 text with CRLF line ends. The code leads
 /// the subject, so that it is read in a notification without opening the mail.
 pub fn code(mail: &CodeMail<'_>) -> String {
+    code_with(mail, ["code-subject", "code-lead", "code-life", "code-secret", "code-doubt"])
+}
+
+/// The same for a sender who is to decide about an own message.
+pub fn sender_code(mail: &CodeMail<'_>) -> String {
+    code_with(mail, ["sender-code-subject", "sender-code-lead", "code-life", "sender-code-secret", "sender-code-doubt"])
+}
+
+fn code_with(mail: &CodeMail<'_>, [subject, lead, life, secret, doubt]: [&str; 5]) -> String {
     let words = words(mail.language);
     let values: &[(&'static str, &str)] =
         &[("clinic", &mail.clinic.name), ("phone", &phone(words, mail.clinic)), ("code", mail.code.digits())];
     let paragraph = |key| words.text_with(key, values);
-    let lead = paragraph("code-lead");
-    let life = [paragraph("code-life")];
-    let doubts = [paragraph("code-secret"), paragraph("code-doubt")];
+    let lead = paragraph(lead);
+    let life = [paragraph(life)];
+    let doubts = [paragraph(secret), paragraph(doubt)];
     let text = paragraphs(&[&[lead.clone(), mail.code.digits().to_owned()], &life[..], &doubts].concat());
     let page = Page { language: mail.language, clinic: &mail.clinic.name, lead: &lead };
     Alternatives {
         from: mail.from,
         to: mail.to,
-        subject: &paragraph("code-subject"),
+        subject: &paragraph(subject),
         language: mail.language,
         date: mail.date,
         message_id: mail.message_id,

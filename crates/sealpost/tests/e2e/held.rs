@@ -29,6 +29,8 @@ fn without_a_passphrase_a_clear_notice_holds_the_message_until_one_is_given() {
     assert!(told.text().contains(&format!("sealpost message passphrase {id}")), "{}", told.text());
     assert!(!told.text().contains(MARKER) && !told.text().contains("Your visit"));
 
+    assert!(told.text().contains("/h/"), "the sender may mend it too: {}", told.text());
+
     // A code is not even tried in clear while no passphrase stands behind it.
     let link = link_of(&clinic.letter(Kind::Clear, &patient));
     let mut visitor = Visitor::of(&server, &link);
@@ -53,6 +55,36 @@ fn without_a_passphrase_a_clear_notice_holds_the_message_until_one_is_given() {
     for letter in clinic.letters_now(Kind::Clear, &patient) {
         assert!(!letter.text().contains(MARKER) && !letter.text().contains("bicycle"), "{}", letter.text());
     }
+}
+
+#[test]
+fn a_sender_gives_the_passphrase_on_the_page_of_the_message() {
+    let clinic = Clinic::new(PORTAL);
+    let patient = clinic.patient(Kind::Clear);
+    let server = clinic.serve();
+    let id = clinic.send(&server, &Mail { to: &[&patient], text: MARKER, ..clinic.mail() });
+    clinic.wait_for(&id, "passphrase_missing", &patient);
+    let told = clinic.letters(Kind::Good, &clinic.nurse, 1).remove(0).text();
+    let from = told.find("/h/").unwrap_or_else(|| panic!("no link in {told}"));
+    let link = told[from..].split_whitespace().next().unwrap().to_owned();
+    let mut sender = Visitor::of(&server, &link);
+    sender.ask_for_code();
+    let code = code_of(&clinic.letters(Kind::Good, &clinic.nurse, 2)[1]);
+    let page = sender.post("/open", &format!("code={code}"));
+    assert!(page.contains(&patient) && !page.contains(MARKER), "{page}");
+    let page = sender.post("/passphrase", "passphrase=abc&hint=");
+    assert!(page.contains("at least four characters"), "{page}");
+    let page = sender.post("/passphrase", &format!("passphrase={}&hint=the+garden", PASSPHRASE.replace(' ', "+")));
+    assert!(page.contains("Nothing left"), "{page}");
+    let released = clinic.wait_for(&id, "released", &patient);
+    assert_eq!(released["by"], format!("sender:{}", clinic.nurse));
+
+    let mut visitor = Visitor::of(&server, &link_of(&clinic.letter(Kind::Clear, &patient)));
+    visitor.ask_for_code();
+    let code = code_of(&clinic.letters(Kind::Clear, &patient, 2)[1]);
+    assert!(visitor.post("/open", &format!("code={code}")).contains("the garden"));
+    let page = visitor.post("/passphrase", &format!("passphrase={}", PASSPHRASE.replace(' ', "+")));
+    assert!(page.contains(MARKER), "{page}");
 }
 
 #[test]

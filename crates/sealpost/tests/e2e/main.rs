@@ -22,6 +22,7 @@ mod held;
 mod holds;
 mod input;
 mod inspect;
+mod judged;
 mod key_rules;
 mod loops;
 mod marks;

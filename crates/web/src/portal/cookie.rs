@@ -35,10 +35,8 @@ pub(super) fn clear(link: LinkId, https: bool) -> HeaderValue {
 
 fn field(link: LinkId, https: bool, value: &str, age_s: u32) -> HeaderValue {
     let secure = if https { "; Secure" } else { "" };
-    // `__Host-` wants the whole host as path; without it the link's own will do.
-    let path = if https { "/".to_owned() } else { format!("/m/{link}") };
-    let text =
-        format!("{}={value}; Path={path}; Max-Age={age_s}; HttpOnly; SameSite=Strict{secure}", name(link, https));
+    // `__Host-` wants the whole host as path.
+    let text = format!("{}={value}; Path=/; Max-Age={age_s}; HttpOnly; SameSite=Strict{secure}", name(link, https));
     HeaderValue::from_str(&text).expect("letters, digits and what a cookie's syntax has")
 }
 

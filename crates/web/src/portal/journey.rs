@@ -48,7 +48,7 @@ pub(super) async fn send_code(State(app): State<Arc<App>>, asked: Asked) -> Resp
 
 #[derive(Deserialize)]
 pub(super) struct CodeForm {
-    code: String,
+    pub(super) code: String,
 }
 
 /// Tries a code.

@@ -17,6 +17,7 @@
 //! | `POST /m/{id}/reply`, `GET …/sent`, `…/sent/{reply}` | a reply, and its copy |
 //! | `POST /m/{id}/again`, `GET` | "ask the clinic to send it again" |
 //! | `POST /m/{id}/leave`, `GET /m/{id}/closed` | the end of a session |
+//! | `/h/{id}`, `…/code`, `…/open`, `…/decide` | the sender of a held message proves the mailbox and decides |
 //! | `/inspect` | the header analyser, where the deployment has it |
 //! | `GET /keys`, `POST`, `GET /keys/{id}`, `/file` | our published keys, those of a sender, one, its file |
 //! | `/verify`, `/`, `/static/…` | |
@@ -25,6 +26,7 @@ mod accent;
 mod cookie;
 mod inspect;
 mod journey;
+mod judging;
 mod keys;
 mod letter;
 mod pace;
@@ -46,6 +48,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Router};
+use flow::judging::Judging;
 use flow::org_keys::PublishedKeys;
 use flow::portal::{Clinic, Language, Portal, PortalError};
 use ipnet::IpNet;
@@ -84,6 +87,8 @@ pub struct Site {
     pub accent: Option<Accent>,
     /// Bytes that the files of one reply may have.
     pub upload_bytes_max: usize,
+    /// The pages where senders decide about held messages; none: there are none.
+    pub judging: Option<Arc<Judging>>,
     /// The organisations' published keys; none: there is no page of them.
     pub keys: Option<Arc<dyn PublishedKeys>>,
     /// Reverse proxies whose `X-Forwarded-For` is believed.
@@ -148,8 +153,10 @@ pub fn router(site: Site, portal: Arc<Portal>, clock: Arc<dyn Clock>) -> Router 
     let analyser = analyser.layer(DefaultBodyLimit::max(inspect::FORM_KEPT_MAX));
     let analyser = if app.site.has_analyser { analyser } else { Router::new() };
     let upload = DefaultBodyLimit::max(app.site.upload_bytes_max.saturating_add(FIELDS_BYTES_MAX));
+    let judging = if app.site.judging.is_some() { judging::routes() } else { Router::new() };
     Router::new()
         .merge(analyser)
+        .merge(judging)
         .route("/", get(home))
         .route("/verify", get(verify_form).post(verify_answer))
         .route("/keys", get(published::all).post(published::of_sender))

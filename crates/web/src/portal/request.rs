@@ -28,12 +28,18 @@ pub(super) struct Asked {
     pub(super) token: Option<SessionToken>,
     /// Whether the address says that what was entered was wrong.
     pub(super) wrong: bool,
+    flags: Vec<String>,
     /// When the request began to be handled.
     pub(super) since: Instant,
     peer: Option<IpAddr>,
 }
 
 impl Asked {
+    /// Whether the address says this.
+    pub(super) fn flag(&self, name: &str) -> bool {
+        self.flags.iter().any(|flag| flag == name)
+    }
+
     pub(super) fn caller(&self) -> Caller {
         Caller { link: self.link, peer: self.peer }
     }
@@ -55,6 +61,7 @@ impl FromRequestParts<Arc<App>> for Asked {
             wish,
             token: cookie::read(&parts.headers, link, app.is_https()),
             wrong: query.split('&').any(|flag| flag == "wrong"),
+            flags: query.split('&').map(str::to_owned).collect(),
             since,
             peer: parts.extensions.get::<Visitor>().map(|visitor| visitor.0),
         })

@@ -199,6 +199,7 @@ mod tests {
             include_str!("pages/ends.rs"),
             include_str!("pages/entry.rs"),
             include_str!("pages/frame.rs"),
+            include_str!("pages/judging.rs"),
             include_str!("pages/keys.rs"),
             include_str!("pages/inspect/mod.rs"),
             include_str!("pages/inspect/way.rs"),

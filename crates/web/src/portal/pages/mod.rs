@@ -5,6 +5,7 @@ pub(super) mod ends;
 pub(super) mod entry;
 pub(super) mod frame;
 pub(super) mod inspect;
+pub(super) mod judging;
 pub(super) mod keys;
 pub(super) mod message;
 pub(super) mod published;

@@ -1,6 +1,7 @@
 //! Every page, in a language whose every word is `⟦key⟧`: what is left when
 //! those are taken away are the texts that no translator would ever see.
 
+use flow::judging::{Look, Task};
 use flow::org_keys::PublishedKey;
 use flow::portal::reply::Offer;
 use flow::portal::{
@@ -15,7 +16,7 @@ use trace::evidence::dkim::Checked;
 use trace::evidence::gather;
 use trace::{Block as Header, HeaderError, Limits, Trust};
 
-use super::{ends, entry, inspect, keys, message, published, reply, verify};
+use super::{ends, entry, inspect, judging, keys, message, published, reply, verify};
 use crate::inspect::NotInspected;
 use crate::portal::letter::{Block, FileLine, Letter, Text};
 use crate::portal::verify::Verdict;
@@ -46,6 +47,22 @@ fn visit() -> Visit {
         reply: Some(ReplyForm { token: "7".into(), offer }),
         sent: Vec::new(),
     }
+}
+
+/// What senders are asked for.
+fn tasks(words: &Words<'_>) -> Vec<(&'static str, Markup)> {
+    let address = || Address::parse("7@7").unwrap();
+    let look = |task| Look { language: Language::En, received_at: Timestamp::UNIX_EPOCH, task };
+    let judge = look(Task::Judge(vec![(address(), "7".into())]));
+    let give = look(Task::GivePassphrase(vec![address()]));
+    vec![
+        ("to judge", judging::task(words, LINK, &judge, None)),
+        ("to judge, without a reason", judging::task(words, LINK, &judge, Some(judging::Wrong::Reason))),
+        ("to judge, but staff do", judging::task(words, LINK, &judge, Some(judging::Wrong::Staff))),
+        ("to give a passphrase", judging::task(words, LINK, &give, None)),
+        ("to give another passphrase", judging::task(words, LINK, &give, Some(judging::Wrong::Passphrase))),
+        ("judged", judging::task(words, LINK, &look(Task::Nothing), None)),
+    ]
 }
 
 fn letter(text: Text) -> Letter {
@@ -158,6 +175,10 @@ fn every_page(words: &Words<'_>) -> Vec<(&'static str, Markup)> {
         ("landing", entry::landing(words, LINK)),
         ("code", entry::code(words, LINK, false)),
         ("wrong code", entry::code(words, LINK, true)),
+        ("a sender's landing", judging::landing(words, LINK)),
+        ("a sender's code", judging::code(words, LINK, false)),
+        ("a sender's wrong code", judging::code(words, LINK, true)),
+        ("nothing to judge", judging::done(words, LINK)),
         ("passphrase", entry::passphrase(words, LINK, &visit, false)),
         ("wrong passphrase", entry::passphrase(words, LINK, &visit, true)),
         ("framed message", message::message(words, LINK, &visit, &letter(Text::Framed(blocks())), true)),
@@ -192,6 +213,7 @@ fn every_page(words: &Words<'_>) -> Vec<(&'static str, Markup)> {
         NotInspected::TooLarge { max: 7 },
         NotInspected::BrokeOff,
     ];
+    pages.extend(tasks(words));
     pages.extend(refusals.map(|why| ("inspect refused", inspect::refused(words, why))));
     pages.extend(WAYS.map(|header| ("inspected", told(words, header))));
     let refused = [
