@@ -48,7 +48,11 @@ struct Shared {
     close: Condvar,
     connections: AtomicUsize,
     lines: Mutex<Vec<TcpStream>>,
+    /// Each direction of each connection by itself, where all is kept.
+    recorded: Option<Mutex<Vec<Recording>>>,
 }
+
+type Recording = Arc<Mutex<Vec<u8>>>;
 
 impl Proxy {
     /// A proxy to `target`, at a loopback address of its own and any port.
@@ -66,6 +70,24 @@ impl Proxy {
     ///
     /// When it is taken.
     pub fn at(address: SocketAddr, target: SocketAddr, mischief: Mischief) -> Self {
+        Self::begin(address, target, mischief, None)
+    }
+
+    /// An honest proxy at this address that keeps all that crosses it, for [`Proxy::crossed`].
+    ///
+    /// # Panics
+    ///
+    /// When the address is taken.
+    pub fn recording(address: SocketAddr, target: SocketAddr) -> Self {
+        Self::begin(address, target, Mischief::Honest, Some(Mutex::default()))
+    }
+
+    fn begin(
+        address: SocketAddr,
+        target: SocketAddr,
+        mischief: Mischief,
+        recorded: Option<Mutex<Vec<Recording>>>,
+    ) -> Self {
         let listener = TcpListener::bind(address).expect("the proxy's address");
         let address = listener.local_addr().expect("the address of a bound socket");
         let shared = Arc::new(Shared {
@@ -75,6 +97,7 @@ impl Proxy {
             close: Condvar::new(),
             connections: AtomicUsize::new(0),
             lines: Mutex::new(Vec::new()),
+            recorded,
         });
         let served = shared.clone();
         let thread = std::thread::spawn(move || served.serve(&listener));
@@ -94,6 +117,12 @@ impl Proxy {
     /// How many connections it took.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    /// What crossed so far, each direction of each connection by itself; nothing unless it is [recording](Self::recording).
+    pub fn crossed(&self) -> Vec<Vec<u8>> {
+        let recorded = self.shared.recorded.as_ref().map(|recorded| locked(recorded).clone()).unwrap_or_default();
+        recorded.iter().map(|one| locked(one).clone()).collect()
     }
 }
 
@@ -138,7 +167,8 @@ impl Shared {
             }
             _ => {}
         }
-        let server = TcpStream::connect(self.target).ok()?;
+        // Its other handle would keep the client waiting for ever.
+        let Ok(server) = TcpStream::connect(self.target) else { return client.shutdown(Shutdown::Both).ok() };
         locked(&self.lines).push(server.try_clone().ok()?);
         let seen = Seen::default();
         std::thread::scope(|scope| {
@@ -148,9 +178,18 @@ impl Shared {
         Some(())
     }
 
+    /// A place for one direction of a connection; none where nothing is kept.
+    fn record(&self) -> Option<Recording> {
+        let recording = Recording::default();
+        locked(self.recorded.as_ref()?).push(recording.clone());
+        Some(recording)
+    }
+
     /// From the client to the server.
     fn upstream(&self, client: &TcpStream, server: &TcpStream, mischief: Mischief, seen: &Seen) {
+        let recording = self.record();
         pass(client, server, |bytes| {
+            keep(recording.as_ref(), bytes);
             if mischief == Mischief::StripStarttls && is_starttls(bytes) {
                 drop((&*client).write_all(b"502 5.5.1 command not implemented\r\n"));
                 return None;
@@ -164,7 +203,9 @@ impl Shared {
     /// From the server to the client.
     fn downstream(&self, client: &TcpStream, server: &TcpStream, mischief: Mischief, seen: &Seen) {
         let mut passed = 0;
+        let recording = self.record();
         pass(server, client, |bytes| {
+            keep(recording.as_ref(), bytes);
             match mischief {
                 Mischief::StripStarttls => return Some(strip(bytes)),
                 Mischief::Delay(time) => self.rest(Some(time)),
@@ -212,6 +253,12 @@ impl Seen {
         let surplus = tail.len().saturating_sub(5);
         tail.drain(..surplus);
         self.sent.fetch_add(bytes.len(), Ordering::SeqCst);
+    }
+}
+
+fn keep(recording: Option<&Recording>, bytes: &[u8]) {
+    if let Some(recording) = recording {
+        locked(recording).extend_from_slice(bytes);
     }
 }
 
@@ -304,5 +351,23 @@ mod tests {
         proxy.turn(Mischief::Refuse);
         assert_eq!(TcpStream::connect(proxy.address()).unwrap().read(&mut [0]).unwrap_or(0), 0);
         assert_eq!(proxy.connections(), 10);
+        assert!(proxy.crossed().is_empty(), "nothing is kept unasked");
+    }
+
+    #[test]
+    fn a_client_of_a_server_that_is_gone_is_sent_away() {
+        let proxy = Proxy::start(loopback::free(), Mischief::Honest);
+        let mut stream = TcpStream::connect(proxy.address()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0);
+    }
+
+    #[test]
+    fn what_crosses_is_kept_by_direction() {
+        let proxy = Proxy::recording(loopback::free(), server());
+        talk(&proxy, b"EHLO x\r\n");
+        let mut crossed = proxy.crossed();
+        crossed.sort();
+        assert_eq!(crossed, [&b"220 hello\r\n250-mx\r\n250-STARTTLS\r\n250 OK\r\n"[..], b"EHLO x\r\n"]);
     }
 }
