@@ -15,6 +15,7 @@ mod once;
 mod opening;
 mod org;
 mod portal;
+mod power;
 mod queue;
 mod recipient_keys;
 mod schema;
