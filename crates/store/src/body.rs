@@ -12,7 +12,9 @@ use mail::{MessageId, OrgId};
 use crate::Pending;
 
 /// What stays in memory until the commit; more than that is spooled.
-pub(crate) const IN_MEMORY_MAX: usize = 256 * 1024;
+const IN_MEMORY_MAX: usize = 256 * 1024;
+/// The same for all bodies together.
+const IN_MEMORY_ALL_MAX: usize = 64 * 1024 * 1024;
 
 /// Where a sealed body lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,20 +100,57 @@ impl SpooledBody {
     }
 }
 
-/// Counts the bodies that are arriving or wait for their commit.
+/// The bodies that are arriving or wait for their commit, and what they hold in memory.
+#[derive(Debug, Default)]
+pub(crate) struct OpenBodies {
+    count: AtomicUsize,
+    in_memory: AtomicUsize,
+}
+
+impl OpenBodies {
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+}
+
+/// One of them.
 #[derive(Debug)]
-pub(crate) struct OpenBody(Arc<AtomicUsize>);
+pub(crate) struct OpenBody {
+    all: Arc<OpenBodies>,
+    in_memory: usize,
+}
 
 impl OpenBody {
-    pub(crate) fn new(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(count))
+    pub(crate) fn new(all: &Arc<OpenBodies>) -> Self {
+        all.count.fetch_add(1, Ordering::Relaxed);
+        Self { all: Arc::clone(all), in_memory: 0 }
+    }
+
+    /// Whether it may stay in memory at this size. Where not, it holds none
+    /// from now on: thousands of clients that stop before their end must not
+    /// take all there is.
+    pub(crate) fn stays_in_memory(&mut self, bytes: usize) -> bool {
+        let more = bytes.saturating_sub(self.in_memory);
+        let fits = |held: usize| held.checked_add(more).filter(|held| *held <= IN_MEMORY_ALL_MAX);
+        let stays = bytes <= IN_MEMORY_MAX
+            && self.all.in_memory.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok();
+        match stays {
+            true => self.in_memory = self.in_memory.saturating_add(more),
+            false => self.give_back(),
+        }
+        stays
+    }
+
+    fn give_back(&mut self) {
+        self.all.in_memory.fetch_sub(std::mem::take(&mut self.in_memory), Ordering::Relaxed);
     }
 }
 
 impl Drop for OpenBody {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.give_back();
+        self.all.count.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -122,4 +161,22 @@ pub(crate) fn checksum_of(org: OrgId, message: MessageId) -> crc32fast::Hasher {
     checksum.update(&org.0.to_be_bytes());
     checksum.update(message.as_bytes());
     checksum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_bodies_in_memory_have_one_bound() {
+        let all = Arc::<OpenBodies>::default();
+        let mut open: Vec<OpenBody> = (0..257).map(|_| OpenBody::new(&all)).collect();
+        let stay: Vec<bool> = open.iter_mut().map(|body| body.stays_in_memory(IN_MEMORY_MAX)).collect();
+        assert_eq!((stay.iter().filter(|stays| **stays).count(), stay[256]), (256, false));
+        assert!(open[0].stays_in_memory(IN_MEMORY_MAX), "what is counted is not counted twice");
+        assert!(!open[0].stays_in_memory(IN_MEMORY_MAX + 1));
+        assert!(open[256].stays_in_memory(1_000), "what one gave up another may have");
+        drop(open);
+        assert_eq!((all.count(), all.in_memory.load(Ordering::Relaxed)), (0, 0));
+    }
 }

@@ -2,12 +2,11 @@
 //! as it arrives, which go again unless its message is committed.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use mail::{MessageId, OrgId};
 
 use super::pool::Pool;
-use crate::body::{BodyRef, BodyWriter, IN_MEMORY_MAX, OpenBody, Spool, Spooled, SpooledBody, checksum_of};
+use crate::body::{BodyRef, BodyWriter, OpenBodies, OpenBody, Spool, Spooled, SpooledBody, checksum_of};
 use crate::sql::Param;
 use crate::{Pending, StoreError};
 
@@ -48,7 +47,7 @@ struct Arriving {
 }
 
 impl BodySpool {
-    pub(crate) fn new(pool: &Arc<Pool>, open: &Arc<AtomicUsize>, org: OrgId, message: MessageId) -> Self {
+    pub(crate) fn new(pool: &Arc<Pool>, open: &Arc<OpenBodies>, org: OrgId, message: MessageId) -> Self {
         Self {
             org,
             message,
@@ -67,7 +66,7 @@ impl BodySpool {
             Content::Lost => return Err(StoreError::Closed),
             Content::Memory(mut bytes) => {
                 bytes.extend_from_slice(&sealed);
-                if bytes.len() <= IN_MEMORY_MAX {
+                if self.open.stays_in_memory(bytes.len()) {
                     self.content = Content::Memory(bytes);
                     return Ok(());
                 }

@@ -1,6 +1,5 @@
 //! [`Store`] over the pool and the writer.
 
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jiff::Timestamp;
@@ -12,7 +11,7 @@ use super::open;
 use super::pool::Pool;
 use super::spool::BodySpool;
 use super::writer::{Job, Outcome, Writer};
-use crate::body::checksum_of;
+use crate::body::{OpenBodies, checksum_of};
 use crate::change::{Answer, Change};
 use crate::migrations::POSTGRES;
 use crate::row::{
@@ -39,7 +38,7 @@ pub(crate) struct PostgresStore {
     pool: Arc<Pool>,
     jobs: Mutex<Option<mpsc::UnboundedSender<Job>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
-    open_bodies: Arc<AtomicUsize>,
+    open_bodies: Arc<OpenBodies>,
     /// This node's name and what tells its runs apart.
     owner: Arc<OnceLock<String>>,
     instance: String,

@@ -1,7 +1,6 @@
 //! The node's writer: what its callers commit at the same time is one
 //! transaction.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use super::connection::Connection;
 use super::pool::Pool;
 use super::single;
 use crate::StoreError;
+use crate::body::OpenBodies;
 use crate::change::{Answer, Change};
 use crate::sql::Query;
 use crate::transition::Write;
@@ -37,7 +37,7 @@ pub(crate) struct Writer {
     pub pool: Arc<Pool>,
     pub connection: Option<Connection>,
     pub jobs: mpsc::UnboundedReceiver<Job>,
-    pub open_bodies: Arc<AtomicUsize>,
+    pub open_bodies: Arc<OpenBodies>,
     pub window: Duration,
     /// Whose leases this node's are.
     pub owner: Arc<OnceLock<String>>,
@@ -71,7 +71,7 @@ impl Writer {
         while jobs.len() < CALLERS_MAX {
             let next = match self.jobs.try_recv() {
                 Ok(job) => Some(job),
-                Err(_) if self.open_bodies.load(Ordering::Relaxed) <= bodies(jobs) => None,
+                Err(_) if self.open_bodies.count() <= bodies(jobs) => None,
                 Err(_) => timeout_at(end, self.jobs.recv()).await.ok().flatten(),
             };
             match next {

@@ -15,12 +15,13 @@ use super::leases::Leases;
 use super::reader::Reader;
 use super::runner::locked;
 use crate::StoreError;
+use crate::body::OpenBodies;
 use crate::row::Leased;
 
 /// Shared by the writer and all who read.
 pub(crate) struct Shared {
     pub(crate) bodies: Bodies,
-    pub(crate) open_bodies: Arc<AtomicUsize>,
+    pub(crate) open_bodies: Arc<OpenBodies>,
     leases: Mutex<Leases>,
     leased: AtomicUsize,
     tail: Mutex<Tail>,
@@ -50,7 +51,7 @@ impl Shared {
     /// Bodies that are open and parcels that are leased: each will commit
     /// something.
     pub(crate) fn in_flight(&self) -> usize {
-        self.open_bodies.load(Ordering::Relaxed).saturating_add(self.leased.load(Ordering::Relaxed))
+        self.open_bodies.count().saturating_add(self.leased.load(Ordering::Relaxed))
     }
 
     pub(crate) fn lease(

@@ -13,7 +13,7 @@ use super::bodies::file_name;
 use super::fault;
 use super::runner::Runner;
 use super::shared::Shared;
-use crate::body::{BodyRef, BodyWriter, IN_MEMORY_MAX, OpenBody, Spool, Spooled, SpooledBody, checksum_of};
+use crate::body::{BodyRef, BodyWriter, OpenBody, Spool, Spooled, SpooledBody, checksum_of};
 use crate::{Pending, StoreError};
 
 /// Takes one body.
@@ -61,7 +61,7 @@ impl BodySpool {
             Content::Lost => return Err(StoreError::Closed),
             Content::Memory(mut bytes) => {
                 bytes.extend_from_slice(&sealed);
-                if bytes.len() <= IN_MEMORY_MAX {
+                if self.open.stays_in_memory(bytes.len()) {
                     self.content = Content::Memory(bytes);
                     return Ok(());
                 }

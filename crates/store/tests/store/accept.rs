@@ -23,6 +23,29 @@ fn an_accepted_message_is_there_whole_after_a_restart() {
     });
 }
 
+/// Many clients that have all but ended their messages.
+#[test]
+fn what_waits_for_its_commit_takes_bounded_memory_and_comes_back_whole() {
+    for_each_engine(async |bench| {
+        let (store, numbers) = (&*bench.store, 1..300_u16);
+        let body = |number: u16| vec![number as u8; 250_000];
+        let mut waiting = Vec::new();
+        for number in numbers.clone() {
+            waiting.push(acceptance(store, CLINIC, number, MessageState::Accepted, &body(number)).await.unwrap());
+        }
+        if let Some(dir) = bench.dir() {
+            let own = std::fs::read_dir(dir.join("bodies")).unwrap().flatten();
+            let own = own.filter(|entry| entry.file_name().to_string_lossy().starts_with("msg_")).count();
+            assert!((30..60).contains(&own), "{own} have a file of their own");
+        }
+        commit(store, CLINIC, waiting).await.unwrap();
+        for number in numbers {
+            let row = store.message(CLINIC, message_id(number)).await.unwrap().unwrap();
+            assert!(store.read_body(CLINIC, row.message, &row.body).await.unwrap() == body(number), "{number}");
+        }
+    });
+}
+
 #[test]
 fn a_body_of_any_size_comes_back_as_it_went_in() {
     for_each_engine(async |mut bench| {
