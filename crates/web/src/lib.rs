@@ -7,6 +7,7 @@
 pub mod api;
 pub mod health;
 mod inspect;
+mod pace;
 pub mod portal;
 mod rate;
 pub mod sanitise;

@@ -7,9 +7,11 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use flow::api_keys;
 use identity::{ApiKey, Shown};
+use tokio::time::Instant;
 
 use super::Api;
 use super::problem::Problem;
+use crate::pace;
 
 /// A key that holds.
 pub(super) struct Bearer(pub ApiKey);
@@ -18,9 +20,13 @@ impl FromRequestParts<Arc<Api>> for Bearer {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
+        let start = Instant::now();
         let shown = shown(parts).ok_or_else(Problem::unauthorized)?;
-        let key = api_keys::check(api.door.journey(), &shown).await?;
-        key.map(Bearer).ok_or_else(Problem::unauthorized)
+        if let Some(key) = api_keys::check(api.door.journey(), &shown).await? {
+            return Ok(Bearer(key));
+        }
+        pace::key_refused(start).await;
+        Err(Problem::unauthorized())
     }
 }
 

@@ -14,9 +14,10 @@ use maud::Markup;
 use serde::Deserialize;
 
 use super::App;
+use super::cookie;
 use super::pages::{ends, entry};
 use super::request::Asked;
-use super::{cookie, pace};
+use crate::pace;
 
 /// The notice's link. Changes nothing and asks nothing, unless the browser
 /// brings a session of this link: then its holder is led back to the message.

@@ -17,10 +17,11 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::App;
+use super::cookie;
 use super::journey::{CodeForm, with_cookie};
 use super::pages::{ends, judging as page};
 use super::request::Asked;
-use super::{cookie, pace};
+use crate::pace;
 use page::Wrong;
 
 /// The routes, where senders may decide.

@@ -23,7 +23,8 @@ use super::journey::{broken, led};
 use super::pages::{ends, keys as page};
 use super::reading::renewed;
 use super::request::Asked;
-use super::{pace, words};
+use super::words;
+use crate::pace;
 
 /// A file with a key, and what a form puts around it.
 pub(super) const UPLOAD_BYTES_MAX: usize = 160 * 1024;

@@ -29,7 +29,6 @@ mod journey;
 mod judging;
 mod keys;
 mod letter;
-mod pace;
 mod pages;
 mod published;
 mod reading;

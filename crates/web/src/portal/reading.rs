@@ -15,7 +15,8 @@ use super::journey::{broken, led, with_cookie};
 use super::letter::{self, Letter, Text};
 use super::pages::{ends, entry, message as page};
 use super::request::Asked;
-use super::{cookie, pace, secure};
+use super::{cookie, secure};
+use crate::pace;
 
 /// The message's page, or the step before it that the holder has come to.
 pub(super) async fn message(State(app): State<Arc<App>>, asked: Asked) -> Response {

@@ -18,10 +18,11 @@ use mail::reading::{Body, Place};
 
 use super::App;
 use super::journey::{broken, led};
+use super::letter;
 use super::pages::{ends, reply as page};
 use super::reading::renewed;
 use super::request::Asked;
-use super::{letter, pace};
+use crate::pace;
 use crate::server::{Patience, PeerTls};
 
 /// Bytes of the fields before the files, each.
