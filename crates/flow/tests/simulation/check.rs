@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flow::{Timeline, timeline};
+use flow::{Journey, Timeline, timeline};
 use ledger::{Event, Ledger, Receipt, Sequencer, audit};
 use mail::Clock;
 use store::ParcelState;
@@ -14,7 +14,7 @@ use crate::seams::SimulatedClock;
 pub async fn all(clinic: &Clinic, acknowledged: &[Acknowledged], lives: usize) {
     let journey = clinic.journey(clinic.store());
     for message in acknowledged {
-        let timeline = timeline(&journey, ORG, message.message).await.expect("what was acknowledged is there");
+        let timeline = timeline_of(&journey, message).await;
         ended(clinic, message, &timeline, lives);
         receipts(clinic, &timeline);
         for parcel in journey.store.parcels(ORG, message.message).await.unwrap() {
@@ -24,6 +24,17 @@ pub async fn all(clinic: &Clinic, acknowledged: &[Acknowledged], lives: usize) {
     nothing_in_clear(clinic);
     nothing_unknown(clinic, acknowledged);
     ledger_is_whole(clinic, &journey).await;
+}
+
+/// What happened to a message that was acknowledged.
+pub async fn timeline_of(journey: &Journey, message: &Acknowledged) -> Timeline {
+    timeline(journey, ORG, message.message).await.expect("what was acknowledged is there")
+}
+
+/// The copies of a content that a recipient's host took.
+pub fn copies(clinic: &Clinic, token: &str, recipient: &str) -> Vec<Taken> {
+    let is_one = |taken: &Taken| taken.content.contains(token) && taken.to.iter().any(|to| to == recipient);
+    taken(clinic).into_iter().filter(is_one).collect()
 }
 
 /// What the sender's own host was told about a message.
@@ -46,10 +57,7 @@ fn ended(clinic: &Clinic, message: &Acknowledged, timeline: &Timeline, lives: us
     for recipient in &message.recipients {
         let ends = timeline.events.iter().filter(|(_, event)| is_end(event, recipient)).count();
         assert!(ends > 0, "{} to {recipient} came to no end:\n{timeline:#?}", message.message);
-        let copies = taken(clinic)
-            .into_iter()
-            .filter(|taken| taken.content.contains(&message.token) && taken.to.contains(recipient))
-            .collect::<Vec<_>>();
+        let copies = copies(clinic, &message.token, recipient);
         let known = copies.iter().filter(|copy| copy.replied).count();
         let delivered = timeline
             .events
@@ -77,7 +85,7 @@ fn receipts(clinic: &Clinic, timeline: &Timeline) {
     }
 }
 
-fn taken(clinic: &Clinic) -> Vec<Taken> {
+pub fn taken(clinic: &Clinic) -> Vec<Taken> {
     clinic.world.hosts.values().flat_map(|host| host.taken()).collect()
 }
 
@@ -97,7 +105,7 @@ fn nothing_unknown(clinic: &Clinic, acknowledged: &[Acknowledged]) {
     }
 }
 
-async fn ledger_is_whole(clinic: &Clinic, journey: &Arc<flow::Journey>) {
+async fn ledger_is_whole(clinic: &Clinic, journey: &Arc<Journey>) {
     let checkpoints = clinic.dir.path().join("checkpoints");
     std::fs::create_dir_all(&checkpoints).unwrap();
     let clock: Arc<dyn Clock> = Arc::new(SimulatedClock(tokio::time::Instant::now()));

@@ -2,6 +2,7 @@
 //! process, and hosts of three postures.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use flow::{Courier, Journey, Organisation, Organisations, Profile, Settings, Sub
 use identity::{Sender, Submitter};
 use jiff::tz::TimeZone;
 use ledger::SigningKey;
-use mail::{Address, Clock, Domain, Entropy, Envelope, MessageId, OrgId, Recipient, ReversePath};
+use mail::{Address, Clock, Domain, Entropy, Envelope, MessageId, OrgId, Recipient, Reply, ReversePath};
 use policy::Policy;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -133,7 +134,24 @@ impl Clinic {
     }
 }
 
+/// The files of a disk with their contents.
+pub type Disk = Vec<(PathBuf, Vec<u8>)>;
+
 impl Clinic {
+    /// All that is on the disk.
+    pub fn disk(&self) -> Disk {
+        let bodies = self.dir.path().join("bodies");
+        let files = [self.dir.path(), &bodies].into_iter().flat_map(std::fs::read_dir).flatten().flatten();
+        let files = files.map(|entry| entry.path()).filter(|path| path.is_file());
+        files.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
+    }
+
+    /// Puts the disk back to what it was.
+    pub fn put_back(&self, disk: &Disk) {
+        self.disk().iter().for_each(|(path, _)| std::fs::remove_file(path).unwrap());
+        disk.iter().for_each(|(path, content)| std::fs::write(path, content).unwrap());
+    }
+
     /// Staff gives a recipient's key.
     pub fn know(&self, journey: &Journey, certificate: &openpgp::Certificate, address: &str) {
         let found = keyring::Found {
@@ -199,8 +217,10 @@ impl Running {
     pub async fn submit_about(&self, subject: &str, recipients: Vec<String>, dice: &mut Dice) -> Option<Acknowledged> {
         let token = format!("token-{:016x}", dice.next());
         let padding = "x".repeat(usize::try_from(dice.below(6_000)).unwrap());
+        // Hashing one takes longer than all the rest of a run: some must do.
+        let passphrase = if dice.one_in(12) { "X-Sealpost-Passphrase: blue heron\r\n" } else { "" };
         let content = format!(
-            "From: nurse@clinic.example\r\nMessage-ID: <{token}@clinic.example>\r\nSubject: {subject}\r\nX-Sealpost-Passphrase: blue heron\r\n\r\n{MARKER} {token}\r\n{padding}\r\n"
+            "From: nurse@clinic.example\r\nMessage-ID: <{token}@clinic.example>\r\nSubject: {subject}\r\n{passphrase}\r\n{MARKER} {token}\r\n{padding}\r\n"
         );
         let mut intake = self.desk.begin(submission(&recipients)).await.ok()?;
         for part in content.as_bytes().chunks(1 + usize::try_from(dice.below(900)).unwrap()) {
@@ -214,6 +234,24 @@ impl Running {
         let id = reply.text.split_whitespace().find(|word| word.starts_with(MessageId::PREFIX));
         let message = id.filter(|_| reply.is_positive())?.parse().unwrap();
         Some(Acknowledged { message, recipients, token })
+    }
+
+    /// Brings a message of a stranger's to somebody of the clinic; gives the reply.
+    pub async fn bring(&self, recipient: &str, content: &[u8]) -> Reply {
+        let mut inbound = submission(&[recipient.to_owned()]);
+        inbound.sender = Sender { org: ORG, by: Submitter::Stranger, senders: Vec::new() };
+        inbound.envelope.sender = ReversePath(None);
+        inbound.passage = flow::gateway::Passage::Inbound(ORG);
+        let mut intake = match self.desk.begin(inbound).await {
+            Ok(intake) => intake,
+            Err(refused) => return refused,
+        };
+        for part in content.chunks(4_096) {
+            if let Err(refused) = intake.push(part).await {
+                return refused;
+            }
+        }
+        intake.finish().await
     }
 
     /// Works until nothing waits any more, for that long at the most.
@@ -340,8 +378,8 @@ fn server(authority: &CertifiedIssuer<'static, KeyPair>, name: &str, trusted: bo
 
 /// A disk in memory where there is one: what is simulated is the order of
 /// writes, not their speed.
-fn memory_dir() -> std::path::PathBuf {
-    let shared = std::path::PathBuf::from("/dev/shm");
+fn memory_dir() -> PathBuf {
+    let shared = PathBuf::from("/dev/shm");
     if shared.is_dir() { shared } else { std::env::temp_dir() }
 }
 

@@ -15,6 +15,8 @@ use crate::seams::Dice;
 pub struct Taken {
     pub to: Vec<String>,
     pub content: String,
+    /// The same byte for byte.
+    pub bytes: Vec<u8>,
     /// Whether it crossed TLS.
     pub tls: bool,
     /// Whether the client can know: its reply was sent.
@@ -114,9 +116,9 @@ impl Host {
             let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
             match verb.as_str() {
                 "EHLO" if offers_tls => {
-                    self.say(stream, "250-mx\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 STARTTLS").await?
+                    self.say(stream, "250-mx\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 STARTTLS").await?
                 }
-                "EHLO" => self.say(stream, "250-mx\r\n250-PIPELINING\r\n250 8BITMIME").await?,
+                "EHLO" => self.say(stream, "250-mx\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8").await?,
                 "STARTTLS" if offers_tls && self.chance(8) => self.say(stream, "454 4.7.0 not now").await?,
                 "STARTTLS" if offers_tls => {
                     self.say(stream, "220 go ahead").await?;
@@ -155,22 +157,22 @@ impl Host {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         self.say(stream, "354 go ahead").await?;
-        let mut content = String::new();
+        let mut bytes = Vec::new();
         loop {
-            let line = self.hear(stream, tls).await?;
-            if line == "." {
+            let line = self.hear_line(stream, tls).await?;
+            if line == b".\r\n" {
                 break;
             }
-            content.push_str(line.strip_prefix('.').unwrap_or(&line));
-            content.push('\n');
+            bytes.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
         }
+        let content = String::from_utf8_lossy(&bytes).replace("\r\n", "\n");
         if self.chance(10) {
             return self.say(stream, "452 4.3.1 no room").await;
         }
         let replied = !self.chance(15);
         let at = {
             let mut taken = self.taken.lock().unwrap();
-            taken.push(Taken { to, content, tls, replied: false });
+            taken.push(Taken { to, content, bytes, tls, replied: false });
             taken.len() - 1
         };
         if !replied {
@@ -183,14 +185,19 @@ impl Host {
     }
 
     async fn hear<S: AsyncRead + Unpin>(&self, stream: &mut BufReader<S>, tls: bool) -> std::io::Result<String> {
-        let mut line = String::new();
-        if stream.read_line(&mut line).await? == 0 {
+        let line = self.hear_line(stream, tls).await?;
+        Ok(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned())
+    }
+
+    async fn hear_line<S: AsyncRead + Unpin>(&self, stream: &mut BufReader<S>, tls: bool) -> std::io::Result<Vec<u8>> {
+        let mut line = Vec::new();
+        if stream.read_until(b'\n', &mut line).await? == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
         if !tls {
-            self.in_clear.lock().unwrap().push_str(&line);
+            self.in_clear.lock().unwrap().push_str(&String::from_utf8_lossy(&line));
         }
-        Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+        Ok(line)
     }
 
     async fn say<S: AsyncWrite + Unpin>(&self, stream: &mut S, text: &str) -> Broken {
