@@ -15,6 +15,7 @@ use testkit::postfix::{Letter, Postfix, Tls};
 use testkit::proxy::{Mischief, Proxy};
 
 use crate::clinic::{Clinic, Hosts, Kind, MARKER, Mail, find, letters_to};
+use crate::markers::Text;
 
 /// Attempts follow each other quickly.
 const QUICK: &str = "[delivery]\nretry = ['300ms']\n";
@@ -357,14 +358,8 @@ fn proxy(hosts: &Hosts, target: SocketAddr, mischief: Mischief) -> Proxy {
     Proxy::at(SocketAddr::from((loopback::address(), hosts.port)), target, mischief)
 }
 
-/// The marker as it is, in base64 at any offset, or in quoted-printable (where it is as it is).
 fn holds_marker(letter: &Letter) -> bool {
-    let looks = "import base64, sys\nmarker, text = sys.argv[1].encode(), sys.stdin.buffer.read()\n\
-        coded = [base64.b64encode(b'.' * n + marker)[4 * (n > 0):-4] for n in range(3)]\n\
-        flat = text.replace(b'\\r', b'').replace(b'\\n', b'')\n\
-        print(any(word in flat for word in [marker, *coded]))";
-    let looks = looks.replace("sys.argv[1]", &format!("{MARKER:?}"));
-    python(&looks, &letter.0).expect_success().text.trim() == "True"
+    Text::of(&letter.0).holds(MARKER)
 }
 
 /// What dkimpy makes of a letter and the record of `sealpost dkim show`.

@@ -28,6 +28,11 @@ impl Reader {
     pub fn of(clinic: &Clinic, server: &Server<'_>, header: &str) -> Self {
         let patient = clinic.patient(Kind::SelfSigned);
         let id = clinic.send(server, &Mail { to: &[&patient], header, text: MARKER, ..clinic.mail() });
+        Self::open(clinic, server, id, patient)
+    }
+
+    /// The patient of a message whose notice comes to [`Kind::SelfSigned`].
+    pub fn open(clinic: &Clinic, server: &Server<'_>, id: String, patient: String) -> Self {
         let link = link_of(&clinic.letter(Kind::SelfSigned, &patient));
         let mut visitor = Visitor::at(server.address("portal"));
         visitor.post(&format!("{link}/code"), "");
@@ -42,7 +47,7 @@ impl Reader {
         page.split("name=\"form\" value=\"").nth(1).expect("a form").split('"').next().unwrap().to_owned()
     }
 
-    fn reply(&mut self, topic: &str, text: &str, files: &[(&str, &[u8])]) -> String {
+    pub fn reply(&mut self, topic: &str, text: &str, files: &[(&str, &[u8])]) -> String {
         let form = self.form();
         let fields = [("form", form.as_str()), ("topic", topic), ("text", text)];
         self.visitor.send_form(&format!("{}/reply", self.link), &fields, files).text()

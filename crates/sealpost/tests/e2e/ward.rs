@@ -49,6 +49,11 @@ impl Ward {
         Self { machine, sink, portal_sink, ca, dns }
     }
 
+    /// Makes a host of the test's own the only MX of a domain.
+    pub fn mx(&self, domain: &str, hostname: &str, address: SocketAddr) {
+        self.dns.add(&format!("{domain} MX 10 {hostname}\n{hostname} A {}\n", address.ip()));
+    }
+
     /// Another machine of the same clinic, without keys.
     pub fn beside(&self, configuration: &str) -> Machine {
         let machine = Machine::new(BINARY, &self.ca, &self.dns, self.sink.address.port(), configuration);
@@ -168,7 +173,12 @@ impl Client {
 
     /// The envelope; the reply to DATA or to what was refused before.
     pub fn envelope(&mut self, to: &[&str]) -> std::io::Result<Reply> {
-        let mut said = self.say("MAIL FROM:<desk@clinic.example>")?;
+        self.envelope_of("MAIL FROM:<desk@clinic.example>", to)
+    }
+
+    /// The same with a MAIL command of the test's own.
+    pub fn envelope_of(&mut self, mail: &str, to: &[&str]) -> std::io::Result<Reply> {
+        let mut said = self.say(mail)?;
         for recipient in to {
             if said.code == 250 {
                 said = self.say(&format!("RCPT TO:<{recipient}>"))?;
@@ -179,7 +189,12 @@ impl Client {
 
     /// Hands in a message whose lines end with CRLF; dots are stuffed here.
     pub fn send(&mut self, to: &[&str], message: &[u8]) -> std::io::Result<Reply> {
-        let said = self.envelope(to)?;
+        self.send_of("MAIL FROM:<desk@clinic.example>", to, message)
+    }
+
+    /// The same with a MAIL command of the test's own.
+    pub fn send_of(&mut self, mail: &str, to: &[&str], message: &[u8]) -> std::io::Result<Reply> {
+        let said = self.envelope_of(mail, to)?;
         if said.code != 354 {
             return Ok(said);
         }

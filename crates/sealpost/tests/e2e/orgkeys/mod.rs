@@ -99,6 +99,16 @@ pub fn openssl(arguments: &[&str], input: &[u8]) -> Vec<u8> {
     output.stdout
 }
 
+/// PGP/MIME around what gpg made.
+pub fn pgp_mime(fields: &str, armored: &[u8]) -> String {
+    format!(
+        "{fields}MIME-Version: 1.0\nContent-Type: multipart/encrypted; protocol=\"application/pgp-encrypted\"; \
+         boundary=\"b\"\n\n--b\nContent-Type: application/pgp-encrypted\n\nVersion: 1\n\n--b\n\
+         Content-Type: application/octet-stream\n\n{}\n--b--\n",
+        String::from_utf8_lossy(armored)
+    )
+}
+
 /// The kinds of the ledger's events about own keys, in order.
 pub fn told(clinic: &Clinic) -> String {
     clinic.machine.ok(["audit", "verify"])

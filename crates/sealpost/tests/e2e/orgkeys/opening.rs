@@ -3,20 +3,10 @@
 
 use testkit::gnupg::GnuPg;
 
-use super::{Authority, id, json, openpgp, openssl};
+use super::{Authority, id, json, openpgp, openssl, pgp_mime};
 use crate::border::{self, accepted, stranger};
 use crate::clinic::{Clinic, Kind, MARKER, Mail, find};
 use crate::endtoend::{file, public};
-
-/// PGP/MIME around what gpg made.
-fn pgp_mime(fields: &str, armored: &[u8]) -> String {
-    format!(
-        "{fields}MIME-Version: 1.0\nContent-Type: multipart/encrypted; protocol=\"application/pgp-encrypted\"; \
-         boundary=\"b\"\n\n--b\nContent-Type: application/pgp-encrypted\n\nVersion: 1\n\n--b\n\
-         Content-Type: application/octet-stream\n\n{}\n--b--\n",
-        String::from_utf8_lossy(armored)
-    )
-}
 
 fn inside() -> String {
     format!("Content-Type: text/plain; charset=utf-8\r\n\r\n{MARKER} is h\u{f6}her.\r\n")
