@@ -13,6 +13,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("chromium-driver", "/usr/bin/chromedriver"),
     ("gnupg", "/usr/bin/gpg"),
     ("knot", "/usr/sbin/knotd"),
+    ("libfaketime", "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"),
     ("openssl", "/usr/bin/openssl"),
     ("postfix", "/usr/lib/postfix/sbin/master"),
     ("postgresql", "/usr/lib/postgresql/*/bin/initdb"),

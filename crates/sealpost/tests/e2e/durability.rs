@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use testkit::wait;
+use testkit::{soak, wait};
 
 use crate::sink::Taken;
 use crate::ward::{Client, Ward, message};
@@ -96,7 +96,7 @@ fn wait_for_all(ward: &Ward, book: &Book) {
 
 #[test]
 fn kill_9_loses_nothing_that_was_acknowledged() {
-    let kills = std::env::var("SEALPOST_KILLS").ok().and_then(|count| count.parse().ok()).unwrap_or(KILLS);
+    let kills = soak::count("SEALPOST_KILLS", KILLS);
     let ward = Ward::new("[log]\nlevel = 'warn'\n[store]\nlease = '10s'\n");
     let book = Book::default();
     let mut acknowledged_in_lives = 0;
@@ -123,11 +123,11 @@ fn kill_9_loses_nothing_that_was_acknowledged() {
     let acknowledged = book.acknowledged();
     let twice: Vec<usize> = copies.iter().filter(|(_, copies)| **copies > 1).map(|(number, _)| *number).collect();
     let extra: usize = copies.values().map(|copies| copies - 1).sum();
-    eprintln!(
-        "{kills} kills, {} acknowledged, {} arrived, 0 lost, {extra} duplicates",
+    let arrived: usize = copies.values().sum();
+    soak::report(&format!(
+        "kill: {kills} kills, {} acknowledged, {arrived} arrived, 0 lost, 0 altered, {extra} duplicates",
         acknowledged.len(),
-        copies.values().sum::<usize>()
-    );
+    ));
     assert!(acknowledged_in_lives * 2 > kills, "too few messages were in flight to show anything");
     // A second copy is right only where the peer's reply to the first was not recorded yet when the kill came.
     for number in &twice {

@@ -20,8 +20,12 @@ pub struct Taken {
     pub mail: String,
     /// Whom it was for.
     pub to: Vec<String>,
-    /// The message, dots unstuffed.
+    /// The message, dots unstuffed; only its beginning where the sink keeps no more.
     pub content: Vec<u8>,
+    /// Bytes of the whole message.
+    pub bytes: usize,
+    /// CRC-32 of what stands after the header block.
+    pub body_crc32: u32,
     /// Whether it crossed TLS.
     pub tls: bool,
 }
@@ -61,6 +65,8 @@ struct Shared {
     opens: Condvar,
     waiting: AtomicUsize,
     cuts: AtomicUsize,
+    /// What is kept of a message at the most; 0: all.
+    kept_max: AtomicUsize,
 }
 
 impl Sink {
@@ -127,6 +133,11 @@ impl Sink {
     pub fn open(&self) {
         *lock(&self.shared.closed) = false;
         self.shared.opens.notify_all();
+    }
+
+    /// From now on no more than the first bytes of a message are kept, where they are too large to keep.
+    pub fn keep(&self, bytes: usize) {
+        self.shared.kept_max.store(bytes, Ordering::SeqCst);
     }
 
     /// How many messages have come whole and wait for their reply.
@@ -234,16 +245,31 @@ impl Session<'_> {
 
     fn take(&mut self, mail: String, to: Vec<String>) -> Option<()> {
         self.say("354 go ahead")?;
-        let mut content = Vec::new();
+        let kept_max = match self.shared.kept_max.load(Ordering::SeqCst) {
+            0 => usize::MAX,
+            bytes => bytes,
+        };
+        let (mut content, mut bytes) = (Vec::new(), 0);
+        let mut body: Option<crc32fast::Hasher> = None;
         loop {
             let line = self.hear()?;
-            match line.as_slice() {
+            let line = match line.as_slice() {
                 b".\r\n" => break,
-                [b'.', rest @ ..] => content.extend_from_slice(rest),
-                line => content.extend_from_slice(line),
+                [b'.', rest @ ..] => rest,
+                line => line,
+            };
+            bytes += line.len();
+            match &mut body {
+                Some(body) => body.update(line),
+                None if line == b"\r\n" => body = Some(crc32fast::Hasher::new()),
+                None => {}
+            }
+            if content.len() < kept_max {
+                content.extend_from_slice(line);
             }
         }
-        lock(&self.shared.taken).push(Taken { mail, to, content, tls: self.tls });
+        let body_crc32 = body.unwrap_or_default().finalize();
+        lock(&self.shared.taken).push(Taken { mail, to, content, bytes, body_crc32, tls: self.tls });
         self.shared.wait_until_open();
         self.say("250 2.0.0 taken")
     }
