@@ -11,6 +11,7 @@ mod cargo;
 mod check;
 mod package;
 mod packages;
+mod soak;
 mod test;
 mod tidy;
 
@@ -25,6 +26,7 @@ cargo xtask VERB
   test    every test; installs the Debian packages that are missing, if root
   bench   relay: throughput and cost of a message, beside Postfix
           seal: cost of sealing, beside GnuPG, OpenSSL and the raw operations
+  soak    the long runs of tests: kill power simulation downgrade welch overload
   package Debian package and bill of materials, in dist/
   tidy    layers, sizes, words, licences, sources, documents";
 
@@ -44,6 +46,7 @@ fn run(arguments: &[String]) -> Result<()> {
         Some("check") => check::run(),
         Some("test") => test::run(arguments.get(1..).unwrap_or_default()),
         Some("bench") => bench::run(arguments.get(1..).unwrap_or_default()),
+        Some("soak") => soak::run(arguments.get(1..).unwrap_or_default()),
         Some("package") => package::run(),
         Some("tidy") => tidy::run(),
         Some(other) => bail!("there is no verb {other}\n\n{USAGE}"),
