@@ -84,9 +84,13 @@ pub trait Decrypter: Send + Sync {
     fn public_key(&self) -> &[u8];
 
     /// Decrypts an RSA ciphertext, constant in time. With [`RsaPadding::Pkcs1`]
-    /// bad padding is no error but yields unpredictable bytes of `expected`
-    /// length, so that nobody can use the difference as an oracle.
-    fn decrypt_rsa(&self, padding: RsaPadding, sealed: &[u8], expected: usize) -> Result<Zeroizing<Vec<u8>>, KeyUse>;
+    /// the plaintext has one of the lengths in `expected`. Bad padding or any
+    /// other length is no error but yields bytes of the first of these lengths
+    /// that nobody can foretell, the same for the same ciphertext, so that
+    /// nobody can use the difference as an oracle (RFC 3218 §2.3.2,
+    /// draft-irtf-cfrg-rsa-guidance §7).
+    fn decrypt_rsa(&self, padding: RsaPadding, sealed: &[u8], expected: &[usize])
+    -> Result<Zeroizing<Vec<u8>>, KeyUse>;
 
     /// The shared secret with `peer` by ECDH (the x coordinate, SEC 1 §3.3.1)
     /// or X25519: `peer` is an uncompressed point or 32 bytes.

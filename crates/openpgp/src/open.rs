@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use pgp::composed::PlainSessionKey;
 use pgp::packet::{PacketHeader, PublicKeyEncryptedSessionKey, Signature, SymKeyEncryptedSessionKey};
-use pgp::types::{Password, PkeskVersion, SkeskVersion, StringToKey, Tag};
+use pgp::types::{KeyId, Password, PkeskVersion, SkeskVersion, StringToKey, Tag};
 use zeroize::Zeroizing;
 
 use crate::container::{self, Sealing, SessionKey};
@@ -16,8 +16,9 @@ use crate::{
     ArmorKind, Certificate, Fingerprint, OpenError, SecretIdentity, SignatureVerdict, algorithm, armor, session,
 };
 
-/// The most session keys with which a content is tried: each costs as much as the content is long.
-const TRIED_MAX: usize = 8;
+/// The most session keys that are opened, and with which a content is tried:
+/// each costs a private key's work, and as much again as the content is long.
+const TRIED_MAX: usize = 16;
 
 /// The most memory that a password may cost: 2 GiB, as RFC 9106 §4 advises.
 const ARGON2_EXPONENT_MAX: u8 = 21;
@@ -88,7 +89,10 @@ pub fn decrypt(
         if encrypted.to_keys.is_empty() && !encrypted.to_passwords.is_empty() {
             return Err(OpenError::PasswordOnly);
         }
-        let fitting: Vec<_> = encrypted.fitting(keys).take(limits.packets_max).collect();
+        let mut fitting: Vec<_> = encrypted.fitting(keys).take(limits.packets_max).collect();
+        // What names a key of ours comes before what names nobody.
+        fitting.sort_by_key(|(.., packet)| is_anonymous(packet));
+        fitting.truncate(TRIED_MAX);
         if fitting.is_empty() {
             return Err(OpenError::NoKey);
         }
@@ -133,6 +137,11 @@ pub fn read_signed(
 
 fn judged(signatures: &[Signature], heard: &Heard<'_>, known: &[Certificate], now: Timestamp) -> Vec<SignatureVerdict> {
     signatures.iter().take(JUDGED_MAX).map(|signature| judge(signature, heard, known, now)).collect()
+}
+
+/// Whether a session key names no recipient (RFC 9580 §5.1.8).
+fn is_anonymous(packet: &PublicKeyEncryptedSessionKey) -> bool {
+    packet.id().is_ok_and(KeyId::is_wildcard) || packet.fingerprint().is_ok_and(|name| name.is_none())
 }
 
 /// The packets of an encrypted message (RFC 9580 §10.3).
@@ -232,7 +241,9 @@ impl Encrypted<'_> {
     > {
         self.to_keys.iter().flat_map(move |packet| {
             keys.iter().flat_map(move |identity| {
-                let fitting = identity.holders().filter(|(component, _)| packet.match_identity(component));
+                let fitting = identity
+                    .holders()
+                    .filter(|(component, _)| packet.match_identity(component) && session::is_alike(component, packet));
                 fitting.map(move |(component, holder)| (identity, component, holder, packet))
             })
         })

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::digest;
 use mail::Entropy;
 use mail::private_key::{Decrypter, RsaPadding};
 use pgp::composed::RawSessionKey;
@@ -16,14 +17,16 @@ use pgp::types::{
 };
 use zeroize::Zeroizing;
 
-use crate::Protection;
 use crate::component::Component;
 use crate::container::{Sealing, SessionKey};
 use crate::public::{self, left_padded};
 use crate::rng::Rng;
+use crate::{Protection, algorithm};
 
-/// The lengths of session keys that a version 3 packet may hold, the usual first.
-const KEY_LENGTHS: [usize; 3] = [32, 16, 24];
+/// What stands around the key of a version 3 packet: its cipher and a checksum.
+const AROUND: usize = 3;
+/// How long the plaintext of a version 3 packet may be, the usual first.
+const LENGTHS: [usize; 3] = [32 + AROUND, 16 + AROUND, 24 + AROUND];
 
 /// The packet that hands `key` to the holder of `component`.
 pub fn seal(
@@ -112,8 +115,19 @@ pub enum Holder {
     Packet(Arc<PlainSecretParams>),
 }
 
+/// Whether the session key of a packet is encrypted as this key decrypts.
+pub fn is_alike(component: &Component<'_>, packet: &PublicKeyEncryptedSessionKey) -> bool {
+    matches!(
+        (component.public_params(), packet.values()),
+        (PublicParams::RSA(_), Ok(PkeskBytes::Rsa { .. }))
+            | (PublicParams::ECDH(_), Ok(PkeskBytes::Ecdh { .. }))
+            | (PublicParams::X25519(_), Ok(PkeskBytes::X25519 { .. }))
+            | (PublicParams::X448(_), Ok(PkeskBytes::X448 { .. }))
+    )
+}
+
 /// Opens a session key. An error tells nothing; with RSA a damaged one yields
-/// a key at random (see [`Decrypter::decrypt_rsa`]), which then opens nothing.
+/// another key, which opens nothing.
 pub fn open(
     component: Component<'_>,
     holder: &Holder,
@@ -140,19 +154,46 @@ pub fn open(
     }
 }
 
-/// Every attempt at a length costs the same and an unfit one looks like a
-/// damaged one, so that time tells only that nothing fitted.
+/// One operation of the private key whatever the padding is, and always a key:
+/// bad padding, a wrong length, a wrong checksum and a cipher that there is not
+/// go on as another's key would, and fail where that fails, at the content's
+/// integrity (RFC 9580 §13.5, RFC 3218 §2.3.2).
 fn open_rsa(component: Component<'_>, holder: &dyn Decrypter, sealed: &[u8], sealing: Sealing) -> Option<SessionKey> {
-    let sealed = left_padded(sealed, crate::algorithm::rsa_bytes(component.public_params()))?;
-    if let Sealing::V2(cipher) = sealing {
-        let expected = cipher.key_size().checked_add(2)?;
-        let plain = holder.decrypt_rsa(RsaPadding::Pkcs1, &sealed, expected).ok()?;
-        return from_checked(&plain, sealing);
+    let sealed = left_padded(sealed, algorithm::rsa_bytes(component.public_params()))?;
+    let open = |lengths: &[usize]| holder.decrypt_rsa(RsaPadding::Pkcs1, &sealed, lengths).ok();
+    match sealing {
+        Sealing::V1 => whole_or_other(&open(&LENGTHS)?, None),
+        Sealing::Gnupg(cipher) => whole_or_other(&open(&[cipher.key_size().checked_add(AROUND)?])?, Some(cipher)),
+        Sealing::V2(cipher) => {
+            let plain = open(&[cipher.key_size().checked_add(2)?])?;
+            let plain = [&[u8::from(cipher)][..], &plain].concat();
+            whole_or_other(&Zeroizing::new(plain), Some(cipher))
+        }
     }
-    KEY_LENGTHS.into_iter().find_map(|length| {
-        let plain = holder.decrypt_rsa(RsaPadding::Pkcs1, &sealed, length.checked_add(3)?).ok()?;
-        from_checked(&plain, sealing)
-    })
+}
+
+/// The key of a plaintext with its cipher in front and its checksum at the end
+/// (RFC 9580 §5.1.3), or, chosen without a branch, one that is derived from the
+/// plaintext where that is not whole.
+fn whole_or_other(plain: &[u8], wanted: Option<SymmetricKeyAlgorithm>) -> Option<SessionKey> {
+    let (rest, checksum) = plain.split_last_chunk::<2>()?;
+    let (first, key) = rest.split_first()?;
+    let usual = match key.len() {
+        16 => SymmetricKeyAlgorithm::AES128,
+        24 => SymmetricKeyAlgorithm::AES192,
+        _ => SymmetricKeyAlgorithm::AES256,
+    };
+    let found = SymmetricKeyAlgorithm::from(*first);
+    let sum = key.iter().fold(0_u16, |sum, byte| sum.wrapping_add(u16::from(*byte)));
+    let is_whole = (sum ^ u16::from_be_bytes(*checksum) == 0)
+        & (found.key_size() == key.len())
+        & algorithm::is_read(found)
+        & (wanted.unwrap_or(found) == found);
+    let keep = u8::from(is_whole).wrapping_neg();
+    let other = digest::digest(&digest::SHA256, plain);
+    let chosen = key.iter().zip(other.as_ref()).map(|(key, other)| (key & keep) | (other & !keep)).collect();
+    let cipher = (first & keep) | (u8::from(wanted.unwrap_or(usual)) & !keep);
+    Some(SessionKey { cipher: Some(cipher.into()), key: Zeroizing::new(chosen) })
 }
 
 /// RFC 9580 §11.5.
@@ -209,3 +250,7 @@ fn open_by_packet(
     };
     Some(SessionKey { cipher, key: Zeroizing::new(key.as_ref().to_vec()) })
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

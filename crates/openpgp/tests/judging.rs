@@ -253,7 +253,7 @@ impl Decrypter for Service {
         &[]
     }
 
-    fn decrypt_rsa(&self, _: RsaPadding, _: &[u8], _: usize) -> Result<Zeroizing<Vec<u8>>, KeyUse> {
+    fn decrypt_rsa(&self, _: RsaPadding, _: &[u8], _: &[usize]) -> Result<Zeroizing<Vec<u8>>, KeyUse> {
         Err(KeyUse::Unfit)
     }
 

@@ -22,6 +22,7 @@ pub mod powercut;
 pub mod process;
 pub mod proxy;
 pub mod sealpost;
+pub mod side_channel;
 pub mod signed_zone;
 pub mod soak;
 pub mod suites;

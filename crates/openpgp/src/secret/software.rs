@@ -173,29 +173,33 @@ impl Decrypter for Rsa {
         &self.spki
     }
 
-    fn decrypt_rsa(&self, padding: RsaPadding, sealed: &[u8], expected: usize) -> Result<Zeroizing<Vec<u8>>, KeyUse> {
+    fn decrypt_rsa(
+        &self,
+        padding: RsaPadding,
+        sealed: &[u8],
+        expected: &[usize],
+    ) -> Result<Zeroizing<Vec<u8>>, KeyUse> {
         if padding != RsaPadding::Pkcs1 || sealed.len() != self.opener.key_size_bytes() {
             return Err(KeyUse::Unfit);
         }
+        let longest = expected.iter().copied().max().unwrap_or_default();
         // Made in any case, so that the time doesn't tell whether it was needed.
-        let mut chosen = self.stand_in(sealed, expected);
-        let mut room = Zeroizing::new(vec![0; self.opener.min_output_size().max(expected)]);
+        let mut chosen = self.stand_in(sealed, longest);
+        let mut room = Zeroizing::new(vec![0; self.opener.min_output_size().max(longest)]);
         let length = self.opener.decrypt(sealed, &mut room).map_or(usize::MAX, |plain| plain.len());
-        let keep = mask(length == expected);
+        let fits = expected.iter().fold(0_u8, |fits, expected| fits | u8::from(length == *expected));
+        let keep = fits.wrapping_neg();
         for (chosen, plain) in chosen.iter_mut().zip(room.iter()) {
             *chosen = (*chosen & !keep) | (*plain & keep);
         }
+        let keep = usize::from(fits).wrapping_neg();
+        chosen.truncate((length & keep) | (expected.first().copied().unwrap_or_default() & !keep));
         Ok(chosen)
     }
 
     fn agree(&self, _: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyUse> {
         Err(KeyUse::Unfit)
     }
-}
-
-/// All ones or all zeros, by arithmetic.
-fn mask(is_set: bool) -> u8 {
-    u8::from(is_set).wrapping_neg()
 }
 
 const fn scheme_hash(scheme: SignatureScheme) -> Option<HashName> {
@@ -328,7 +332,7 @@ impl Decrypter for Agreement {
         &self.spki
     }
 
-    fn decrypt_rsa(&self, _: RsaPadding, _: &[u8], _: usize) -> Result<Zeroizing<Vec<u8>>, KeyUse> {
+    fn decrypt_rsa(&self, _: RsaPadding, _: &[u8], _: &[usize]) -> Result<Zeroizing<Vec<u8>>, KeyUse> {
         Err(KeyUse::Unfit)
     }
 

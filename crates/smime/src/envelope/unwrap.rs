@@ -28,7 +28,7 @@ pub(super) fn transport(info: &Transport<'_>, key: &dyn Decrypter, expected: usi
         KeyTransport::RsaOaep(hash) => RsaPadding::Oaep(hash),
         _ => RsaPadding::Pkcs1,
     };
-    let content_key = key.decrypt_rsa(padding, &info.sealed, expected).map_err(failed)?;
+    let content_key = key.decrypt_rsa(padding, &info.sealed, &[expected]).map_err(failed)?;
     Ok((transport, of_length(content_key, expected)?))
 }
 

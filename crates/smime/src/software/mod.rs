@@ -108,7 +108,12 @@ impl Decrypter for SoftwareKey {
         self.public.to_der()
     }
 
-    fn decrypt_rsa(&self, padding: RsaPadding, sealed: &[u8], expected: usize) -> Result<Zeroizing<Vec<u8>>, KeyUse> {
+    fn decrypt_rsa(
+        &self,
+        padding: RsaPadding,
+        sealed: &[u8],
+        expected: &[usize],
+    ) -> Result<Zeroizing<Vec<u8>>, KeyUse> {
         match (&self.key, padding) {
             (Key::Rsa(key), RsaPadding::Pkcs1) => Ok(key.open_pkcs1(sealed, expected)),
             (Key::Rsa(key), RsaPadding::Oaep(hash)) => key.open_oaep(hash, sealed),
@@ -136,14 +141,18 @@ impl RsaKey {
     /// With bad padding, bytes that nobody can tell from a key, the same for the same ciphertext: whoever asks twice
     /// learns nothing (draft-irtf-cfrg-rsa-guidance §7). The provider's check of the padding is constant in time; which
     /// of the two results is taken is decided without a branch.
-    fn open_pkcs1(&self, sealed: &[u8], expected: usize) -> Zeroizing<Vec<u8>> {
-        let mut key = self.rejected(sealed, expected);
+    fn open_pkcs1(&self, sealed: &[u8], expected: &[usize]) -> Zeroizing<Vec<u8>> {
+        let longest = expected.iter().copied().max().unwrap_or_default();
+        let mut key = self.rejected(sealed, longest);
         let mut opened = Zeroizing::new(vec![0; self.pkcs1.min_output_size()]);
         let len = self.pkcs1.decrypt(sealed, &mut opened).map_or(usize::MAX, |key| key.len());
-        let take = 0_u8.wrapping_sub(u8::from(len == expected));
+        let fits = expected.iter().fold(0_u8, |fits, expected| fits | u8::from(len == *expected));
+        let take = 0_u8.wrapping_sub(fits);
         for (byte, opened) in key.iter_mut().zip(opened.iter()) {
             *byte = (*byte & !take) | (opened & take);
         }
+        let take = 0_usize.wrapping_sub(usize::from(fits));
+        key.truncate((len & take) | (expected.first().copied().unwrap_or_default() & !take));
         key
     }
 
@@ -221,7 +230,7 @@ mod tests {
             Pkcs1PublicEncryptingKey::new(PublicEncryptingKey::from_der(key.public().to_der()).unwrap()).unwrap();
         let mut sealed = vec![0; 256];
         public.encrypt(&[7; 32], &mut sealed).unwrap();
-        let open = |sealed: &[u8], expected| key.decrypt_rsa(RsaPadding::Pkcs1, sealed, expected).unwrap().to_vec();
+        let open = |sealed: &[u8], expected| key.decrypt_rsa(RsaPadding::Pkcs1, sealed, &[expected]).unwrap().to_vec();
         assert_eq!(open(&sealed, 32), [7; 32]);
         // Of another length than expected, changed, of no length at all: always a key, and always the same one.
         let changed: Vec<u8> = sealed.iter().rev().copied().collect();
@@ -232,7 +241,10 @@ mod tests {
             assert!(first != [7; 32][..expected]);
         }
         assert_ne!(open(&changed, 32), open(&[], 32));
-        assert!(key.decrypt_rsa(RsaPadding::Oaep(OaepHash::Sha256), &sealed, 32).is_err());
+        let any_of = |sealed: &[u8]| key.decrypt_rsa(RsaPadding::Pkcs1, sealed, &[24, 32, 16]).unwrap().to_vec();
+        assert_eq!(any_of(&sealed), [7; 32]);
+        assert_eq!(any_of(&changed).len(), 24);
+        assert!(key.decrypt_rsa(RsaPadding::Oaep(OaepHash::Sha256), &sealed, &[32]).is_err());
     }
 
     #[test]
@@ -243,7 +255,7 @@ mod tests {
         assert!(p256.sign(scheme, &[1; 32]).is_ok());
         assert_eq!(p256.sign(scheme, &[1; 31]), Err(KeyUse::Unfit));
         assert_eq!(p256.sign(SignatureScheme::Ed25519, &[1; 32]), Err(KeyUse::Unfit));
-        assert_eq!(p256.decrypt_rsa(RsaPadding::Pkcs1, &[1; 256], 32), Err(KeyUse::Unfit));
+        assert_eq!(p256.decrypt_rsa(RsaPadding::Pkcs1, &[1; 256], &[32]), Err(KeyUse::Unfit));
         assert_eq!(ed25519.agree(&[1; 32]), Err(KeyUse::Unfit));
         // Points that are on no curve, or of an order so small that anybody could guess the secret.
         assert_eq!(p256.agree(&[4; 65]), Err(KeyUse::Failed));

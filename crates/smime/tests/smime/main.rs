@@ -5,5 +5,6 @@ mod fuzz;
 mod openssl;
 mod peers;
 mod python;
+mod side_channel;
 mod suites;
 mod trust;
