@@ -10,8 +10,10 @@ use ledger::Signing;
 use mail::{Address, Entropy, KeyFormat, OrgId};
 use openpgp::autocrypt::Autocrypt;
 use policy::Sign;
-use seal::protect::{Keys, Replies};
+use seal::opening::{self, Covers, Limits};
+use seal::protect::{self, Replies};
 use seal::{NotOpened, Opened, Parcel, SigningOnly};
+use smime::trust::Trust;
 
 use crate::case::Case;
 use crate::journey::Journey;
@@ -137,11 +139,14 @@ pub(crate) enum Original {
 }
 
 /// Signs the original for a good connection, where policy wants that. What its
-/// author has signed or sealed already stays as it is.
+/// author has signed or sealed already stays as it is, unless a signature is
+/// demanded: then only one that is proven to be the organisation's own counts,
+/// since anybody can write the form of one, and all else is signed over.
 pub(crate) async fn sign_original(case: &Case<'_>, parcel: &Parcel, stored: Vec<u8>) -> Result<Original, Missing> {
     let policy = &case.organisation.policy.signing;
+    let is_required = policy.transit == Sign::Required;
     let signature = Signature::of(case, policy.transit, &policy.formats());
-    if !matches!(signature, Ok(Signature::Unwanted)) && seal::opening::is_protected(&stored) {
+    if !is_required && !matches!(signature, Ok(Signature::Unwanted)) && opening::is_protected(&stored) {
         let because = "its author has signed or sealed it already".to_owned();
         return Ok(Original::Plain(stored, Some(Signing::Unsigned { because })));
     }
@@ -149,22 +154,61 @@ pub(crate) async fn sign_original(case: &Case<'_>, parcel: &Parcel, stored: Vec<
     let told = signature.told();
     let Signature::By(key) = signature else { return Ok(Original::Plain(stored, told)) };
     let replies = replies(case);
+    let own = if is_required { own_signers(case) } else { Vec::new() };
     let (parcel, now, entropy) = (parcel.clone(), case.now, Arc::clone(&case.journey.entropy));
     let stored = Arc::new(stored);
     let content = Arc::clone(&stored);
-    let work = move || signed(&parcel, &content, &key, &replies, now, entropy.as_ref());
+    let work = move || match is_signed_by_own(&content, &own, now) {
+        true => Ok(None),
+        false => signed(&parcel, &content, &key, &replies, now, entropy.as_ref()).map(Some),
+    };
     let signed = match stored.len() <= INLINE_BYTES_MAX {
         true => work(),
         false => tokio::task::spawn_blocking(work).await.unwrap_or(Err(NotOpened::NoKeys)),
     };
-    match (signed, policy.transit) {
-        (Ok(opened), _) => Ok(Original::Signed(opened, told)),
-        (Err(why), Sign::Required) => Err(Missing(why.to_string())),
-        (Err(why), Sign::Never | Sign::IfPossible) => {
-            let stored = Arc::try_unwrap(stored).unwrap_or_else(|shared| shared.as_ref().clone());
-            Ok(Original::Plain(stored, Some(Signing::Unsigned { because: why.to_string() })))
+    let because = match signed {
+        Ok(Some(opened)) => return Ok(Original::Signed(opened, told)),
+        Ok(None) => "its author has signed it already, with the organisation's key".to_owned(),
+        Err(why) if is_required => return Err(Missing(why.to_string())),
+        Err(why) => why.to_string(),
+    };
+    let stored = Arc::try_unwrap(stored).unwrap_or_else(|shared| shared.as_ref().clone());
+    Ok(Original::Plain(stored, Some(Signing::Unsigned { because })))
+}
+
+/// The organisation's keys that may sign for the author now.
+fn own_signers(case: &Case<'_>) -> Vec<OrgKey> {
+    let [author] = case.manifest.from.as_slice() else { return Vec::new() };
+    let own = case.journey.org_keys.of(case.organisation.org);
+    own.iter().filter(|key| key.is_for(author) && key.check_signing(case.now).is_ok()).cloned().collect()
+}
+
+/// Whether one of these keys has signed the whole message, with the header
+/// fields that it has outside.
+fn is_signed_by_own(message: &[u8], own: &[OrgKey], now: Timestamp) -> bool {
+    if own.is_empty() || !opening::is_protected(message) {
+        return false;
+    }
+    let (mut signers, mut trust, mut given) = (Vec::new(), Trust::new(Vec::new()), Vec::new());
+    for key in own {
+        match &key.material {
+            OrgMaterial::OpenPgp(identity) => {
+                given.push(identity.certificate().fingerprint().to_string());
+                signers.push(identity.certificate().clone());
+            }
+            OrgMaterial::Smime(pair) => {
+                let Some(certificate) = pair.certificate() else { continue };
+                given.push(opening::fingerprint(certificate));
+                trust = trust.pinning(certificate.fingerprint_sha256());
+            }
         }
     }
+    let keys =
+        opening::Keys { openpgp: &[], openpgp_signers: &signers, smime: &[], smime_trust: &trust, given: &given };
+    let Ok(opened) = opening::open(message, &keys, now, &Limits::default()) else { return false };
+    let report = opened.report;
+    let is_as_outside = report.headers.is_none_or(|headers| headers.mismatch.is_empty());
+    is_as_outside && report.signatures.iter().any(|one| one.valid && one.covers == Covers::Whole)
 }
 
 fn signed(
@@ -179,11 +223,11 @@ fn signed(
     match &key.material {
         OrgMaterial::OpenPgp(identity) => {
             let sign = identity.signing(now).map_err(|_| NotOpened::NoKeys)?;
-            with(Keys::OpenPgp { to: &[], sign: Some(&sign) })
+            with(protect::Keys::OpenPgp { to: &[], sign: Some(&sign) })
         }
         OrgMaterial::Smime(pair) => {
             let sign = pair.signing().ok_or(NotOpened::NoKeys)?;
-            with(Keys::Smime { to: &[], sign: Some(&sign), cipher: None })
+            with(protect::Keys::Smime { to: &[], sign: Some(&sign), cipher: None })
         }
     }
 }

@@ -93,6 +93,50 @@ fn mail_in_clear_is_signed_where_policy_says_so() {
     assert!(delivered["signing"]["unsigned"]["because"].as_str().unwrap().contains("already"), "{delivered}");
 }
 
+#[test]
+fn a_demanded_signature_is_proven_and_not_believed_by_its_form() {
+    let (own, stranger, folder) = (GnuPg::new(), GnuPg::new(), tempfile::tempdir().unwrap());
+    let clinic = Clinic::new("[policy.signing]\ntransit = 'required'\n");
+    let name = format!("Nurse <{}>", clinic.nurse);
+    own.generate(&name, "ed25519", "cv25519");
+    stranger.generate(&name, "ed25519", "cv25519");
+    let secret = own.must(&["--armor", "--export-secret-keys", &clinic.nurse], b"");
+    let key = command(&clinic, ["orgkey", "import", &file(&folder, "key.asc", &secret)]);
+    let server = clinic.serve();
+    let part = "Content-Type: text/plain\r\n\r\nhello";
+    let signed = |gpg: &GnuPg| {
+        let signature = gpg.must(&["--armor", "--digest-algo", "SHA256", "--detach-sign"], part.as_bytes());
+        String::from_utf8(signature).unwrap()
+    };
+    let send = |patient: &str, part: &str, signature: &str| {
+        let text = format!(
+            "From: Nurse <{}>\nTo: {patient}\nSubject: x\nMIME-Version: 1.0\nContent-Type: multipart/signed; \
+             protocol=\"application/pgp-signature\"; micalg=pgp-sha256; boundary=b\n\n--b\n{}\n\
+             --b\nContent-Type: application/pgp-signature\n\n{signature}\n--b--\n",
+            clinic.nurse,
+            part.replace('\r', "")
+        );
+        let mail = crate::clinic::Mail { to: &[patient], ..clinic.mail() };
+        let transcript = clinic.submit_raw(&server, &mail, &text).expect_success();
+        let message = transcript.text.split_whitespace().find(|word| word.starts_with("msg_")).unwrap().to_owned();
+        clinic.wait_for(&message, "delivered", patient)["signing"].clone()
+    };
+
+    let form = "-----BEGIN PGP SIGNATURE-----\n\nxxxx\n-----END PGP SIGNATURE-----";
+    let (by_own, by_stranger) = (signed(&own), signed(&stranger));
+    for (part, signature) in [(part, form), (part, &by_stranger), (&part.replace("hello", "hullo"), &by_own)] {
+        let patient = clinic.patient(Kind::Good);
+        let signing = send(&patient, part, signature);
+        assert_eq!(signing["signed"]["key"], key["id"], "{signature}: {signing}");
+        verified_by_gpg(&own, &clinic.letter(Kind::Good, &patient).text());
+    }
+    let patient = clinic.patient(Kind::Good);
+    let signing = send(&patient, part, &by_own);
+    assert!(signing["unsigned"]["because"].as_str().unwrap().contains("the organisation's key"), "{signing}");
+    let letter = clinic.letter(Kind::Good, &patient).text();
+    assert_eq!(letter.matches("BEGIN PGP SIGNATURE").count(), 1, "{letter}");
+}
+
 /// Takes the signed part and the signature out of a PGP/MIME message for gpg.
 fn verified_by_gpg(gpg: &GnuPg, letter: &str) {
     let letter = letter.replace("\r\n", "\n");
