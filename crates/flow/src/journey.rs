@@ -12,7 +12,7 @@ use crate::gateway::Gateway;
 use crate::harvest;
 use crate::keys::{Inquirer, KeyIndex};
 use crate::memory::Memory;
-use crate::org_keys::Ring;
+use crate::org_keys::{Keeper, Ring};
 use crate::organisation::Organisations;
 use crate::portal::Passphrase;
 use crate::reply;
@@ -42,6 +42,8 @@ pub struct Journey {
     pub(crate) harvest: Arc<harvest::Queue>,
     /// The organisations' own keys.
     pub(crate) org_keys: Arc<Ring>,
+    /// Who keeps own keys elsewhere, if anybody does.
+    pub(crate) keeper: Arc<OnceLock<Arc<dyn Keeper>>>,
     /// The gateway, where there is one.
     pub(crate) gateway: OnceLock<Arc<Gateway>>,
     /// What asks the issuers of certificates, where they are asked.
@@ -70,6 +72,7 @@ impl Journey {
             keys: Arc::default(),
             harvest: Arc::default(),
             org_keys: Arc::default(),
+            keeper: Arc::default(),
             gateway: OnceLock::new(),
             inquirer: OnceLock::new(),
             memory: Memory::new(settings.memory_bytes_max),
@@ -92,6 +95,7 @@ impl Journey {
             keys: self.keys.clone(),
             harvest: self.harvest.clone(),
             org_keys: self.org_keys.clone(),
+            keeper: self.keeper.clone(),
             gateway: OnceLock::new(),
             inquirer: OnceLock::new(),
             memory: Memory::new(settings.memory_bytes_max),
@@ -104,6 +108,11 @@ impl Journey {
     pub fn open_gateway(&self, gateway: Arc<Gateway>) {
         // A second one would be a mistake of the wiring, and the first stays.
         let _ = self.gateway.set(gateway);
+    }
+
+    /// Has own keys used that are kept elsewhere; once.
+    pub fn keep_keys_elsewhere(&self, keeper: Arc<dyn Keeper>) {
+        let _ = self.keeper.set(keeper);
     }
 
     /// Has the issuers of recipients' certificates asked; once.

@@ -44,7 +44,7 @@ pub use encrypt::{Options, Sealed, SealedTo, encrypt};
 pub use error::{KeyError, OpenError, Revocation, SealError, Unusable};
 pub use fingerprint::{Fingerprint, KeyId};
 pub use open::{Integrity, Limits, Opened, decrypt, decrypt_with_password, read_signed};
-pub use secret::{KeyKind, RevocationReason, SecretIdentity, SigningIdentity};
+pub use secret::{Decrypters, KeyKind, RevocationReason, SecretIdentity, Signers, SigningIdentity};
 pub use sign::{Detached, sign_detached};
 pub use user_id::{UserId, UserIdState};
 pub use verify::{Flaw, Signatory, SignatureVerdict, verify_detached};

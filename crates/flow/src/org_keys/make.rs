@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use keyring::org::{OrgKey, OrgKeyState, OrgMaterial, Owner, SmimePair};
+use keyring::org::{OrgKey, OrgKeyState, OrgMaterial, Owner, PrivateKey, SmimePair};
 use mail::{Address, OrgKeyId};
 use openpgp::SecretIdentity;
 use smime::issue::{Draft, Role};
@@ -100,11 +100,11 @@ pub fn may_own(journey: &Journey, organisation: &Organisation, owner: &Owner) ->
 pub fn request(organisation: &Organisation, key: &OrgKey, name: &str, now: Timestamp) -> Result<Vec<u8>, NotMade> {
     let pair = key.material.smime().ok_or(NotMade::NoRequest)?;
     let addresses = mailboxes(&key.owners);
-    Ok(draft(organisation, name, &addresses, (now, now)).request(pair.key.as_ref())?)
+    Ok(draft(organisation, name, &addresses, (now, now)).request(pair.key.signer())?)
 }
 
 fn pair(key: SoftwareKey, certificates: Vec<smime::Certificate>) -> OrgMaterial {
-    OrgMaterial::Smime(SmimePair { key: Arc::new(key), certificates, chain: Vec::new() })
+    OrgMaterial::Smime(SmimePair { key: PrivateKey::Software(Arc::new(key)), certificates, chain: Vec::new() })
 }
 
 fn draft<'a>(

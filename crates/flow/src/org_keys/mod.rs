@@ -27,6 +27,7 @@ pub use book::{Kept, OrgKeyTrouble, all, find};
 pub use make::{NotMade, Wanted, WantedKind, make, may_own, request};
 pub use manage::{NotChanged, certify, keep, publish, renew, retire, revoke, withdraw};
 pub use publication::{Publication, PublishedKey, PublishedKeys};
+pub use ring::Keeper;
 pub use warn::{ends_soon, expiring};
 
 pub(crate) use opening::{Looked, Proven, Unsealed, look, unsealed};

@@ -12,6 +12,15 @@ use super::book;
 use super::publication::{Directory, directory};
 use crate::journey::Journey;
 
+/// Who keeps own keys elsewhere than in the store: an HSM, a key service. Its
+/// keys sign and open as all others do. Those who use them wait for it, off the
+/// async threads: it must answer or fail within a time of its own. What it fails
+/// to sign or to open goes the way of a key that can't be used.
+pub trait Keeper: Send + Sync {
+    /// An organisation's keys, the oldest first.
+    fn keys(&self, org: OrgId) -> Vec<OrgKey>;
+}
+
 /// The own keys of every organisation.
 #[derive(Default)]
 pub(crate) struct Ring(RwLock<HashMap<OrgId, Held>>);
@@ -50,7 +59,10 @@ impl Ring {
 pub(crate) async fn refresh(journey: &Journey) -> Result<(), StoreError> {
     for organisation in journey.organisations.iter() {
         let rows = journey.store.org_keys(organisation.org).await?;
-        let versions: Vec<(OrgKeyId, i64)> = rows.iter().map(|row| (row.key, row.version)).collect();
+        let elsewhere = journey.keeper.get().map(|keeper| keeper.keys(organisation.org)).unwrap_or_default();
+        let kept = rows.iter().map(|row| (row.key, row.version));
+        let versions: Vec<(OrgKeyId, i64)> =
+            kept.chain(elsewhere.iter().map(|key| (key.id, i64::from(key.state.number())))).collect();
         if versions == journey.org_keys.held(organisation.org).versions {
             continue;
         }
@@ -62,7 +74,7 @@ pub(crate) async fn refresh(journey: &Journey) -> Result<(), StoreError> {
                 None
             }
         };
-        let keys: Vec<OrgKey> = rows.iter().filter_map(open).collect();
+        let keys: Vec<OrgKey> = rows.iter().filter_map(open).chain(elsewhere).collect();
         let is_own = |domain: &Domain| journey.organisations.owner_of(domain) == Some(organisation.org);
         let directory = Arc::new(directory(&keys, is_own, journey.clock.now()));
         journey.org_keys.hold(organisation.org, Held { versions, keys: Arc::new(keys), directory });

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use mail::private_key::{Decrypter, Signer};
 use mail::{Address, KeyFormat};
+use smime::algorithm::{KeyAlgorithm, PublicKey};
 use smime::trust::{Purpose, Trust, validate};
 use smime::{Certificate, DecryptionIdentity, SigningIdentity, SoftwareKey};
 
@@ -16,11 +18,27 @@ pub enum OrgMaterial {
     Smime(SmimePair),
 }
 
+/// A private key of S/MIME, wherever it is.
+#[derive(Clone)]
+pub enum PrivateKey {
+    /// In this process, and kept in the vault.
+    Software(Arc<SoftwareKey>),
+    /// In an HSM or a key service.
+    Elsewhere {
+        /// Its public half.
+        public: PublicKey,
+        /// What signs with it.
+        signer: Arc<dyn Signer>,
+        /// What decrypts with it.
+        decrypter: Arc<dyn Decrypter>,
+    },
+}
+
 /// A private key of S/MIME with its certificates.
 #[derive(Clone)]
 pub struct SmimePair {
     /// The private key.
-    pub key: Arc<SoftwareKey>,
+    pub key: PrivateKey,
     /// Its certificates, the newest first: mail that was sealed under an
     /// earlier one names that. None while the first one is waited for.
     pub certificates: Vec<Certificate>,
@@ -48,6 +66,37 @@ pub enum NotFit {
     Revoked,
 }
 
+impl PrivateKey {
+    /// The public half.
+    pub fn public(&self) -> &PublicKey {
+        match self {
+            PrivateKey::Software(key) => key.public(),
+            PrivateKey::Elsewhere { public, .. } => public,
+        }
+    }
+
+    /// What kind of key it is.
+    pub fn algorithm(&self) -> KeyAlgorithm {
+        self.public().algorithm()
+    }
+
+    /// What signs with it.
+    pub fn signer(&self) -> &dyn Signer {
+        match self {
+            PrivateKey::Software(key) => key.as_ref(),
+            PrivateKey::Elsewhere { signer, .. } => signer.as_ref(),
+        }
+    }
+
+    /// What decrypts with it.
+    pub fn decrypter(&self) -> &dyn Decrypter {
+        match self {
+            PrivateKey::Software(key) => key.as_ref(),
+            PrivateKey::Elsewhere { decrypter, .. } => decrypter.as_ref(),
+        }
+    }
+}
+
 impl SmimePair {
     /// The certificate in use.
     pub fn certificate(&self) -> Option<&Certificate> {
@@ -57,12 +106,12 @@ impl SmimePair {
     /// What signs.
     pub fn signing(&self) -> Option<SigningIdentity<'_>> {
         let certificate = self.certificate()?;
-        Some(SigningIdentity { certificate, chain: &self.chain, signer: self.key.as_ref(), encryption: None })
+        Some(SigningIdentity { certificate, chain: &self.chain, signer: self.key.signer(), encryption: None })
     }
 
     /// What opens, one for each certificate; one without where there is none.
     pub fn decryption(&self) -> Vec<DecryptionIdentity<'_>> {
-        let one = |certificate| DecryptionIdentity { certificate, decrypter: self.key.as_ref() };
+        let one = |certificate| DecryptionIdentity { certificate, decrypter: self.key.decrypter() };
         match self.certificates.is_empty() {
             true => vec![one(None)],
             false => self.certificates.iter().map(|certificate| one(Some(certificate))).collect(),
@@ -102,6 +151,15 @@ impl OrgMaterial {
                 Some(certificate) => hex(&certificate.fingerprint_sha256()),
                 None => hex(&pair.key.public().fingerprint_sha256()),
             },
+        }
+    }
+
+    /// Whether its private key is in an HSM or a key service: using it may take
+    /// long, and may fail.
+    pub fn is_elsewhere(&self) -> bool {
+        match self {
+            OrgMaterial::OpenPgp(identity) => identity.is_elsewhere(),
+            OrgMaterial::Smime(pair) => matches!(pair.key, PrivateKey::Elsewhere { .. }),
         }
     }
 

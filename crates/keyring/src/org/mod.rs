@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use mail::{Address, Domain, KeyFormat, OrgKeyId};
 use serde::{Deserialize, Serialize};
 
-pub use material::{NotFit, OrgMaterial, SmimePair};
+pub use material::{NotFit, OrgMaterial, PrivateKey, SmimePair};
 pub use written::{KeptElsewhere, NotAnOrgKey};
 
 /// A key of the organisation's own.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smime::{Certificate, SoftwareKey};
 use zeroize::Zeroizing;
 
-use super::{OrgKey, OrgKeyState, OrgMaterial, Owner, Revoked, SmimePair};
+use super::{OrgKey, OrgKeyState, OrgMaterial, Owner, PrivateKey, Revoked, SmimePair};
 
 const FORMAT: u8 = 1;
 
@@ -87,7 +87,8 @@ impl OrgKey {
                 (STANDARD.encode(identity.to_bytes().ok_or(KeptElsewhere)?.as_slice()), Vec::new(), Vec::new())
             }
             OrgMaterial::Smime(pair) => {
-                (STANDARD.encode(pair.key.to_pkcs8()), all(&pair.certificates), all(&pair.chain))
+                let PrivateKey::Software(key) = &pair.key else { return Err(KeptElsewhere) };
+                (STANDARD.encode(key.to_pkcs8()), all(&pair.certificates), all(&pair.chain))
             }
         };
         let written = Written {
@@ -127,7 +128,7 @@ fn material(written: &Written) -> Result<OrgMaterial, NotAnOrgKey> {
             Ok(OrgMaterial::OpenPgp(all.pop().ok_or(openpgp::KeyError::None)?))
         }
         KeyFormat::Smime => Ok(OrgMaterial::Smime(SmimePair {
-            key: Arc::new(SoftwareKey::from_der(&private, None)?),
+            key: PrivateKey::Software(Arc::new(SoftwareKey::from_der(&private, None)?)),
             certificates: certificates(&written.certificates)?,
             chain: certificates(&written.chain)?,
         })),

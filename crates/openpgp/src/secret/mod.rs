@@ -46,6 +46,11 @@ pub enum RevocationReason {
     Retired,
 }
 
+/// What signs, by the fingerprint of its component.
+pub type Signers = Vec<(Fingerprint, Arc<dyn Signer>)>;
+/// What decrypts, by the fingerprint of its component.
+pub type Decrypters = Vec<(Fingerprint, Arc<dyn Decrypter>)>;
+
 /// A certificate with what uses its private keys. Cheap to clone.
 #[derive(Clone)]
 pub struct SecretIdentity {
@@ -107,16 +112,28 @@ impl SecretIdentity {
 
     /// A certificate whose private keys are kept elsewhere, each by the
     /// fingerprint of its component.
-    pub fn kept_elsewhere(
-        certificate: Certificate,
-        signers: Vec<(Fingerprint, Arc<dyn Signer>)>,
-        decrypters: Vec<(Fingerprint, Arc<dyn Decrypter>)>,
-    ) -> Self {
+    pub fn kept_elsewhere(certificate: Certificate, signers: Signers, decrypters: Decrypters) -> Self {
         let signers = signers.into_iter().map(|(name, signer)| (name, Uses { signer: Some(signer), holder: None }));
         let decrypters = decrypters
             .into_iter()
             .map(|(name, decrypter)| (name, Uses { signer: None, holder: Some(Holder::Seam(decrypter)) }));
         Self { certificate, parts: Arc::new(signers.chain(decrypters).collect()), packets: None }
+    }
+
+    /// What uses the private keys, each by the fingerprint of its component, to
+    /// be put behind something else; X448 is not among them.
+    pub fn uses(&self) -> (Signers, Decrypters) {
+        let signers = self.parts.iter().filter_map(|(name, uses)| Some((*name, uses.signer.clone()?)));
+        let decrypters = self.parts.iter().filter_map(|(name, uses)| match uses.holder.as_ref()? {
+            Holder::Seam(holder) => Some((*name, holder.clone())),
+            Holder::Packet(_) => None,
+        });
+        (signers.collect(), decrypters.collect())
+    }
+
+    /// Whether its private keys are not in this process.
+    pub const fn is_elsewhere(&self) -> bool {
+        self.packets.is_none()
     }
 
     /// The public half.

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use flow::org_keys::{self, Kept, NotChanged, Wanted, WantedKind};
 use identity::{Action, Resource};
 use jiff::Timestamp;
-use keyring::org::{OrgKey, OrgKeyState, OrgMaterial, Owner, Reason, SmimePair};
+use keyring::org::{OrgKey, OrgKeyState, OrgMaterial, Owner, PrivateKey, Reason, SmimePair};
 use mail::OrgKeyId;
 use serde_json::{Value, json};
 
@@ -154,7 +154,7 @@ async fn import(
     let all = found.smime.certificates.clone();
     let (people, chain): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| !one.is_authority());
     for key in found.smime.keys {
-        let key = Arc::new(key);
+        let key = PrivateKey::Software(Arc::new(key));
         let pair = SmimePair { key, certificates: Vec::new(), chain: chain.clone() };
         let certificates = people.iter().filter(|one| pair.fits(one)).cloned().collect();
         materials.push(OrgMaterial::Smime(SmimePair { certificates, ..pair }));
