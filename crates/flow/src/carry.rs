@@ -115,9 +115,18 @@ async fn deliver(
     let (organisation, manifest) = (case.organisation, case.manifest);
     let results = inbound::results(case);
     let (token, return_path) = return_path(case, parcel);
+    let autocrypt = match (parcel.content(), &sealed) {
+        (Content::Original { .. }, None) => org_keys::autocrypt_field(case, &stored),
+        _ => String::new(),
+    };
+    let passages = autocrypt + &passages(case, parcel);
+    let sealed = sealed.map(|mut sealed| {
+        sealed.splice(0..0, passages.bytes());
+        sealed
+    });
     let wire = OpenParcel {
         parcel,
-        passages: passages(case, parcel),
+        passages,
         stored,
         sealed,
         sender: manifest.envelope.sender.clone(),

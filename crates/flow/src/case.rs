@@ -102,20 +102,8 @@ impl Case<'_> {
         given: Option<&Passphrase>,
         changes: &mut Changes,
     ) {
-        let entropy = self.journey.entropy.as_ref();
-        let link = LinkId::new(entropy);
-        let hash = self.organisation.vault.link_hash(link.as_bytes());
-        let expires_at = later(self.now, self.journey.settings.portal_life);
-        let from = self.speaker();
-        let state = LinkState::new(self.new_link(recipient, &from, given, expires_at), entropy);
-        changes.writes.push(Write::Link(NewLink {
-            hash,
-            message: self.message,
-            recipient: self.place_of(&recipient.address),
-            created_at: self.now,
-            expires_at,
-            sealed: self.seal_link(&hash, &state),
-        }));
+        let (link, state) = self.link(recipient, given, changes);
+        let (from, expires_at) = (self.speaker(), state.expires_at());
         let stamp = self.stamp();
         let notice = NoticeMail {
             clinic: &self.clinic(),
@@ -130,6 +118,35 @@ impl Case<'_> {
         };
         let parcel = Parcel::notice(stamp, recipient.clone(), grounds.clone(), portal::notice::notice(&notice));
         self.queue(&parcel, changes);
+    }
+
+    /// The line of a copy that leads its reader to the portal's page for
+    /// replies: a link of the reader's own.
+    pub fn reply_line(&self, recipient: &Recipient, changes: &mut Changes) -> String {
+        let (link, state) = self.link(recipient, None, changes);
+        portal::notice::reply_line(&self.organisation.profile.portal_url, link, state.language())
+    }
+
+    fn link(
+        &self,
+        recipient: &Recipient,
+        given: Option<&Passphrase>,
+        changes: &mut Changes,
+    ) -> (LinkId, LinkState) {
+        let entropy = self.journey.entropy.as_ref();
+        let link = LinkId::new(entropy);
+        let hash = self.organisation.vault.link_hash(link.as_bytes());
+        let expires_at = later(self.now, self.journey.settings.portal_life);
+        let state = LinkState::new(self.new_link(recipient, &self.speaker(), given, expires_at), entropy);
+        changes.writes.push(Write::Link(NewLink {
+            hash,
+            message: self.message,
+            recipient: self.place_of(&recipient.address),
+            created_at: self.now,
+            expires_at,
+            sealed: self.seal_link(&hash, &state),
+        }));
+        (link, state)
     }
 
     /// The bytes of a link's row.

@@ -58,12 +58,12 @@ pub fn judge(
 }
 
 /// What changes in the copies that are sent.
-pub fn edits(verdict: &Verdict) -> Edits {
+pub fn edits(organisation: &Organisation, verdict: &Verdict) -> Edits {
     let subject = match &verdict.subject {
         SubjectAction::Keep => None,
         SubjectAction::Clean(subject) | SubjectAction::Replace(subject) => Some(mail::header::encoded(subject)),
     };
-    Edits { subject, ..Edits::default() }
+    Edits { subject, unquoted: !organisation.policy.replies.quotes, ..Edits::default() }
 }
 
 /// What changes in the copies that are sealed end to end, and what stands in
@@ -71,12 +71,16 @@ pub fn edits(verdict: &Verdict) -> Edits {
 /// switches that it may hold: nobody but the recipient reads it there.
 pub fn sealed_edits(organisation: &Organisation, verdict: &Verdict, header: &[u8]) -> (Edits, String) {
     let edits = match &verdict.subject {
-        SubjectAction::Keep | SubjectAction::Clean(_) => edits(verdict),
+        SubjectAction::Keep | SubjectAction::Clean(_) => edits(organisation, verdict),
         SubjectAction::Replace(_) => {
             let subject = mail::header::fields(header).find(|field| field.is("Subject"));
             let subject = subject.map(|field| reading::unstructured(field.value));
             let cleaned = subject.as_deref().and_then(policy::clean_subject);
-            Edits { subject: cleaned.map(|subject| mail::header::encoded(&subject)), ..Edits::default() }
+            Edits {
+                subject: cleaned.map(|subject| mail::header::encoded(&subject)),
+                unquoted: !organisation.policy.replies.quotes,
+                ..Edits::default()
+            }
         }
     };
     let outside = organisation.policy.subject.replaced(&organisation.profile.name);

@@ -3,7 +3,7 @@
 use ledger::{Digest, Event, KeyNamed, Status};
 use mail::{Address, Domain, KeyFormat, Method, Need, Recipient};
 use policy::{Action, Decision};
-use seal::{Grounds, Parcel, ParcelKey};
+use seal::{Edits, Grounds, Parcel, ParcelKey};
 use store::MessageState;
 
 use crate::case::{Case, Changes};
@@ -110,6 +110,9 @@ struct Member<'a> {
     key: Option<ParcelKey>,
 }
 
+/// What was added to why a method was chosen, where a copy leads to the portal.
+const LEADS: &str = "; it leads to the portal for replies";
+
 impl<'a> Sorted<'a> {
     fn add(&mut self, case: &Case<'_>, prepared: &Prepared, recipient: &'a Recipient, decision: &Decision) {
         let because = rules(decision);
@@ -125,13 +128,16 @@ impl<'a> Sorted<'a> {
 
     fn deliver(&mut self, case: &Case<'_>, prepared: &Prepared, recipient: &'a Recipient, grounds: Grounds) {
         let Chosen { method, because, key, content } = prepared.choose(case, recipient, &grounds);
+        let leads = leads(case, matches!(method, Method::OpenPgp | Method::Smime));
+        let because = if leads && method != Method::Portal { because + LEADS } else { because };
         match (method, key) {
             (Method::Tls, _) => {
                 let member = Member { recipient, because, key: None };
-                gather(&mut self.transit, grounds, None, false, member);
+                gather(&mut self.transit, grounds, None, leads, member);
             }
             (Method::OpenPgp | Method::Smime, Some((format, key))) => {
-                let is_alone = prepared.keys.is_hidden(&recipient.address);
+                // A link is its reader's own.
+                let is_alone = leads || prepared.keys.is_hidden(&recipient.address);
                 let member = Member { recipient, because, key: Some(key) };
                 gather(&mut self.sealed, grounds, Some(Sealing { format, content }), is_alone, member);
             }
@@ -144,7 +150,8 @@ impl<'a> Sorted<'a> {
         for group in &self.transit {
             let list = group.members.iter().map(|member| member.recipient.clone()).collect();
             let digest = prepared.copy.body_sha256;
-            let parcel = Parcel::original(case.stamp(), list, group.grounds.clone(), digest, prepared.edits.clone())
+            let edits = Edits { banner: group.line(case, changes), ..prepared.edits.clone() };
+            let parcel = Parcel::original(case.stamp(), list, group.grounds.clone(), digest, edits)
                 .expect("only needs that transit can meet are sorted here");
             for member in &group.members {
                 changes.event(Case::sealed_event(member.recipient, Method::Tls, &member.because));
@@ -222,13 +229,25 @@ fn gather<'a>(
 }
 
 impl Group<'_> {
+    /// The line that leads the one reader of a copy to the portal, if it does.
+    fn line(&self, case: &Case<'_>, changes: &mut Changes) -> Option<String> {
+        match self.members.as_slice() {
+            [one] if leads(case, self.sealing.is_some()) => Some(case.reply_line(one.recipient, changes)),
+            _ => None,
+        }
+    }
+
     /// Queues the copy that will be sealed for all of these.
     fn seal(&self, case: &Case<'_>, prepared: &Prepared, changes: &mut Changes) {
         let keyed = |member: &Member<'_>| Some((member.recipient.clone(), member.key.clone()?));
         let recipients = self.members.iter().filter_map(keyed).collect();
         let format = self.sealing.as_ref().expect("who is sealed for has a format").format;
         let crossing = case.organisation.policy.keys.crossing;
-        let copy = prepared.copy.clone();
+        let mut copy = prepared.copy.clone();
+        copy.edits.banner = self.line(case, changes);
+        if leads(case, false) {
+            copy.open_edits.banner.clone_from(&copy.edits.banner);
+        }
         let parcel = Parcel::end_to_end(case.stamp(), recipients, format, crossing, self.grounds.clone(), copy)
             .expect("only needs that this method meets are sorted here");
         for (member, key) in self.members.iter().zip(parcel.keys()) {
@@ -237,6 +256,11 @@ impl Group<'_> {
         }
         case.queue(&parcel, changes);
     }
+}
+
+/// Whether a copy leads its reader to the portal's page for replies.
+fn leads(case: &Case<'_>, is_sealed: bool) -> bool {
+    case.organisation.profile.replies.is_some() && case.organisation.policy.replies.leads(is_sealed)
 }
 
 /// The same event with the key that the copy will be sealed to.

@@ -241,11 +241,12 @@ impl LinkDesk {
         Ok(())
     }
 
-    /// Why this copy is in the portal: what its notice's parcel says.
+    /// Why this copy is in the portal: what its notice's parcel says, or that of
+    /// a copy that leads there for replies.
     async fn grounds(&self, case: &Case<'_>, state: &LinkState) -> Result<Grounds, Trouble> {
         let rows = self.store().parcels(case.organisation.org, case.message).await?;
-        let notices = rows.iter().filter(|row| row.kind == Kind::Notice.number());
-        let mut parcels = notices.filter_map(|row| {
+        let parcels = |kind: Kind| rows.iter().filter(move |row| row.kind == kind.number());
+        let mut parcels = parcels(Kind::Content).chain(parcels(Kind::Notice)).filter_map(|row| {
             let bytes = case.key.open(Label::Parcel, row.parcel.as_bytes(), &row.sealed).ok()?;
             let stamp = Stamp { org: case.organisation.org, message: case.message, parcel: row.parcel };
             Parcel::from_bytes(&bytes, &case.organisation.tag_key, stamp).ok()

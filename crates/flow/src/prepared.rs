@@ -47,7 +47,7 @@ impl Prepared {
             true => (AtHand::default(), inbound::edits(case, looked.proven.as_ref())),
             false => {
                 let keys = AtHand::of(case.journey, case.organisation, recipients, header).await?;
-                (keys, judge::edits(&verdict))
+                (keys, judge::edits(case.organisation, &verdict))
             }
         };
         let (edits, outer_subject) = judge::sealed_edits(case.organisation, &verdict, header);

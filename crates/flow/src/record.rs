@@ -348,7 +348,9 @@ impl<'a> Recording<'a> {
     }
 
     fn link_of(&self, recipient: &Recipient) -> Option<&'a OpenLink> {
-        self.before.links.iter().find(|link| link.recipient == recipient.address)
+        // The newest: an earlier one stood in a copy that did not go out, and
+        // led to the page for replies.
+        self.before.links.iter().rfind(|link| link.recipient == recipient.address)
     }
 
     fn save_link(&mut self, recipient: &Recipient, next: &LinkState) {

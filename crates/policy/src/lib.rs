@@ -29,6 +29,6 @@ pub use finding::{Detector, Finding, Where};
 pub use keys::KeyPolicy;
 pub use policy::{Policy, SubjectPolicy};
 pub use rule::{Act, DetectorCondition, Rule, When};
-pub use signing::{ReplyPolicy, Sign, SigningPolicy, TlsPolicy, Unmet};
+pub use signing::{Leads, ReplyPolicy, Sign, SigningPolicy, TlsPolicy, Unmet};
 pub use switch::{PROTECT_FIELD, clean_subject};
 pub use verdict::{Action, Because, Decision, Released, SubjectAction, Verdict};

@@ -46,6 +46,10 @@ pub struct SubjectPolicy {
     pub confidence: f64,
     /// Detectors whose findings leave the subject as it is.
     pub ignore: BTreeSet<Detector>,
+    /// Whether the text of copies that are sealed end to end begins with the
+    /// protected subject, for programs that know nothing of header protection
+    /// (RFC 9788 §2.1.2).
+    pub legacy_display: bool,
 }
 
 impl SubjectPolicy {
@@ -63,6 +67,7 @@ impl Default for SubjectPolicy {
             replacement: "A message from {organisation}".to_owned(),
             confidence: 0.5,
             ignore: BTreeSet::new(),
+            legacy_display: false,
         }
     }
 }

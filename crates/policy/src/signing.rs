@@ -71,16 +71,46 @@ impl SigningPolicy {
     }
 }
 
-/// `[policy.replies]`: what makes a plain reply to a sealed or signed copy safe.
+choices! {
+    /// Which copies lead their readers to the portal's page for replies.
+    Leads {
+        /// None.
+        Never = "never",
+        /// Those that are sealed end to end.
+        Sealed = "sealed",
+        /// Those that go in clear over a good connection, too.
+        Always = "always",
+    }
+}
+
+/// `[policy.replies]`: what makes a plain reply to a copy safe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplyPolicy {
-    /// Whether the sender's OpenPGP key goes along (Autocrypt), so that replies
-    /// can be sealed to it. An S/MIME signature brings its certificate anyway.
+    /// Whether the sender's own key goes along, so that replies can be sealed
+    /// to it: the OpenPGP key in an Autocrypt field, the certificate with a
+    /// signature or as a file.
     pub key: bool,
+    /// Which copies begin with a link to the portal, where an answer is safe
+    /// whatever program its writer has.
+    pub portal: Leads,
+    /// Whether what a message quotes of earlier ones stays in its copies: a
+    /// plain reply would carry it back once more.
+    pub quotes: bool,
 }
 
 impl Default for ReplyPolicy {
     fn default() -> Self {
-        Self { key: true }
+        Self { key: true, portal: Leads::Never, quotes: true }
+    }
+}
+
+impl ReplyPolicy {
+    /// Whether a copy leads to the portal's page for replies.
+    pub const fn leads(&self, is_sealed: bool) -> bool {
+        match self.portal {
+            Leads::Never => false,
+            Leads::Sealed => is_sealed,
+            Leads::Always => true,
+        }
     }
 }

@@ -21,6 +21,11 @@ const PARTS_MAX: usize = 20;
 
 /// A message with the banner, or the same where it has no place for one.
 pub fn add<'m>(message: &'m [u8], banner: &str) -> Cow<'m, [u8]> {
+    changed(message, |part, form| with_banner(part, form, banner))
+}
+
+/// A message with the texts that are read first changed, or the same where none is.
+pub(crate) fn changed(message: &[u8], change: impl Fn(&[u8], Form) -> Option<Vec<u8>>) -> Cow<'_, [u8]> {
     let entity = Entity::read(message);
     let mut places = Vec::new();
     find(&entity, 0, 0, &mut places);
@@ -28,7 +33,7 @@ pub fn add<'m>(message: &'m [u8], banner: &str) -> Cow<'m, [u8]> {
     let mut from = 0;
     for (range, form) in places {
         let part = message.get(range.clone()).unwrap_or_default();
-        let Some(bytes) = with_banner(part, form, banner) else { continue };
+        let Some(bytes) = change(part, form) else { continue };
         changed.extend_from_slice(message.get(from..range.start).unwrap_or_default());
         changed.extend_from_slice(&bytes);
         from = range.end;
@@ -42,7 +47,7 @@ pub fn add<'m>(message: &'m [u8], banner: &str) -> Cow<'m, [u8]> {
 
 /// How a text is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+pub(crate) enum Form {
     Plain,
     Html,
 }
@@ -89,13 +94,7 @@ fn find_in_parts(entity: &Entity<'_>, at: usize, depth: usize, places: &mut Vec<
 fn with_banner(raw: &[u8], form: Form, banner: &str) -> Option<Vec<u8>> {
     let part = Entity::read(raw);
     let encoding = part.encoding();
-    if !matches!(encoding.as_str(), "" | "7bit" | "8bit" | "binary" | "base64" | "quoted-printable") {
-        return None;
-    }
-    let decoded = part.decoded();
-    if is_sealed_inline(&decoded) {
-        return None;
-    }
+    let decoded = open_text(&part, &encoding)?;
     let added = match form {
         Form::Plain => plain(banner),
         Form::Html => html(banner),
@@ -113,9 +112,17 @@ fn with_banner(raw: &[u8], form: Form, banner: &str) -> Option<Vec<u8>> {
     Some(assemble(&part, &encoding, &text, is_unicode))
 }
 
+/// What a part says, where it may change.
+pub(crate) fn open_text<'a>(part: &Entity<'a>, encoding: &str) -> Option<Cow<'a, [u8]>> {
+    if !matches!(encoding, "" | "7bit" | "8bit" | "binary" | "base64" | "quoted-printable") {
+        return None;
+    }
+    Some(part.decoded()).filter(|decoded| !is_sealed_inline(decoded))
+}
+
 /// Puts the part together again: as it was encoded, or as quoted-printable
 /// where its bytes need more than it said.
-fn assemble(part: &Entity<'_>, encoding: &str, text: &[u8], is_unicode: bool) -> Vec<u8> {
+pub(crate) fn assemble(part: &Entity<'_>, encoding: &str, text: &[u8], is_unicode: bool) -> Vec<u8> {
     let is_more = matches!(encoding, "" | "7bit") && part.body.is_ascii() && !text.is_ascii();
     let quotes = encoding == "quoted-printable" || is_more;
     let mut bytes = Vec::with_capacity(part.header.len() + text.len() + 256);
@@ -171,7 +178,7 @@ fn is_sealed_inline(decoded: &[u8]) -> bool {
 }
 
 /// Charsets in which the letters of ASCII stand for themselves.
-fn is_superset(charset: &str) -> bool {
+pub(crate) fn is_superset(charset: &str) -> bool {
     const BEGINNINGS: [&str; 12] = [
         "us-ascii",
         "ascii",

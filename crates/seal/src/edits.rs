@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use mail::header::{self, Field};
 use serde::{Deserialize, Serialize};
 
-use crate::banner;
 use crate::marks::{Marks, is_ours};
+use crate::{banner, quotes};
 
 /// The changes for one recipient's copy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,9 +20,12 @@ pub struct Edits {
     /// What the gateway writes into inbound mail, and takes out of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marks: Option<Marks>,
-    /// What stands above the text of mail from outside.
+    /// What stands above the text: of mail from outside, or where a reply is safe.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub banner: Option<String>,
+    /// Whether what the text quotes of earlier messages is left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unquoted: bool,
 }
 
 impl Edits {
@@ -38,9 +41,19 @@ impl Edits {
         }
         copy.extend_from_slice(b"\r\n");
         copy.extend_from_slice(message.body);
-        match &self.banner {
-            Some(banner) => banner::add(&copy, banner).into_owned(),
-            None => copy,
+        match self.text(&copy) {
+            Cow::Owned(changed) => changed,
+            Cow::Borrowed(_) => copy,
+        }
+    }
+
+    /// The message with all that changes in its text.
+    pub(crate) fn text<'m>(&self, message: &'m [u8]) -> Cow<'m, [u8]> {
+        let message = if self.unquoted { quotes::leave_out(message) } else { Cow::Borrowed(message) };
+        match (&self.banner, message) {
+            (None, message) => message,
+            (Some(banner), Cow::Borrowed(message)) => banner::add(message, banner),
+            (Some(banner), Cow::Owned(message)) => Cow::Owned(banner::add(&message, banner).into_owned()),
         }
     }
 

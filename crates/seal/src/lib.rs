@@ -17,6 +17,7 @@ mod marks;
 pub mod opening;
 mod parcel;
 pub mod protect;
+mod quotes;
 mod sealing;
 
 pub use arc::{ArcSet, Chain};

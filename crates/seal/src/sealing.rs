@@ -28,6 +28,8 @@ pub struct Sealing<'a> {
     pub keys: Keys<'a>,
     /// What makes a plain reply safe.
     pub replies: &'a Replies,
+    /// Whether the text begins with the protected subject.
+    pub is_displayed: bool,
     /// The present time.
     pub now: Timestamp,
     /// Randomness.
@@ -97,7 +99,11 @@ impl Sealing<'_> {
         if keys.is_empty() || !given.iter().eq(keys.iter().map(|key| &key.fingerprint)) {
             return Err(NotOpened::OtherKeys);
         }
-        let headers = HeaderPolicy { subject: outer_subject.to_owned(), ..HeaderPolicy::default() };
+        let headers = HeaderPolicy {
+            subject: outer_subject.to_owned(),
+            is_displayed: self.is_displayed,
+            ..HeaderPolicy::default()
+        };
         let how = Protection { keys: self.keys, headers: &headers, edits, replies: self.replies };
         let Protected { bytes, facts } = protect(stored, &how, self.now, self.entropy)?;
         Ok(Opened { bytes, facts: Some(facts) })

@@ -64,7 +64,7 @@ fn parcel(keys: &[(&str, &Certificate)]) -> Parcel {
 fn open(parcel: &Parcel, stored: &[u8], to: &[Certificate]) -> Result<Vec<u8>, NotOpened> {
     let replies = Replies::default();
     let keys = Keys::OpenPgp { to, sign: None };
-    let sealing = Sealing { keys, replies: &replies, now: now(), entropy: &Provider };
+    let sealing = Sealing { keys, replies: &replies, is_displayed: false, now: now(), entropy: &Provider };
     parcel.open(stored, Some(&sealing)).map(|opened| opened.bytes)
 }
 

@@ -13,6 +13,10 @@ notice-until = You can read the message until { $until }.
 notice-doubt = Not sure that this mail is really from us? Call { $clinic } at { $phone }, or see { $verify }
 notice-no-reply = Please do not reply to this mail: nobody reads the replies.
 
+reply-line =
+    To answer safely, please use this page and not the reply button:
+    { $link }
+
 code-subject = { $code } is your code for the message from { $clinic }
 code-lead = Your code for reading the message from { $clinic }:
 code-life = Enter it on the page that asked for it. It works once, for 10 minutes.

@@ -13,6 +13,10 @@ notice-until = Puede leer el mensaje hasta el { $until }.
 notice-doubt = ¿No está seguro de que este correo sea realmente nuestro? Llame a { $clinic } al { $phone } o consulte { $verify }
 notice-no-reply = Por favor, no responda a este correo: nadie lee las respuestas.
 
+reply-line =
+    Para responder de forma segura, use esta página y no el botón de responder:
+    { $link }
+
 code-subject = { $code } es su código para el mensaje de { $clinic }
 code-lead = Su código para leer el mensaje de { $clinic }:
 code-life = Escríbalo en la página que se lo pidió. Sirve una sola vez, durante 10 minutos.

@@ -89,6 +89,11 @@ pub(crate) async fn seal(case: &Case<'_>, parcel: &Parcel, stored: Vec<u8>) -> R
                 return Ok(SealedParcel { sealed: Some((rest, opened)), signing: signature.told(), unusable });
             }
             Err(NotOpened::Forged(forged)) => return Err(forged.into()),
+            // An HSM may not answer. No recipient's key is to blame, and nothing goes unsigned.
+            Err(NotOpened::NotProtected(ProtectError::Sign(_))) => {
+                let key = signature.key().map(|key| key.id.to_string()).unwrap_or_default();
+                return nobody(case, parcel, &Missing(format!("the key {key} could not sign"))).await;
+            }
             Err(why) => refused_keys(&why, holders.len()),
         };
         for (index, because) in refused.into_iter().rev() {
@@ -202,11 +207,13 @@ async fn attempt(
     let with = With {
         materials,
         signer: signature.key().cloned(),
-        replies: org_keys::replies(case),
+        replies: org_keys::replies(case, parcel.method(), signature.key().is_some()),
+        is_displayed: case.organisation.policy.subject.legacy_display,
         now: case.now,
         entropy: Arc::clone(&case.journey.entropy),
     };
-    if stored.len() <= INLINE_BYTES_MAX {
+    let is_near = !with.signer.as_ref().is_some_and(|key| key.material.is_elsewhere());
+    if stored.len() <= INLINE_BYTES_MAX && is_near {
         return with.open(parcel, stored);
     }
     let (parcel, stored) = (parcel.clone(), Arc::clone(stored));
@@ -219,6 +226,7 @@ struct With {
     materials: Vec<Material>,
     signer: Option<OrgKey>,
     replies: Replies,
+    is_displayed: bool,
     now: Timestamp,
     entropy: Arc<dyn Entropy>,
 }
@@ -226,7 +234,8 @@ struct With {
 impl With {
     fn open(&self, parcel: &Parcel, stored: &[u8]) -> Result<Opened, NotOpened> {
         let (now, entropy) = (self.now, self.entropy.as_ref());
-        let seal = |keys| parcel.open(stored, Some(&Sealing { keys, replies: &self.replies, now, entropy }));
+        let (replies, is_displayed) = (&self.replies, self.is_displayed);
+        let seal = |keys| parcel.open(stored, Some(&Sealing { keys, replies, is_displayed, now, entropy }));
         let signer = self.signer.as_ref().map(|key| &key.material);
         match parcel.method() {
             Method::Smime => {

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use keyring::org::{NotSigned, OrgKey, OrgMaterial, signer_for};
 use ledger::Signing;
-use mail::{Address, Entropy, KeyFormat, OrgId};
+use mail::{Address, Entropy, KeyFormat, Method, OrgId};
 use openpgp::autocrypt::Autocrypt;
 use policy::Sign;
 use seal::opening::{self, Covers, Limits};
-use seal::protect::{self, Replies};
+use seal::protect::{self, Enclosed, Replies};
 use seal::{NotOpened, Opened, Parcel, SigningOnly};
 use smime::trust::Trust;
 
@@ -153,7 +153,8 @@ pub(crate) async fn sign_original(case: &Case<'_>, parcel: &Parcel, stored: Vec<
     let signature = signature?;
     let told = signature.told();
     let Signature::By(key) = signature else { return Ok(Original::Plain(stored, told)) };
-    let replies = replies(case);
+    let is_near = !key.material.is_elsewhere();
+    let replies = replies(case, Method::Tls, true);
     let own = if is_required { own_signers(case) } else { Vec::new() };
     let (parcel, now, entropy) = (parcel.clone(), case.now, Arc::clone(&case.journey.entropy));
     let stored = Arc::new(stored);
@@ -162,7 +163,7 @@ pub(crate) async fn sign_original(case: &Case<'_>, parcel: &Parcel, stored: Vec<
         true => Ok(None),
         false => signed(&parcel, &content, &key, &replies, now, entropy.as_ref()).map(Some),
     };
-    let signed = match stored.len() <= INLINE_BYTES_MAX {
+    let signed = match stored.len() <= INLINE_BYTES_MAX && is_near {
         true => work(),
         false => tokio::task::spawn_blocking(work).await.unwrap_or(Err(NotOpened::NoKeys)),
     };
@@ -232,12 +233,34 @@ fn signed(
     }
 }
 
-/// What makes a plain reply to a copy of this message safe, as policy has it.
-pub(crate) fn replies(case: &Case<'_>) -> Replies {
+/// What goes along with a copy of this message so that a plain reply can be
+/// sealed, as policy has it. A signature of S/MIME brings its certificate; a
+/// copy without one has it as a file.
+pub(crate) fn replies(case: &Case<'_>, method: Method, is_signed: bool) -> Replies {
     let wanted = case.organisation.policy.replies.key && !case.manifest.is_inbound();
-    let author = case.manifest.from.first().filter(|_| wanted);
-    let autocrypt = author.and_then(|author| autocrypt(case.journey, case.organisation.org, author, case.now));
-    Replies { autocrypt, ..Replies::default() }
+    let Some(author) = case.manifest.from.first().filter(|_| wanted) else { return Replies::default() };
+    let autocrypt = autocrypt(case.journey, case.organisation.org, author, case.now);
+    let enclosed = (method == Method::Smime && !is_signed).then(|| certificate(case, author)).flatten();
+    Replies { autocrypt, enclosed, ..Replies::default() }
+}
+
+/// The sender's own certificate as a file.
+fn certificate(case: &Case<'_>, author: &Address) -> Option<Enclosed> {
+    let keys = case.journey.org_keys.of(case.organisation.org);
+    let key = signer_for(keys.iter(), author, KeyFormat::Smime, case.now).ok()?;
+    let text = key.material.smime()?.certificate()?.to_pem();
+    let (content_type, name) = ("application/pem-certificate-chain".to_owned(), "certificate.pem".to_owned());
+    Some(Enclosed { content_type, name, text })
+}
+
+/// The field with the sender's key for a copy that goes as it came; empty where
+/// there is none, or where the author's own program has written one.
+pub(crate) fn autocrypt_field(case: &Case<'_>, stored: &[u8]) -> String {
+    let has_own = mail::header::fields(mail::header::split(stored).header).any(|field| field.is("Autocrypt"));
+    match replies(case, Method::Tls, false).autocrypt.filter(|_| !has_own) {
+        Some(value) => format!("Autocrypt: {value}\r\n"),
+        None => String::new(),
+    }
 }
 
 /// The sender's own key as an Autocrypt field has it, where it names the sender.

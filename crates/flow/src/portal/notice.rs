@@ -87,6 +87,12 @@ pub fn link_url(origin: &str, link: LinkId, language: Language) -> String {
     }
 }
 
+/// What stands above the text of a copy that leads to the portal for replies.
+pub fn reply_line(origin: &str, link: LinkId, language: Language) -> String {
+    let link = link_url(origin, link, language);
+    words(language).text_with("reply-line", &[("link", &link)])
+}
+
 /// The notice that something waits, as RFC 5322 text with CRLF line ends.
 pub fn notice(mail: &NoticeMail<'_>) -> String {
     let words = words(mail.language);

@@ -85,6 +85,7 @@ fn receipts(clinic: &Clinic, timeline: &Timeline) {
     }
 }
 
+/// What all hosts took.
 pub fn taken(clinic: &Clinic) -> Vec<Taken> {
     clinic.world.hosts.values().flat_map(|host| host.taken()).collect()
 }

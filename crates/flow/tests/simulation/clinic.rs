@@ -170,25 +170,42 @@ impl Clinic {
 
     /// A key that lives for that long.
     pub fn key(&self, address: &str, lives: Duration) -> openpgp::Certificate {
-        let now = self.clock.now();
+        self.own_key(address, lives).certificate().clone()
+    }
+
+    /// The same with its private half.
+    pub fn own_key(&self, address: &str, lives: Duration) -> openpgp::SecretIdentity {
+        let now = self.now();
         let (user_id, ends) = (format!("P <{address}>"), now.checked_add(lives).unwrap());
         let kind = openpgp::KeyKind::V4;
-        let made = openpgp::SecretIdentity::generate(&user_id, kind, Some(ends), now, self.entropy.as_ref());
-        made.unwrap().certificate().clone()
+        openpgp::SecretIdentity::generate(&user_id, kind, Some(ends), now, self.entropy.as_ref()).unwrap()
+    }
+
+    /// The simulated time.
+    pub fn now(&self) -> jiff::Timestamp {
+        self.clock.now()
+    }
+
+    /// The simulation's randomness.
+    pub fn entropy(&self) -> &dyn Entropy {
+        self.entropy.as_ref()
     }
 }
 
 /// Who holds a key: a host without TLS takes what is sealed to it.
 pub const KEYED: &str = "keyed@plain.example";
 
-/// The key, made once for all runs.
 fn keyed() -> openpgp::Certificate {
-    static KEY: std::sync::LazyLock<openpgp::Certificate> = std::sync::LazyLock::new(|| {
+    holder().certificate().clone()
+}
+
+/// The key with its private half, made once for all runs.
+pub fn holder() -> openpgp::SecretIdentity {
+    static KEY: std::sync::LazyLock<openpgp::SecretIdentity> = std::sync::LazyLock::new(|| {
         let entropy = SeededEntropy(Mutex::new(Dice::new(7)));
         let day = jiff::Timestamp::from_second(1_700_000_000).unwrap();
         let kind = openpgp::KeyKind::V4;
-        let made = openpgp::SecretIdentity::generate(&format!("K <{KEYED}>"), kind, None, day, &entropy);
-        made.unwrap().certificate().clone()
+        openpgp::SecretIdentity::generate(&format!("K <{KEYED}>"), kind, None, day, &entropy).unwrap()
     });
     KEY.clone()
 }
@@ -222,6 +239,17 @@ impl Running {
         let content = format!(
             "From: nurse@clinic.example\r\nMessage-ID: <{token}@clinic.example>\r\nSubject: {subject}\r\n{passphrase}\r\n{MARKER} {token}\r\n{padding}\r\n"
         );
+        self.submit_content(&content, &token, recipients, dice).await
+    }
+
+    /// The same with this content, in which the token stands.
+    pub async fn submit_content(
+        &self,
+        content: &str,
+        token: &str,
+        recipients: Vec<String>,
+        dice: &mut Dice,
+    ) -> Option<Acknowledged> {
         let mut intake = self.desk.begin(submission(&recipients)).await.ok()?;
         for part in content.as_bytes().chunks(1 + usize::try_from(dice.below(900)).unwrap()) {
             intake.push(part).await.ok()?;
@@ -233,7 +261,7 @@ impl Running {
         let reply = intake.finish().await;
         let id = reply.text.split_whitespace().find(|word| word.starts_with(MessageId::PREFIX));
         let message = id.filter(|_| reply.is_positive())?.parse().unwrap();
-        Some(Acknowledged { message, recipients, token })
+        Some(Acknowledged { message, recipients, token: token.to_owned() })
     }
 
     /// Brings a message of a stranger's to somebody of the clinic; gives the reply.

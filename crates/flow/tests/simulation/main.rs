@@ -13,6 +13,8 @@
 
 mod check;
 mod clinic;
+mod elsewhere;
+mod hidden;
 mod kills;
 mod mx;
 mod seams;

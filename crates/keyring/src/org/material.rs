@@ -26,7 +26,7 @@ pub enum PrivateKey {
     /// In an HSM or a key service.
     Elsewhere {
         /// Its public half.
-        public: PublicKey,
+        public: Arc<PublicKey>,
         /// What signs with it.
         signer: Arc<dyn Signer>,
         /// What decrypts with it.

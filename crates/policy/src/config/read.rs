@@ -77,6 +77,7 @@ fn read_subject(mut keys: Keys<'_>, mistakes: &mut Mistakes) -> SubjectPolicy {
         replacement: keys.read("replacement", mistakes, one_line).unwrap_or(default.replacement),
         confidence: keys.read("confidence", mistakes, table::share).unwrap_or(default.confidence),
         ignore: keys.list("ignore", mistakes, detector).unwrap_or_default().into_iter().collect(),
+        legacy_display: keys.read("legacy_display", mistakes, table::boolean).unwrap_or(default.legacy_display),
     };
     keys.end(mistakes);
     subject

@@ -4,7 +4,7 @@ use mail::KeyFormat;
 use toml::Value;
 
 use super::table::{self, Keys, Mistakes};
-use crate::signing::{ReplyPolicy, Sign, SigningPolicy, TlsPolicy, Unmet};
+use crate::signing::{Leads, ReplyPolicy, Sign, SigningPolicy, TlsPolicy, Unmet};
 
 /// Reads `[policy.signing]`.
 pub(super) fn signing(mut keys: Keys<'_>, mistakes: &mut Mistakes) -> SigningPolicy {
@@ -20,7 +20,12 @@ pub(super) fn signing(mut keys: Keys<'_>, mistakes: &mut Mistakes) -> SigningPol
 
 /// Reads `[policy.replies]`.
 pub(super) fn replies(mut keys: Keys<'_>, mistakes: &mut Mistakes) -> ReplyPolicy {
-    let policy = ReplyPolicy { key: keys.read("key", mistakes, table::boolean).unwrap_or(ReplyPolicy::default().key) };
+    let default = ReplyPolicy::default();
+    let policy = ReplyPolicy {
+        key: keys.read("key", mistakes, table::boolean).unwrap_or(default.key),
+        portal: keys.read("portal", mistakes, leads).unwrap_or(default.portal),
+        quotes: keys.read("quotes", mistakes, table::boolean).unwrap_or(default.quotes),
+    };
     keys.end(mistakes);
     policy
 }
@@ -42,6 +47,10 @@ fn unmet(value: &Value) -> Result<Unmet, String> {
 
 fn sign(value: &Value) -> Result<Sign, String> {
     table::word(value, "rule for signatures", Sign::WORDS, Sign::from_word)
+}
+
+fn leads(value: &Value) -> Result<Leads, String> {
+    table::word(value, "rule for replies", Leads::WORDS, Leads::from_word)
 }
 
 fn format(value: &Value) -> Result<KeyFormat, String> {

@@ -158,6 +158,7 @@ replace = false
 replacement = "News from {organisation}"
 confidence = 0.25
 ignore = ["phone", "npi"]
+legacy_display = true
 [policy.detectors]
 off = ["icd10", "card"]
 [policy.detectors.mrn]
@@ -182,6 +183,8 @@ transit = "if_possible"
 format = "openpgp"
 [policy.replies]
 key = false
+portal = "sealed"
+quotes = false
 [[policy.rule]]
 name = "all"
 reason = "it's \"needed\""
@@ -220,7 +223,11 @@ fn what_is_said_of_signatures_and_replies_is_checked() {
         "[policy.signing]\nformat = \"pgp\"\n",
         "policy.signing.format: \"pgp\" is no format; there are openpgp, smime",
     );
-    check("[policy.replies]\nquote = true\n", "policy.replies.quote: there is no such key; there are key");
+    check("[policy.replies]\nquote = true\n", "policy.replies.quote: there is no such key: did you mean \"quotes\"?");
+    check(
+        "[policy.replies]\nportal = \"yes\"\n",
+        "policy.replies.portal: \"yes\" is no rule for replies; there are never, sealed, always",
+    );
 }
 
 #[test]

@@ -25,6 +25,7 @@ pub(crate) fn canonical(policy: &Policy) -> String {
     line(&mut out, "replacement", policy.subject.replacement.as_str().into());
     line(&mut out, "confidence", policy.subject.confidence.into());
     list(&mut out, "ignore", policy.subject.ignore.iter().map(|detector| detector.word().into()));
+    line(&mut out, "legacy_display", policy.subject.legacy_display.into());
     out.push_str("[policy.detectors]\n");
     write_detectors(&mut out, &policy.detectors);
     out.push_str("[policy.keys]\n");
@@ -35,6 +36,8 @@ pub(crate) fn canonical(policy: &Policy) -> String {
     line(&mut out, "format", policy.signing.format.word().into());
     out.push_str("[policy.replies]\n");
     line(&mut out, "key", policy.replies.key.into());
+    line(&mut out, "portal", policy.replies.portal.word().into());
+    line(&mut out, "quotes", policy.replies.quotes.into());
     out.push_str("[policy.tls]\n");
     line(&mut out, "requiretls_unmet", policy.tls.requiretls_unmet.word().into());
     line(&mut out, "required_no", policy.tls.required_no.into());

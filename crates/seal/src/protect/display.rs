@@ -8,7 +8,7 @@ use super::content_type::with_parameters;
 use super::fields::is_structural;
 
 /// The mark of a part that begins so.
-const MARK: &str = "hp-legacy-display=\"1\"";
+pub(super) const MARK: &str = "hp-legacy-display=\"1\"";
 /// How deep the main text may lie.
 const DEPTH_MAX: usize = 8;
 

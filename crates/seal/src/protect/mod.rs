@@ -192,6 +192,7 @@ pub fn protect(
     entropy: &dyn Entropy,
 ) -> Result<Protected, ProtectError> {
     let canonical = canonical(stored);
+    let canonical = how.edits.text(&canonical);
     let message = Entity::read(&canonical);
     let added = how.replies.fields();
     let mark = if how.keys.is_encrypted() { Mark::Cipher } else { Mark::Clear };

@@ -77,11 +77,17 @@ pub(crate) fn crlf(bytes: &[u8]) -> Cow<'_, [u8]> {
 pub(super) fn payload(message: &Entity<'_>, composed: &Composed, shape: &Shape<'_>, boundary: &Boundary) -> Vec<u8> {
     let shown = shape.is_displayed.then(|| display::shown(message, &composed.hidden)).flatten();
     let own = shown.as_deref().map_or_else(|| message.clone(), Entity::read);
-    let marks = marks(shape.mark, shape.is_openpgp);
+    let mut marks = marks(shape.mark, shape.is_openpgp);
+    // A message that is one text says so itself; in others the parts do.
+    let shown_in_root: &[&str] = match shown.is_some() && !own.kind().starts_with("multipart/") {
+        true => &[display::MARK],
+        false => &[],
+    };
     let mut out = Vec::with_capacity(message.raw.len() + composed.told.len() + 1_024);
     out.extend_from_slice(&composed.inner);
     match shape.enclosed {
         None => {
+            marks.extend(shown_in_root);
             structural(&own, &marks, &mut out);
             out.extend_from_slice(&composed.told);
             out.extend_from_slice(b"\r\n");
@@ -94,7 +100,7 @@ pub(super) fn payload(message: &Entity<'_>, composed: &Composed, shape: &Shape<'
             out.extend_from_slice(kind.as_bytes());
             out.extend_from_slice(&composed.told);
             out.extend_from_slice(format!("\r\n--{boundary}\r\n").as_bytes());
-            structural(&own, &[], &mut out);
+            structural(&own, shown_in_root, &mut out);
             out.extend_from_slice(b"\r\n");
             out.extend_from_slice(own.body);
             out.extend_from_slice(enclosed.part(boundary).as_bytes());

@@ -42,6 +42,7 @@ mod requiretls;
 mod rest;
 mod returned;
 mod revocation;
+mod safe_replies;
 mod scarce;
 mod sealing;
 mod sink;
