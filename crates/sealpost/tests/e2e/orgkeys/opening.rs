@@ -92,6 +92,109 @@ fn inbound_mail_in_openpgp_is_opened_with_every_own_key() {
     assert!(text.contains("BEGIN PGP MESSAGE") && line.starts_with("not opened:"), "{line}\n{text}");
 }
 
+/// An OpenPGP message as two packets: the session key, whole, and the body of the content.
+fn packets(message: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    // The old form (RFC 9580 §4.2.2) with a length of one byte or of two.
+    let head = if message[0] & 3 == 0 { 2 } else { 3 };
+    let length = message[1..head].iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
+    let (session, mut rest) = message.split_at(head + length);
+    assert_eq!(rest[0], 0xD2, "integrity-protected data in the new form");
+    rest = &rest[1..];
+    let mut body = Vec::new();
+    loop {
+        let (head, length, is_last) = match usize::from(rest[0]) {
+            short @ 0..192 => (1, short, true),
+            long @ 192..224 => (2, (long - 192) * 256 + usize::from(rest[1]) + 192, true),
+            part @ 224..255 => (1, 1 << (part & 31), false),
+            _ => (5, rest[1..5].iter().fold(0, |length, byte| length << 8 | usize::from(*byte)), true),
+        };
+        body.extend_from_slice(&rest[head..head + length]);
+        rest = &rest[head + length..];
+        if is_last {
+            assert!(rest.is_empty());
+            return (session.to_vec(), body);
+        }
+    }
+}
+
+/// A message of these packets, in armor.
+fn armor(session: &[u8], tag: u8, body: &[u8]) -> Vec<u8> {
+    use base64::Engine as _;
+    let mut message = [session, &[0xC0 | tag, 0xFF]].concat();
+    message.extend(u32::try_from(body.len()).unwrap().to_be_bytes());
+    message.extend(body);
+    let digits = base64::engine::general_purpose::STANDARD.encode(message);
+    let lines: Vec<&str> = digits.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN PGP MESSAGE-----\n\n{}\n-----END PGP MESSAGE-----", lines.join("\n")).into_bytes()
+}
+
+#[test]
+fn without_integrity_nothing_is_opened_and_it_goes_on_as_it_came() {
+    const SEIPD: u8 = 18;
+    const SED: u8 = 9;
+    let (clinic, gpg) = (border::clinic(""), GnuPg::new());
+    let staff = clinic.nurse.clone();
+    let key = openpgp(&clinic, &staff);
+    gpg.must(&["--import"], clinic.machine.ok(["orgkey", "show", &id(&key), "--export"]).as_bytes());
+    let server = clinic.serve();
+    let sealed = gpg.must(&["--compress-algo", "none", "--encrypt", "--recipient", &staff], inside().as_bytes());
+    let (session, body) = packets(&sealed);
+    let mut changed = body.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    let cases = [
+        ("as it is", armor(&session, SEIPD, &body), None),
+        ("made to SED", armor(&session, SED, &body[1..]), Some("no protection of its integrity")),
+        ("the code is cut off", armor(&session, SEIPD, &body[..body.len() - 22]), Some("could not be decrypted")),
+        ("both", armor(&session, SED, &body[1..body.len() - 22]), Some("no protection of its integrity")),
+        ("another code", armor(&session, SEIPD, &changed), Some("could not be decrypted")),
+    ];
+    for (count, (name, armored, because)) in cases.into_iter().enumerate() {
+        let message = accepted(stranger(&[&staff], &pgp_mime(FROM_ANN, &armored)).bring(&server));
+        let (text, line) = passed_on(&clinic, &message, &staff, count + 1);
+        let Some(because) = because else {
+            assert!(text.contains(MARKER), "{name}: {text}");
+            continue;
+        };
+        assert!(line.starts_with("not opened:") && line.contains(because), "{name}: {line}");
+        let came = String::from_utf8(armored).unwrap();
+        assert!(text.replace("\r\n", "\n").contains(&came) && !text.contains(MARKER), "{name}: {text}");
+        let proven = clinic.wait_for(&message, "proven", "");
+        assert_eq!((&proven["opened"], &proven["line"]), (&false.into(), &line.as_str().into()));
+    }
+}
+
+#[test]
+fn a_large_message_is_opened_bit_for_bit() {
+    const BYTES: usize = 25 << 20;
+    let (clinic, gpg) = (border::clinic(""), GnuPg::new());
+    let staff = clinic.nurse.clone();
+    let key = openpgp(&clinic, &staff);
+    gpg.must(&["--import"], clinic.machine.ok(["orgkey", "show", &id(&key), "--export"]).as_bytes());
+    let server = clinic.serve();
+    let mut content = String::from(
+        "Content-Type: application/octet-stream; name=scan.dcm\r\nContent-Disposition: attachment\r\n\r\n",
+    );
+    let mut state = 7_u64;
+    while content.len() < BYTES {
+        for _ in 0..4 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            content.push_str(&format!("{state:016x}"));
+        }
+        content.push_str("\r\n");
+    }
+    let sealed =
+        gpg.must(&["--armor", "--compress-algo", "none", "--encrypt", "--recipient", &staff], content.as_bytes());
+    let message = accepted(stranger(&[&staff], &pgp_mime(FROM_ANN, &sealed)).bring(&server));
+    let delivered = || find(&clinic.events(&message), "delivered", &staff);
+    testkit::wait::within(testkit::wait::PATIENCE * 8, delivered).expect("it is delivered");
+    let letter = clinic.letter(Kind::Good, &staff);
+    assert_eq!(letter.header("X-Sealpost-Protection").join(" "), "encrypted, integrity proven (MDC); not signed");
+    let (_, body) = content.split_once("\r\n\r\n").unwrap();
+    let text = letter.text().replace("\r\n", "\n");
+    let (_, arrived) = text.split_once("\n\n").unwrap();
+    assert!(arrived.trim_end() == body.replace("\r\n", "\n").trim_end(), "{} of {}", arrived.len(), body.len());
+}
+
 #[test]
 fn inbound_smime_is_opened_and_its_signature_told() {
     let authority = Authority::new();
