@@ -1,6 +1,8 @@
 //! The last form of a message before the wire: opened, encoded as the peer can
 //! take it, then signed with DKIM. Nothing touches it after that.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use mail::{Address, ReversePath, sevenbit};
 use seal::{ArcSet, DkimKey, Kind, Parcel};
@@ -12,7 +14,8 @@ pub struct OpenParcel<'a> {
     pub parcel: &'a Parcel,
     /// The stored original; empty for a parcel that does without.
     pub stored: Vec<u8>,
-    /// The copy where it is sealed end to end.
+    /// The copy where it is sealed end to end, below the fields by which it is
+    /// known again: a large one is not copied once more.
     pub sealed: Option<Vec<u8>>,
     /// The reverse path of the message.
     pub sender: ReversePath,
@@ -20,7 +23,8 @@ pub struct OpenParcel<'a> {
     pub envid: Option<String>,
     /// The reverse path of this copy instead, to which its bounces come.
     pub return_path: Option<Address>,
-    /// Whole fields, each with its CRLF, by which the copy is known again.
+    /// Whole fields, each with its CRLF, by which a copy that is not sealed is
+    /// known again.
     pub passages: String,
     /// The key that signs for the author's domain.
     pub dkim: Option<&'a DkimKey>,
@@ -31,16 +35,14 @@ pub struct OpenParcel<'a> {
 }
 
 impl OpenParcel<'_> {
-    fn opened(&self) -> Result<Vec<u8>, WireError> {
-        let mut bytes = self.passages.clone().into_bytes();
-        match &self.sealed {
-            Some(sealed) => bytes.extend_from_slice(sealed),
-            None => {
-                let opened = self.parcel.open(&self.stored, None).map_err(|_| WireError::Unsendable)?;
-                bytes.extend_from_slice(&opened.bytes);
-            }
+    fn opened(&self) -> Result<Cow<'_, [u8]>, WireError> {
+        if let Some(sealed) = &self.sealed {
+            return Ok(Cow::Borrowed(sealed));
         }
-        Ok(bytes)
+        let opened = self.parcel.open(&self.stored, None).map_err(|_| WireError::Unsendable)?;
+        let mut bytes = self.passages.clone().into_bytes();
+        bytes.extend_from_slice(&opened.bytes);
+        Ok(Cow::Owned(bytes))
     }
 }
 
@@ -67,7 +69,7 @@ impl Wire for OpenParcel<'_> {
         }
         let encoded = match peer.eightbit {
             true => opened,
-            false => sevenbit::encode(&opened).map_err(|_| WireError::NeedsSmtputf8)?,
+            false => Cow::Owned(sevenbit::encode(&opened).map_err(|_| WireError::NeedsSmtputf8)?),
         };
         let signed = match (self.dkim, &self.arc) {
             (Some(key), _) => [key.sign(&encoded, self.now).as_bytes(), &encoded].concat(),
@@ -75,7 +77,7 @@ impl Wire for OpenParcel<'_> {
                 let set = key.seal(&encoded, set, self.now).unwrap_or_default();
                 [set.as_bytes(), &encoded].concat()
             }
-            (None, None) => encoded,
+            (None, None) => encoded.into_owned(),
         };
         match peer.size_max {
             Some(max) if signed.len() as u64 > max => Err(WireError::TooLarge),
