@@ -127,12 +127,7 @@ impl Case<'_> {
         portal::notice::reply_line(&self.organisation.profile.portal_url, link, state.language())
     }
 
-    fn link(
-        &self,
-        recipient: &Recipient,
-        given: Option<&Passphrase>,
-        changes: &mut Changes,
-    ) -> (LinkId, LinkState) {
+    fn link(&self, recipient: &Recipient, given: Option<&Passphrase>, changes: &mut Changes) -> (LinkId, LinkState) {
         let entropy = self.journey.entropy.as_ref();
         let link = LinkId::new(entropy);
         let hash = self.organisation.vault.link_hash(link.as_bytes());
