@@ -261,6 +261,33 @@ fn needs_key(action: &Decided) -> bool {
     matches!(action, Decided::Deliver { needs: Need::EndToEnd | Need::OpenPgp })
 }
 
+/// What came of looking for a recipient's key the last time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LookedUp {
+    /// When.
+    pub at: Timestamp,
+    /// Until when nobody looks again.
+    pub until: Timestamp,
+    /// What came of it.
+    pub sought: Sought,
+}
+
+/// What is remembered of looking for a recipient's key in a directory.
+pub async fn looked_up(
+    journey: &Journey,
+    organisation: &Organisation,
+    address: &Address,
+) -> Result<Option<LookedUp>, StoreError> {
+    let vault = &organisation.vault;
+    let mut last: Option<LookedUp> = None;
+    for subject in [vault.domain_index(address.domain()), vault.address_index(&address.folded())] {
+        let row = journey.store.discovery(organisation.org, subject).await?;
+        let found = row.map(|row| LookedUp { at: row.at, until: row.until, sought: Sought::from_number(row.found) });
+        last = last.into_iter().chain(found).max_by_key(|one| one.at);
+    }
+    Ok(last)
+}
+
 /// What is remembered of looking for an address or in its domain.
 async fn asked(case: &Case<'_>, address: &Address) -> Result<Option<(Timestamp, Sought)>, StoreError> {
     let vault = &case.organisation.vault;

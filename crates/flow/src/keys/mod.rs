@@ -30,7 +30,7 @@ mod sealing;
 mod waiting;
 
 pub use book::{Kept, KeyTrouble, all, find, of};
-pub use finder::{Finder, Sought};
+pub use finder::{Finder, LookedUp, Sought, looked_up};
 pub use inquirer::Inquirer;
 pub use lesson::{NotKept, learn};
 pub use manage::{NotManaged, accept, reject, remove};

@@ -1,6 +1,6 @@
 //! `sealpost key …`: recipients' keys.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -10,6 +10,7 @@ use keyring::{Found, Known, Lesson, Material};
 use mail::{Address, KeySource, OrgKeyId, RecipientKeyId};
 use serde_json::{Value, json};
 
+use super::key_list::{self, Item};
 use super::{Opened, orgkey, print, say};
 use crate::cli::{Cli, KeyVerb, OrgKeyVerb, Organisation};
 use crate::installation::Seams;
@@ -28,7 +29,7 @@ pub async fn run(cli: &Cli, verb: &KeyVerb) -> Result<ExitCode> {
         }
         KeyVerb::Import { path, note, organisation } => {
             let opened = open(cli, organisation, Action::ManageKeys).await?;
-            import(cli, &opened, items(path)?, note.as_deref()).await
+            import(cli, &opened, key_list::items(path)?, note.as_deref()).await
         }
         KeyVerb::List { held, organisation } => list(cli, *held, organisation).await,
         KeyVerb::Show { id, export, organisation } => show(cli, *id, *export, organisation).await,
@@ -44,46 +45,6 @@ async fn open(cli: &Cli, organisation: &Organisation, action: Action) -> Result<
     let opened = Opened::new(cli, organisation).await?;
     opened.may(action, &Resource::Organisation(opened.organisation.org))?;
     Ok(opened)
-}
-
-/// A file to read keys from, and the address that they are for.
-struct Item {
-    file: PathBuf,
-    address: Option<Address>,
-}
-
-/// What is to be imported: the files of a folder, the rows of a CSV file, or
-/// one file with keys.
-fn items(path: &Path) -> Result<Vec<Item>> {
-    if path.is_dir() {
-        let entries = std::fs::read_dir(path).with_context(|| format!("can't read {}", path.display()))?;
-        let mut files: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
-        files.retain(|file| file.is_file());
-        files.sort();
-        return Ok(files.into_iter().map(|file| Item { file, address: None }).collect());
-    }
-    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
-        return rows(path);
-    }
-    Ok(vec![Item { file: path.to_owned(), address: None }])
-}
-
-/// Rows of `address,file`; the file is looked for beside the CSV file.
-fn rows(path: &Path) -> Result<Vec<Item>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut items = Vec::new();
-    for (number, line) in (1..).zip(text.lines()) {
-        let line = line.trim();
-        if line.is_empty() || (number == 1 && line.to_ascii_lowercase().starts_with("address")) {
-            continue;
-        }
-        let wrong = || format!("{}:{number}: not a row of address,file", path.display());
-        let (address, file) = line.split_once(',').with_context(wrong)?;
-        let address = Address::parse(address.trim().trim_matches('"')).with_context(wrong)?;
-        items.push(Item { file: folder.join(file.trim().trim_matches('"')), address: Some(address) });
-    }
-    Ok(items)
 }
 
 /// How an import went; every key that was found is accounted for.

@@ -12,6 +12,7 @@ pub mod init;
 pub mod inspect;
 pub mod key;
 mod key_file;
+mod key_list;
 pub mod message;
 pub mod open;
 pub mod orgkey;

@@ -24,6 +24,7 @@ async fn show(cli: &Cli, address: &Address, need: Option<Need>, organisation: &O
     let now = journey.clock.now();
     let known = keys::of(journey, organisation, address).await?;
     let posture = keys::shown(journey, organisation, address).await?;
+    let looked_up = keys::looked_up(journey, organisation, address).await?;
     let needs = need.map_or_else(|| vec![organisation.policy.default, Need::EndToEnd], |need| vec![need]);
     let mut outlooks = Vec::new();
     for need in needs {
@@ -33,7 +34,12 @@ async fn show(cli: &Cli, address: &Address, need: Option<Need>, organisation: &O
         let keys: Vec<Value> = known.iter().map(|kept| key::with_judgement(&kept.known, now)).collect();
         let posture = posture.map(|(best, last)| json!({ "best": best, "last": last }));
         let methods: Vec<Value> = outlooks.iter().map(to_json).collect();
-        print(&json!({ "address": address, "keys": keys, "posture": posture, "methods": methods }).to_string())?;
+        let directory =
+            looked_up.map(|last| json!({ "asked_at": last.at, "again_at": last.until, "found": last.sought.words() }));
+        let known = json!({
+            "address": address, "keys": keys, "posture": posture, "directory": directory, "methods": methods,
+        });
+        print(&known.to_string())?;
         return Ok(ExitCode::SUCCESS);
     }
     for outlook in &outlooks {
@@ -42,6 +48,9 @@ async fn show(cli: &Cli, address: &Address, need: Option<Need>, organisation: &O
     match posture {
         Some((best, last)) => print(&format!("mail hosts of {}: best {best}, last {last}", address.domain()))?,
         None => print(&format!("mail hosts of {}: nothing was sent there yet", address.domain()))?,
+    }
+    if let Some(last) = looked_up {
+        print(&format!("{} ({:.0}; asked again after {:.0})", last.sought.words(), last.at, last.until))?;
     }
     if known.is_empty() {
         print("no key is known")?;

@@ -121,6 +121,9 @@ fn a_directory_that_can_not_be_reached_is_left_alone_for_a_while() {
     let first = send(&clinic, &server, &pat, "end_to_end");
     clinic.wait_for(&first, "notified", &pat);
     assert!(sought(&first).unwrap()["found"].as_str().unwrap().contains("could not be asked"));
+    let shown: Value = serde_json::from_str(&clinic.machine.ok(["recipient", "show", &pat, "--json"])).unwrap();
+    assert!(shown["directory"]["found"].as_str().unwrap().contains("could not be asked"), "{shown}");
+    assert!(clinic.machine.ok(["recipient", "show", &pat]).contains("could not be asked (20"));
     let second = send(&clinic, &server, &pat, "end_to_end");
     clinic.wait_for(&second, "notified", &pat);
     assert_eq!(sought(&second), None, "for a quarter of an hour, whatever wkd_again says");
@@ -148,5 +151,44 @@ fn a_rejected_key_stays_rejected_and_a_removed_one_may_come_again() {
     clinic.machine.ok(["key", "add", &file]);
     let sent = send(&clinic, &server, &pat, "end_to_end");
     clinic.wait_for(&sent, "delivered", &pat);
+    clinic.machine.ok(["audit", "verify"]);
+}
+
+#[test]
+fn many_keys_are_imported_and_each_is_accounted_for() {
+    let (clinic, gpg, folder) = (Clinic::new(""), GnuPg::new(), tempfile::tempdir().unwrap());
+    let domain = clinic.domain();
+    let [pat, ann, bob] = ["pat", "ann", "bob"].map(|local| format!("{local}@{domain}"));
+    for address in [&pat, &ann] {
+        gpg.generate(&format!("P <{address}>"), "ed25519", "cv25519");
+        std::fs::write(folder.path().join(format!("{}.asc", &address[..3])), public(&gpg, address)).unwrap();
+    }
+    std::fs::write(folder.path().join("notes.txt"), "no key").unwrap();
+    let path = folder.path().display().to_string();
+    let run = |path: &str| {
+        let output = clinic.machine.run(["key", "import", path, "--note", "from the old system"]);
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, told, said) = run(&path);
+    assert!(code == Some(1) && said.contains("2 added or changed, 0 known already, 1 refused"), "{said}");
+    assert!(said.contains("notes.txt") && told.lines().count() == 2, "{said}{told}");
+    for address in [&pat, &ann] {
+        assert_eq!(method(&clinic, address, "end_to_end"), "openpgp", "{address}");
+    }
+    // A list may give a key to another address than it names; that is said.
+    let list = folder.path().join("people.csv");
+    std::fs::write(&list, format!("\u{feff}address,file\r\n{pat},pat.asc\r\n{bob},ann.asc\r\n")).unwrap();
+    let (code, _, said) = run(&list.display().to_string());
+    assert!(code == Some(0) && said.contains("1 added or changed, 1 known already, 0 refused"), "{said}");
+    assert!(
+        said.contains(&format!("does not name {bob}")) && !said.contains(&format!("does not name {pat}")),
+        "{said}"
+    );
+    assert!(clinic.machine.ok(["recipient", "show", &bob]).contains("(from the old system)"));
+    // Nothing of a list that can't be read.
+    std::fs::write(&list, format!("b{bob},ann.asc\nbob\n")).unwrap();
+    let (code, told, _) = run(&list.display().to_string());
+    assert_eq!((code, told.as_str()), (Some(1), ""));
+    assert_eq!(method(&clinic, &format!("b{bob}"), "end_to_end"), "portal");
     clinic.machine.ok(["audit", "verify"]);
 }
