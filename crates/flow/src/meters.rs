@@ -113,16 +113,13 @@ impl Tally {
         match event {
             Event::Accepted { door, tls, .. } => {
                 self.0.push(Count::Accepted(door_word(*door)));
-                if let Some((version, _)) = tls {
-                    self.0.push(Count::Tls("in", version_word(version), "no"));
-                }
+                self.0.extend(tls.as_ref().map(|(version, _)| Count::Tls("in", version_word(version), "no")));
             }
             Event::Decided { decision, needs, .. } => {
                 self.0.push(Count::Decided(decision.word(), needs.map_or("none", mail::Need::word)));
             }
             Event::Attempted { tls: Some(tls), level, .. } => {
-                let verified = if level.is_some_and(|level| level >= mail::Level::Verified) { "yes" } else { "no" };
-                self.0.push(Count::Tls("out", version_word(&tls.version), verified));
+                self.0.push(Count::Tls("out", version_word(&tls.version), verified_word(*level)));
             }
             Event::Delivered { .. } | Event::Notified { .. } | Event::DsnSent { .. } => {
                 self.result(method, "delivered")
@@ -191,6 +188,10 @@ impl Tally {
     fn portal(&mut self, result: &'static str) {
         self.0.push(Count::Portal(result));
     }
+}
+
+fn verified_word(level: Option<mail::Level>) -> &'static str {
+    if level.is_some_and(|level| level >= mail::Level::Verified) { "yes" } else { "no" }
 }
 
 /// The method, or what the parcel is for where it is no content.

@@ -1,5 +1,6 @@
 //! `sealpost message …`.
 
+use std::net::IpAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use flow::portal::Passphrase;
 use flow::{Timeline, mend, recall, timeline};
 use identity::{Action, Resource};
 use ledger::{Event, TracedHop, Transit};
-use mail::{Address, MessageId, Method};
+use mail::{Address, Level, MessageId, Method};
 use serde_json::json;
 
 use super::{Opened, line_from_stdin, print, say};
@@ -101,9 +102,7 @@ fn details(event: &Event) -> String {
         Event::TlsRequiredNo { heeded, because } => heard(*heeded, because),
         Event::Sealed { recipient, method, because, key } => sealed_so(recipient, *method, because, key.as_ref()),
         Event::Queued { kind, recipients, .. } => format!("{kind} for {}", list_of(recipients)),
-        Event::Attempted { mx, ip, level, tls, result, .. } => {
-            format!("{mx}{}: {result}{}{}", at(ip.as_ref()), told(", proved ", level.as_ref()), over(tls.as_ref()))
-        }
+        Event::Attempted { mx, ip, level, tls, result, .. } => tried(mx, *ip, *level, tls.as_ref(), result),
         Event::Delivered { recipient, reply, sealing, signing, .. } => {
             format!("{recipient}: {reply}{}", protected(sealing.as_ref(), signing.as_ref()))
         }
@@ -149,9 +148,8 @@ fn details(event: &Event) -> String {
         | Event::KeyUnwanted { recipient, key, by }
         | Event::KeyRemoved { recipient, key, by } => format!("{recipient}: {}, by {by}", named(key)),
         Event::KeyHeld { recipient, key, by, because } => format!("{recipient}: {}, by {by}: {because}", named(key)),
-        Event::KeyOffered { recipient, fingerprint, .. } | Event::KeyProven { recipient, fingerprint, .. } => {
-            format!("{recipient}: {fingerprint}")
-        }
+        Event::KeyOffered { recipient, fingerprint, .. } => format!("{recipient}: {fingerprint}"),
+        Event::KeyProven { recipient, fingerprint, .. } => format!("{recipient}: {fingerprint}"),
         Event::KeyReplaced { recipient, key, with } => format!("{recipient}: {}, by {with}", named(key)),
         Event::OrgKeyMade { key, fingerprint, how, by, .. } => format!("{key} {fingerprint} {how}, by {by}"),
         Event::Proven { opened, line } => format!("{}{line}", if *opened { "opened; " } else { "" }),
@@ -168,8 +166,10 @@ fn told(before: &str, known: Option<&impl std::fmt::Display>) -> String {
     known.map_or_else(String::new, |known| format!("{before}{known}"))
 }
 
-fn at(ip: Option<&std::net::IpAddr>) -> String {
-    ip.map_or_else(String::new, |ip| format!(" [{ip}]"))
+/// An attempt: where, what came of it, what it proved.
+fn tried(mx: &str, ip: Option<IpAddr>, level: Option<Level>, tls: Option<&ledger::Tls>, result: &str) -> String {
+    let at = ip.map_or_else(String::new, |ip| format!(" [{ip}]"));
+    format!("{mx}{at}: {result}{}{}", told(", proved ", level.as_ref()), over(tls))
 }
 
 fn whom(recipient: Option<&Address>) -> String {
