@@ -10,6 +10,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("openpgp", &["mail"]),
     ("smime", &["mail"]),
     ("trace", &[]),
+    ("reports", &["mail"]),
     ("policy", &["mail"]),
     ("keyring", &["mail", "openpgp", "smime", "policy"]),
     ("seal", &["mail", "openpgp", "smime"]),
@@ -39,6 +40,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "ledger",
             "identity",
             "trace",
+            "reports",
         ],
     ),
     ("web", &["mail", "identity", "flow", "trace"]),
@@ -62,6 +64,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "flow",
             "web",
             "trace",
+            "reports",
         ],
     ),
     ("testkit", &[]),
@@ -69,7 +72,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// What a pure crate never has: sockets, files by themselves, clocks, chance.
-const PURE: &[&str] = &["mail", "openpgp", "smime", "trace", "policy", "keyring", "seal", "smtp"];
+const PURE: &[&str] = &["mail", "openpgp", "smime", "trace", "reports", "policy", "keyring", "seal", "smtp"];
 const IMPURE: [&str; 9] =
     ["tokio", "rand", "getrandom", "rusqlite", "tokio-postgres", "hyper", "socket2", "rustls", "hickory-resolver"];
 
