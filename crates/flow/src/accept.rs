@@ -37,6 +37,7 @@ use crate::plan::{Planned, plan};
 use crate::prepared::Prepared;
 use crate::replies::Answered;
 use crate::reply;
+use crate::reports;
 use crate::rounds::Rounds;
 use crate::traced::traced;
 
@@ -346,6 +347,9 @@ impl Arrived {
         })?;
         if let Some(ground) = self.harvest {
             self.journey.harvest.offer(self.organisation.org, self.message, ground);
+        }
+        if self.manifest.is_inbound() && reports::is_for_reports(&self.journey, &self.manifest.envelope.recipients) {
+            self.journey.reports.offer(self.organisation.org, self.message);
         }
         match state {
             MessageState::Accepted => self.journey.undecided.notify_one(),

@@ -69,7 +69,7 @@ pub(crate) fn edits(case: &Case<'_>, proven: Option<&Proven>) -> Edits {
     };
     let domains = case.organisation.profile.domains.iter().map(ToString::to_string);
     let own_names = std::iter::once(case.journey.settings.hostname.clone()).chain(domains).collect();
-    Edits { marks: Some(Marks { above: proven + &above, own_names }), ..Edits::default() }
+    Edits { marks: Some(Marks { above: proven + above.as_str(), own_names }), ..Edits::default() }
 }
 
 /// The value of Authentication-Results of an inbound message; empty for others.

@@ -16,6 +16,7 @@ use crate::org_keys::{Keeper, Ring};
 use crate::organisation::Organisations;
 use crate::portal::Passphrase;
 use crate::reply;
+use crate::reports;
 use crate::settings::Settings;
 
 /// What the steps of the journey share. Held in an `Arc`.
@@ -40,6 +41,8 @@ pub struct Journey {
     pub(crate) keys: Arc<KeyIndex>,
     /// Inbound mail that may bring keys.
     pub(crate) harvest: Arc<harvest::Queue>,
+    /// Inbound mail that may bring reports.
+    pub(crate) reports: Arc<reports::Queue>,
     /// The organisations' own keys.
     pub(crate) org_keys: Arc<Ring>,
     /// Who keeps own keys elsewhere, if anybody does.
@@ -71,6 +74,7 @@ impl Journey {
             keys_changed: Arc::default(),
             keys: Arc::default(),
             harvest: Arc::default(),
+            reports: Arc::default(),
             org_keys: Arc::default(),
             keeper: Arc::default(),
             gateway: OnceLock::new(),
@@ -94,6 +98,7 @@ impl Journey {
             keys_changed: self.keys_changed.clone(),
             keys: self.keys.clone(),
             harvest: self.harvest.clone(),
+            reports: self.reports.clone(),
             org_keys: self.org_keys.clone(),
             keeper: self.keeper.clone(),
             gateway: OnceLock::new(),

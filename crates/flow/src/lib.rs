@@ -60,6 +60,7 @@ mod record;
 mod rehearsal;
 mod replies;
 mod reply;
+pub mod reports;
 pub mod resume;
 mod return_path;
 mod rounds;

@@ -210,6 +210,7 @@ const fn door_word(door: Door) -> &'static str {
         Door::Gateway => "gateway",
         Door::Inbound => "inbound",
         Door::Portal => "portal",
+        Door::Reports => "reports",
     }
 }
 

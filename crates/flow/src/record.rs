@@ -21,6 +21,7 @@ use crate::keys::{self, Next};
 use crate::portal::{LinkState, Passphrase};
 use crate::posture::{self, Shown};
 use crate::receipts::{Fact, receipt};
+use crate::reports;
 
 /// What is known beside the delivery itself.
 pub(crate) struct Before {
@@ -383,6 +384,11 @@ impl<'a> Recording<'a> {
         let domain = self.parcel.recipients().first().map(|recipient| recipient.address.domain());
         // A rehearsal shows nothing of the domain.
         let domain = domain.filter(|_| !self.case.manifest.test);
+        if let Some(domain) = domain {
+            let is_counted = self.case.journey.settings.tls_reports;
+            let counted = is_counted.then(|| reports::counted(self.case, domain, self.delivery));
+            self.changes.writes.extend(counted.into_iter().flatten());
+        }
         if let (Some(level), Some(domain)) = (shown, domain) {
             if let Some(change) = self.before.shown.and_then(|before| before.change(domain, level)) {
                 self.changes.event(change);

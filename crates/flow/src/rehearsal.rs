@@ -53,7 +53,7 @@ fn attempt(fate: &Fate) -> Attempt {
         Fate::Deferred(cause) | Fate::Refused(cause) => (None, Tried::Failed(cause.clone())),
         Fate::CannotMeet => (None, Tried::Unable(Inability::NotOffered)),
     };
-    Attempt { mx: MX.to_owned(), address: None, proof, result }
+    Attempt { mx: MX.to_owned(), address: None, proof, policy: None, result }
 }
 
 fn proof() -> Proof {

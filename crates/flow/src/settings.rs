@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mail::Domain;
+use mail::{Address, Domain};
 
 /// What an operator may set about the journey.
 #[derive(Clone, Debug)]
@@ -48,6 +48,10 @@ pub struct Settings {
     pub lease: Duration,
     /// The domain of signed return paths; none: MAIL FROM stays the sender's.
     pub return_path: Option<Domain>,
+    /// The own address at which reports of others are read; none: they are not.
+    pub reports_address: Option<Address>,
+    /// Whether TLS sessions are counted, to be reported to their domains.
+    pub tls_reports: bool,
 }
 
 impl Settings {
@@ -75,6 +79,8 @@ impl Settings {
             org_key_warning: Duration::from_secs(30 * 24 * HOUR),
             lease: Duration::from_secs(120),
             return_path: None,
+            reports_address: None,
+            tls_reports: false,
         }
     }
 }

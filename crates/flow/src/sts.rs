@@ -32,7 +32,7 @@ struct Kept {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+pub(crate) enum Trouble {
     #[error("the organisation is not served here")]
     NotServed,
     #[error(transparent)]
@@ -49,7 +49,7 @@ impl KeptPolicies {
         Ok(&organisation.vault)
     }
 
-    async fn find(&self, org: OrgId, domain: &Domain) -> Result<Option<KnownPolicy>, Trouble> {
+    pub(crate) async fn find(&self, org: OrgId, domain: &Domain) -> Result<Option<KnownPolicy>, Trouble> {
         let vault = self.vault(org)?;
         let index = vault.domain_index(domain);
         let Some(row) = self.0.store.sts_policy(org, index).await? else { return Ok(None) };

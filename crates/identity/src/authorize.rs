@@ -57,6 +57,10 @@ pub enum Action {
     ReadWatch,
     /// Probe the domains of the watch list and keep what is found.
     KeepWatch,
+    /// Read the reports on mail that other systems sent.
+    ReadReports,
+    /// Send reports on TLS to other domains, and keep those that come in.
+    KeepReports,
     /// Make or list organisations.
     ManageOrganisations,
     /// Make, rotate and rewrap keys at rest.
@@ -98,7 +102,7 @@ fn fits(action: Action, resource: &Resource) -> bool {
     match action {
         A::Submit | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => matches!(resource, R::Organisation(_)),
         A::ReadKeys | A::ManageKeys | A::LearnKeys | A::ManageOrgKeys => matches!(resource, R::Organisation(_)),
-        A::ReadWatch | A::KeepWatch => matches!(resource, R::Organisation(_)),
+        A::ReadWatch | A::ReadReports | A::KeepWatch | A::KeepReports => matches!(resource, R::Organisation(_)),
         A::InspectHeader => matches!(resource, R::Organisation(_)),
         A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::EraseMessage | A::ReadReceipts => {
             matches!(resource, R::Message(..))
@@ -119,7 +123,7 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts | A::ReadLedger => false,
             A::ReadQueue | A::ReadPolicy | A::ManageCredentials | A::RequestCode | A::OpenAtPortal | A::Reply => false,
             A::EraseMessage | A::ManageOrganisations | A::RotateKeys => false,
-            A::ReadWatch | A::KeepWatch | A::InspectHeader => false,
+            A::ReadWatch | A::ReadReports | A::KeepWatch | A::KeepReports | A::InspectHeader => false,
         },
         Principal::Application { scopes, .. } => match action {
             A::Submit => scopes.contains(&Scope::Send),
@@ -130,17 +134,17 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::ReadKeys | A::ManageKeys | A::LearnKeys | A::ManageOrgKeys | A::GiveKey => false,
             A::EraseMessage | A::RequestCode | A::OpenAtPortal | A::Reply => false,
             A::ManageOrganisations | A::RotateKeys => false,
-            A::ReadWatch | A::KeepWatch => false,
+            A::ReadWatch | A::ReadReports | A::KeepWatch | A::KeepReports => false,
         },
         Principal::Operator { .. } => match action {
             A::ReadTimeline | A::JudgeHeld | A::ReadReceipts | A::ReadLedger | A::ReadQueue => true,
             A::EraseMessage | A::ReadPolicy | A::ManageCredentials => true,
-            A::ReadKeys | A::ManageKeys | A::ManageOrgKeys | A::ReadWatch => true,
+            A::ReadKeys | A::ManageKeys | A::ManageOrgKeys | A::ReadWatch | A::ReadReports => true,
             A::LearnKeys | A::GiveKey => false,
             // A body needs a reason and a record of the look; no command of today takes one.
             A::ReadContent => false,
             A::Submit | A::Process | A::RequestCode | A::OpenAtPortal | A::Reply => false,
-            A::KeepWatch | A::ManageOrganisations | A::RotateKeys | A::InspectHeader => false,
+            A::KeepWatch | A::KeepReports | A::ManageOrganisations | A::RotateKeys | A::InspectHeader => false,
         },
         Principal::Host { .. } => match action {
             A::ManageOrganisations | A::RotateKeys => true,
@@ -148,11 +152,11 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::Submit | A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts => false,
             A::ReadLedger | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => false,
             A::EraseMessage | A::RequestCode | A::OpenAtPortal | A::Reply => false,
-            A::ReadWatch | A::KeepWatch | A::InspectHeader => false,
+            A::ReadWatch | A::ReadReports | A::KeepWatch | A::KeepReports | A::InspectHeader => false,
         },
         Principal::System { .. } => match action {
             A::Process | A::ReadContent | A::ReadPolicy | A::ReadQueue | A::ReadLedger => true,
-            A::ReadKeys | A::LearnKeys | A::ReadWatch | A::KeepWatch => true,
+            A::ReadKeys | A::LearnKeys | A::ReadWatch | A::ReadReports | A::KeepWatch | A::KeepReports => true,
             A::ManageKeys | A::ManageOrgKeys | A::GiveKey => false,
             A::Submit | A::ReadTimeline | A::JudgeHeld | A::ReadReceipts | A::ManageCredentials => false,
             A::EraseMessage | A::InspectHeader => false,
@@ -164,7 +168,7 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::Submit | A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts => false,
             A::ReadLedger | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => false,
             A::EraseMessage | A::ManageOrganisations | A::RotateKeys => false,
-            A::ReadWatch | A::KeepWatch | A::InspectHeader => false,
+            A::ReadWatch | A::ReadReports | A::KeepWatch | A::KeepReports | A::InspectHeader => false,
         },
     }
 }
@@ -195,7 +199,7 @@ mod tests {
     const MESSAGE: MessageId = MessageId::from_bytes([1; 16]);
     const OTHER_MESSAGE: MessageId = MessageId::from_bytes([2; 16]);
 
-    const ACTIONS: [Action; 23] = [
+    const ACTIONS: [Action; 25] = [
         Action::Submit,
         Action::Process,
         Action::ReadTimeline,
@@ -215,7 +219,9 @@ mod tests {
         Action::OpenAtPortal,
         Action::Reply,
         Action::ReadWatch,
+        Action::ReadReports,
         Action::KeepWatch,
+        Action::KeepReports,
         Action::ManageOrganisations,
         Action::RotateKeys,
         Action::InspectHeader,
@@ -279,6 +285,7 @@ mod tests {
                 A::ManageKeys,
                 A::ManageOrgKeys,
                 A::ReadWatch,
+                A::ReadReports,
             ],
         );
         check(&host, &[A::ManageOrganisations, A::RotateKeys]);
@@ -293,7 +300,9 @@ mod tests {
                 A::ReadKeys,
                 A::LearnKeys,
                 A::ReadWatch,
+                A::ReadReports,
                 A::KeepWatch,
+                A::KeepReports,
             ],
         );
         check(&recipient, &[A::GiveKey, A::RequestCode, A::OpenAtPortal, A::Reply]);

@@ -36,6 +36,8 @@ pub enum Door {
     Inbound,
     /// The portal: a recipient's reply.
     Portal,
+    /// None: a report of the organisation's own to another domain (RFC 8460).
+    Reports,
 }
 
 /// What policy decided about a recipient's copy.

@@ -5,6 +5,7 @@ mod gateway;
 mod keys;
 mod org_keys;
 mod proof;
+mod report;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ pub use gateway::{GatewayVerb, MailSystem, SecretVerb, Setup};
 pub use keys::{KeyVerb, RecipientVerb};
 pub use org_keys::{NewOrgKey, OrgKeyVerb, PrivateKeyKind, RevokeReason};
 pub use proof::{AuditVerb, ReceiptVerb, Verify};
+pub use report::{ReportVerb, ReportsShown};
 pub use watch::WatchVerb;
 
 /// Secure email for healthcare: judged, sealed, delivered, proven.
@@ -96,6 +98,9 @@ pub enum Command {
     /// Domains that are probed on a schedule: list, history
     #[command(subcommand)]
     Watch(WatchVerb),
+    /// What other systems report of the organisation's mail: TLS, DMARC; read a report's file
+    #[command(subcommand)]
+    Report(ReportVerb),
     /// Port 25 beside a mail system: setup, secret, check
     #[command(subcommand)]
     Gateway(GatewayVerb),

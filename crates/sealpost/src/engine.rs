@@ -143,6 +143,7 @@ impl Engine {
         ask_issuers(config, seams, &engine.journey)?;
         engine.run_inner(transport, finder);
         engine.run_watch(config, seams)?;
+        engine.run_reports(config, seams)?;
         match Bell::hang(config) {
             Ok(bell) => engine.inner.add(bell.listen(engine.journey.clone(), engine.inner.stop.subscribe())),
             Err(error) => tracing::warn!(error = format!("{error:#}"), "commands can't wake this server"),
@@ -331,6 +332,15 @@ impl Engine {
     fn run_watch(&mut self, config: &Config, seams: &Seams) -> Result<()> {
         if let Some(watch) = watch_list(config, seams, &self.journey)? {
             self.inner.add(watch.run(self.inner.stop.subscribe()));
+        }
+        Ok(())
+    }
+
+    fn run_reports(&mut self, config: &Config, seams: &Seams) -> Result<()> {
+        self.inner.add(flow::reports::run(self.journey.clone(), self.inner.stop.subscribe()));
+        if config.reports.tls {
+            let reporter = reach::reporter(&config.delivery, seams, &self.journey)?;
+            self.inner.add(reporter.run(self.inner.stop.subscribe()));
         }
         Ok(())
     }

@@ -253,6 +253,8 @@ fn settings(config: &Config) -> Settings {
         posture_hold: config.delivery.posture_hold.0,
         hold_life: config.holds.expiry.0,
         return_path: config.gateway.return_path.clone(),
+        reports_address: config.reports.address.clone(),
+        tls_reports: config.reports.tls,
         lease: config.store.lease.0,
         wkd: config.keys.wkd,
         wkd_wait: config.keys.wkd_wait.0,

@@ -10,6 +10,7 @@ use discovery::fetch::{FetchConfig, Fetcher};
 use discovery::probe::{self, ProbeConfig, Prober};
 use discovery::sts::HttpsPolicies;
 use flow::Journey;
+use flow::reports::Reporter;
 use flow::sts::KeptPolicies;
 use mail::Domain;
 use transport::mta_sts::{PolicySource, StsCache};
@@ -77,6 +78,14 @@ pub fn policies(delivery: &Delivery, dns: &Dns, seams: &Seams) -> Result<Arc<dyn
     let network = Arc::new(TokioNetwork);
     let fetcher = Fetcher::new(config, &anchors(delivery)?, network, dns.resolver.clone(), seams.clock.clone());
     Ok(Arc::new(HttpsPolicies(fetcher.context("HTTPS can't be set up")?)))
+}
+
+/// What tells other domains how TLS with them went.
+pub fn reporter(delivery: &Delivery, seams: &Seams, journey: &Arc<Journey>) -> Result<Reporter> {
+    let dns = dns(delivery, seams)?;
+    let (places, network) = (Reporter::places(delivery.allow_private), Arc::new(TokioNetwork));
+    let fetcher = Fetcher::new(places, &anchors(delivery)?, network, dns.resolver, seams.clock.clone());
+    Ok(Reporter::new(journey.clone(), dns.secure, fetcher.context("HTTPS can't be set up")?))
 }
 
 /// What probes domains, under this EHLO name.

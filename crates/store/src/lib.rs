@@ -32,7 +32,8 @@ pub use body::{BodyRef, BodyWriter, SpooledBody};
 pub use error::StoreError;
 pub use row::{
     CredentialRow, Dimensions, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, MessageState, OrgKeyRow, OrgRow,
-    ParcelRow, ParcelState, PostureRow, QueueSummary, RecipientKeyRow, RunRow, StsPolicyRow, WatchRoundRow,
+    ParcelRow, ParcelState, PostureRow, QueueSummary, RecipientKeyRow, ReportRow, RunRow, StsPolicyRow, TlsSessionRow,
+    WatchRoundRow,
 };
 pub use store::{Pending, Store};
 pub use transition::{Acceptance, JournalNew, NewLink, NewParcel, Transition, Write};

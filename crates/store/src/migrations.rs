@@ -15,6 +15,7 @@ pub(crate) const SQLITE: &[Migration] = &[
     Migration { number: 3, text: include_str!("../migrations/sqlite/0003-once.sql") },
     Migration { number: 4, text: include_str!("../migrations/sqlite/0004-watch.sql") },
     Migration { number: 5, text: include_str!("../migrations/sqlite/0005-sts.sql") },
+    Migration { number: 6, text: include_str!("../migrations/sqlite/0006-reports.sql") },
 ];
 
 /// For PostgreSQL.
@@ -24,6 +25,7 @@ pub(crate) const POSTGRES: &[Migration] = &[
     Migration { number: 3, text: include_str!("../migrations/postgres/0003-once.sql") },
     Migration { number: 4, text: include_str!("../migrations/postgres/0004-watch.sql") },
     Migration { number: 5, text: include_str!("../migrations/postgres/0005-sts.sql") },
+    Migration { number: 6, text: include_str!("../migrations/postgres/0006-reports.sql") },
 ];
 
 #[cfg(test)]

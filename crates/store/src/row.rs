@@ -311,6 +311,32 @@ pub struct StsPolicyRow {
     pub sealed: Vec<u8>,
 }
 
+/// TLS sessions of one day, domain and kind of outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsSessionRow {
+    /// Days since 1970, in UTC.
+    pub day: i64,
+    /// Keyed index of the domain.
+    pub domain: [u8; 16],
+    /// Keyed hash of what the sealed part says.
+    pub kind: [u8; 32],
+    /// How many; in a write, how many more.
+    pub sessions: i64,
+    /// Domain, policy and outcome, sealed.
+    pub sealed: Vec<u8>,
+}
+
+/// A report that came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportRow {
+    /// Keyed hash of who reports what.
+    pub mark: [u8; 32],
+    /// When it came.
+    pub at: Timestamp,
+    /// The report, sealed.
+    pub sealed: Vec<u8>,
+}
+
 /// A run of journal rows that got their positions in the tree together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunRow {

@@ -17,6 +17,7 @@ pub(crate) mod once;
 pub(crate) mod org;
 pub(crate) mod parcel;
 pub(crate) mod portal;
+pub(crate) mod reports;
 pub(crate) mod sts;
 pub(crate) mod watch;
 
@@ -26,6 +27,7 @@ pub(crate) fn statement(org: OrgId, write: &Write) -> Option<key::Statement> {
         .or_else(|| once::statement(org, write))
         .or_else(|| watch::statement(org, write))
         .or_else(|| sts::statement(org, write))
+        .or_else(|| reports::statement(org, write))
 }
 
 /// A question and how its answer is read.
@@ -219,6 +221,8 @@ mod tests {
             of(key::org_keys(org)),
             of(watch::rounds(org, [0; 16], 1)),
             of(sts::one(org, [0; 16])),
+            of(reports::sessions(org, 1, 1)),
+            of(reports::reports(org, 1)),
             of(probe()),
         ]
     }
@@ -246,6 +250,10 @@ mod tests {
             (watch::FORGET, 2),
             (sts::PUT, 4),
             (sts::FORGET, 2),
+            (reports::COUNT, 6),
+            (reports::REPORTED, 3),
+            (reports::KEEP, 4),
+            (reports::FORGET, 2),
             (TOUCH_PROBE, 0),
         ]
     }

@@ -10,7 +10,7 @@ use crate::body::{BodyRef, BodyWriter};
 use crate::error::StoreError;
 use crate::row::{
     CredentialRow, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, OrgKeyRow, OrgRow, ParcelRow, PostureRow,
-    QueueSummary, RecipientKeyRow, RunRow, StsPolicyRow, WatchRoundRow,
+    QueueSummary, RecipientKeyRow, ReportRow, RunRow, StsPolicyRow, TlsSessionRow, WatchRoundRow,
 };
 use crate::transition::Transition;
 
@@ -108,6 +108,11 @@ pub trait Store: Send + Sync + 'static {
     fn watch_rounds(&self, org: OrgId, domain: [u8; 16], limit: usize) -> Pending<'_, Vec<WatchRoundRow>>;
     /// The MTA-STS policy of a domain that was had last.
     fn sts_policy(&self, org: OrgId, domain: [u8; 16]) -> Pending<'_, Option<StsPolicyRow>>;
+    /// TLS sessions that were counted before a day (since 1970, in UTC), the
+    /// oldest first.
+    fn tls_sessions(&self, org: OrgId, before_day: i64, limit: usize) -> Pending<'_, Vec<TlsSessionRow>>;
+    /// The reports that came in, the newest first.
+    fn reports(&self, org: OrgId, limit: usize) -> Pending<'_, Vec<ReportRow>>;
     /// How the organisation's queue stands.
     fn queue(&self, org: OrgId) -> Pending<'_, QueueSummary>;
 

@@ -5,8 +5,8 @@ use mail::{MessageId, OrgId, ParcelId, RecipientKeyId};
 
 use crate::body::SpooledBody;
 use crate::row::{
-    CredentialRow, Dimensions, DiscoveryRow, MessageState, OrgKeyRow, ParcelState, RecipientKeyRow, StsPolicyRow,
-    WatchRoundRow,
+    CredentialRow, Dimensions, DiscoveryRow, MessageState, OrgKeyRow, ParcelState, RecipientKeyRow, ReportRow,
+    StsPolicyRow, TlsSessionRow, WatchRoundRow,
 };
 
 /// Writes of one organisation and the journal row that tells of them, all in
@@ -169,6 +169,23 @@ pub enum Write {
     StsPolicy(StsPolicyRow),
     /// MTA-STS policies whose time was over before this are forgotten.
     ForgetStsPolicies {
+        /// The time.
+        before: Timestamp,
+    },
+    /// So many more TLS sessions of a day, a domain and a kind of outcome.
+    TlsSession(TlsSessionRow),
+    /// The sessions of a day with a domain are reported, or too old to be.
+    /// Guard: there were some, so that nobody else has reported them.
+    TlsReported {
+        /// Days since 1970, in UTC.
+        day: i64,
+        /// Keyed index of the domain.
+        domain: [u8; 16],
+    },
+    /// A report came in. One that came before stays as it is.
+    Report(ReportRow),
+    /// Reports that came before this are forgotten.
+    ForgetReports {
         /// The time.
         before: Timestamp,
     },

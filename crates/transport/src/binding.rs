@@ -16,6 +16,7 @@
 use mail::{Domain, Level, MxLookup};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
+use crate::delivery::PolicyFound;
 use crate::proof::{Judgement, TlsProof};
 use crate::resolver::{Answer, DnsName, DnsProof, LookupError, Presence, RecordKind, SecureDns, Tlsa};
 use crate::tls::{DaneNeed, dane_need, judge_dane};
@@ -63,6 +64,17 @@ impl Binding {
             Binding::Found(lookup) => *lookup,
             Binding::Dane(_) => MxLookup::Dnssec,
             Binding::Sts => MxLookup::MtaSts,
+        }
+    }
+
+    /// What the domain demands, for reports; none of a host that the
+    /// configuration names.
+    pub(crate) fn policy_found(&self) -> Option<PolicyFound> {
+        match self {
+            Binding::Found(MxLookup::Pinned) => None,
+            Binding::Found(_) => Some(PolicyFound::Neither),
+            Binding::Dane(dane) => Some(PolicyFound::Tlsa(dane.records.iter().map(Tlsa::to_string).collect())),
+            Binding::Sts => Some(PolicyFound::Sts),
         }
     }
 

@@ -87,8 +87,23 @@ pub struct Attempt {
     pub address: Option<SocketAddr>,
     /// What the connection proved, where there was one up to EHLO.
     pub proof: Option<Proof>,
+    /// The policy that a new session was opened under; none where an idle
+    /// connection was used again, and where a route leads to the host.
+    pub policy: Option<PolicyFound>,
     /// How it went.
     pub result: Tried,
+}
+
+/// What the recipients' domain demands of a host, as reports tell it apart
+/// (RFC 8460 §4.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PolicyFound {
+    /// TLSA records: usage, selector, matching type and data.
+    Tlsa(Vec<String>),
+    /// An MTA-STS policy that is enforced.
+    Sts,
+    /// Neither.
+    Neither,
 }
 
 /// How it went at one address.

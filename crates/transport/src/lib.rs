@@ -36,7 +36,7 @@ pub use bindings::Bindings;
 pub use cause::{Cause, Inability, Stage};
 pub use channel::{Channel, Cleared, NotMet, SendOutcome, Shortfall, Unsent, send};
 pub use config::{Limits, Route, RouteError, RouteHost, Timeouts, TransportConfig};
-pub use delivery::{Attempt, Delivery, Fate, PeerFeatures, Tried, Wire, WireError};
+pub use delivery::{Attempt, Delivery, Fate, PeerFeatures, PolicyFound, Tried, Wire, WireError};
 pub use dialogue::converse;
 pub use network::{Network, Pending, Stream, TokioNetwork};
 pub use proof::{Fault, Judgement, Proof, TlsProof};

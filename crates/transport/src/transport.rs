@@ -14,7 +14,7 @@ use crate::bindings::{Bindings, Mx};
 use crate::cause::Cause;
 use crate::channel::{self, Channel, NotMet, Shortfall, Unsent};
 use crate::config::TransportConfig;
-use crate::delivery::{Attempt, Delivery, Fate, Tried, Wire};
+use crate::delivery::{Attempt, Delivery, Fate, PolicyFound, Tried, Wire};
 use crate::hosts::{Finder, Host, Hosts};
 use crate::network::Network;
 use crate::open::{OpenError, Opener, Target};
@@ -135,7 +135,8 @@ impl Transport {
             Err(cause) => {
                 run.failed(&cause);
                 let mx = host.name.to_str().into_owned();
-                return run.note(Attempt { mx, address: None, proof: None, result: Tried::Failed(cause) });
+                let policy = demanded(&cause);
+                return run.note(Attempt { mx, address: None, proof: None, policy, result: Tried::Failed(cause) });
             }
         };
         for address in addresses.iter().take(self.config.limits.addresses_max) {
@@ -191,17 +192,17 @@ impl Transport {
         match self.open(run, target, level).await {
             Ok(channel) => self.transact(run, job, &key, channel, false).await.unwrap_or(Onward::NextHost),
             Err(Shortfall::Failed(cause)) if has_other_family && is_family_missing(&cause) => {
-                note(run, target, None, Tried::Failed(cause));
+                note(run, target, None, true, Tried::Failed(cause));
                 Onward::NextAddress
             }
             Err(Shortfall::Unable(inability)) if needed == Level::None => {
                 // Its domain needs TLS and the parcel does not: that is no inability.
                 run.failed(&Cause::Unbound);
-                note(run, target, None, Tried::Unable(inability));
+                note(run, target, None, true, Tried::Unable(inability));
                 Onward::NextAddress
             }
             Err(shortfall) => {
-                note_shortfall(run, target, None, shortfall);
+                note_shortfall(run, target, None, true, shortfall);
                 Onward::NextAddress
             }
         }
@@ -218,7 +219,7 @@ impl Transport {
         };
         let opened = match opener.open(target, None).await {
             Err(OpenError::Tls(shortfall)) if level == Level::None => {
-                note(run, target, None, tried_in_vain(shortfall.clone()));
+                note(run, target, None, true, tried_in_vain(shortfall.clone()));
                 opener.open(target, Some(shortfall)).await
             }
             opened => opened,
@@ -278,16 +279,17 @@ async fn transact_once(
     was_idle: bool,
 ) -> Once {
     let mut proof = channel.proof.clone();
+    let is_new = !was_idle && channel.transactions == 0;
     let cleared = match channel.clear_at(job.parcel, job.least) {
         Ok(cleared) => cleared,
         Err(NotMet { why, .. }) => {
-            note_shortfall(run, target, Some(proof), why);
+            note_shortfall(run, target, Some(proof), is_new, why);
             return Once::Over(Onward::NextAddress);
         }
     };
     let sent = match channel::send(cleared, whom, job.wire).await {
         Ok(sent) => sent,
-        Err(unsent) => return Once::Over(note_unsent(run, target, proof, unsent)),
+        Err(unsent) => return Once::Over(note_unsent(run, target, proof, is_new, unsent)),
     };
     proof.requiretls = sent.requiretls;
     if was_idle && is_stale(&sent.report.verdicts) {
@@ -296,7 +298,7 @@ async fn transact_once(
     let broken = sent.broken.as_ref();
     let result = tried(&sent.report.verdicts, broken);
     let progress = result == Tried::Sent;
-    note(run, target, Some(proof.clone()), result);
+    note(run, target, Some(proof.clone()), is_new, result);
     let verdicts = whom.iter().zip(sent.report.verdicts);
     let taken = verdicts.map(|(index, verdict)| (*index, run.take(*index, verdict, broken, &proof)));
     // "Too many" means the next transaction, as long as each takes some.
@@ -304,8 +306,19 @@ async fn transact_once(
     Once::Done { again: again.collect() }
 }
 
-fn note(run: &mut Run, target: &Target, proof: Option<Proof>, result: Tried) {
-    run.note(Attempt { mx: target.mx(), address: Some(target.address), proof, result });
+/// Notes an attempt; `is_new` where it opened a session of its own.
+fn note(run: &mut Run, target: &Target, proof: Option<Proof>, is_new: bool, result: Tried) {
+    let policy = target.binding.policy_found().filter(|_| is_new);
+    run.note(Attempt { mx: target.mx(), address: Some(target.address), proof, policy, result });
+}
+
+/// What a domain demands of a host that was given up before it was connected to.
+fn demanded(cause: &Cause) -> Option<PolicyFound> {
+    match cause {
+        Cause::DaneFailed => Some(PolicyFound::Tlsa(Vec::new())),
+        Cause::NotNamed => Some(PolicyFound::Sts),
+        _ => None,
+    }
 }
 
 fn tried_in_vain(why: Shortfall) -> Tried {
@@ -315,15 +328,15 @@ fn tried_in_vain(why: Shortfall) -> Tried {
     }
 }
 
-fn note_shortfall(run: &mut Run, target: &Target, proof: Option<Proof>, why: Shortfall) {
+fn note_shortfall(run: &mut Run, target: &Target, proof: Option<Proof>, is_new: bool, why: Shortfall) {
     match &why {
         Shortfall::Unable(_) => run.unable(),
         Shortfall::Failed(cause) => run.failed(cause),
     }
-    note(run, target, proof, tried_in_vain(why));
+    note(run, target, proof, is_new, tried_in_vain(why));
 }
 
-fn note_unsent(run: &mut Run, target: &Target, proof: Proof, unsent: Unsent) -> Onward {
+fn note_unsent(run: &mut Run, target: &Target, proof: Proof, is_new: bool, unsent: Unsent) -> Onward {
     let cause = match unsent {
         Unsent::Peer(cause) => {
             run.failed(&cause);
@@ -337,7 +350,7 @@ fn note_unsent(run: &mut Run, target: &Target, proof: Proof, unsent: Unsent) -> 
             cause
         }
     };
-    note(run, target, Some(proof), Tried::Failed(cause));
+    note(run, target, Some(proof), is_new, Tried::Failed(cause));
     Onward::NextHost
 }
 

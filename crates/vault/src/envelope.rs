@@ -60,6 +60,10 @@ pub enum Label {
     WatchRound = 9,
     /// An MTA-STS policy that was had.
     StsPolicy = 10,
+    /// A kind of TLS session that deliveries had, for reports to its domain.
+    TlsSession = 11,
+    /// A report that came in.
+    Report = 12,
 }
 
 /// The bytes that begin every envelope.

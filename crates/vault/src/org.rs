@@ -193,7 +193,12 @@ impl OrgVault {
         match label {
             Label::Journal => &self.record,
             Label::Envelope | Label::Parcel | Label::Link | Label::Secret | Label::Credential => &self.current,
-            Label::RecipientKey | Label::OrgKey | Label::WatchRound | Label::StsPolicy => &self.current,
+            Label::RecipientKey
+            | Label::OrgKey
+            | Label::WatchRound
+            | Label::StsPolicy
+            | Label::TlsSession
+            | Label::Report => &self.current,
         }
     }
 

@@ -21,6 +21,7 @@ pub mod policy;
 pub mod probe;
 pub mod receipt;
 pub mod recipient;
+pub mod report;
 pub mod seal;
 pub mod serve;
 pub mod shell;

@@ -24,6 +24,7 @@ pub fn problems(loaded: &Loaded) -> Vec<Problem> {
     found.replies(&loaded.config);
     found.dkim(&loaded.config);
     found.watch(&loaded.config);
+    found.reports(&loaded.config);
     found.log(&loaded.config);
     found.problems
 }

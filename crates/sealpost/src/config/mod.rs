@@ -19,6 +19,7 @@ mod layers;
 mod origin;
 mod reader;
 mod replies;
+mod reports;
 mod sections;
 mod show;
 mod store;

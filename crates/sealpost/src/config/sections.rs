@@ -15,6 +15,7 @@ use super::delivery::{Delivery, Route};
 use super::gateway::Gateway;
 use super::keys::{Keys, OrgKeys, Smime};
 use super::replies::Replies;
+use super::reports::Reports;
 use super::store::{Store, StoreUrl};
 use super::units::{Size, Span};
 use super::watch::Watch;
@@ -68,6 +69,9 @@ pub struct Config {
     /// Domains that are probed on a schedule.
     #[serde(default)]
     pub watch: Watch,
+    /// Reports on TLS and DMARC, both ways.
+    #[serde(default)]
+    pub reports: Reports,
     /// Health and metrics.
     #[serde(default)]
     pub health: Health,

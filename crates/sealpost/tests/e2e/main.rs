@@ -38,6 +38,7 @@ mod portal;
 mod probe;
 mod recall;
 mod replies;
+mod reports;
 mod requiretls;
 mod rest;
 mod returned;

@@ -98,6 +98,10 @@ impl<'a> Batch<'a> {
                 | Write::StsPolicy(_)
                 | Write::ForgetStsPolicies { .. }
                 | Write::ForgetWatchRounds { .. }
+                | Write::TlsSession(_)
+                | Write::TlsReported { .. }
+                | Write::Report(_)
+                | Write::ForgetReports { .. }
                 | Write::EraseKey { .. } => {
                     self.singles.push((org, write));
                 }

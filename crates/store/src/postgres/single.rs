@@ -34,7 +34,9 @@ pub(super) fn order(org: OrgId, write: &Write) -> (u8, OrgId, Vec<u8>) {
         Write::Claim { name, .. } => (10, org, name.as_bytes().to_vec()),
         Write::WatchRound(row) => (11, org, row.domain.to_vec()),
         Write::StsPolicy(row) => (12, org, row.domain.to_vec()),
-        _ => (13, org, Vec::new()),
+        Write::TlsSession(row) => (13, org, [&row.day.to_be_bytes()[..], &row.domain, &row.kind].concat()),
+        Write::Report(row) => (14, org, row.mark.to_vec()),
+        _ => (15, org, Vec::new()),
     }
 }
 

@@ -117,7 +117,7 @@ pub(crate) struct Statement {
 impl Statement {
     /// A guard that failed changed nothing.
     pub fn check(&self, changed: u64) -> Result<(), StoreError> {
-        if self.guarded && changed != 1 { Err(StoreError::Conflict) } else { Ok(()) }
+        if self.guarded && changed == 0 { Err(StoreError::Conflict) } else { Ok(()) }
     }
 }
 

@@ -129,7 +129,11 @@ impl<'a> Group<'a> {
             | Write::WatchRound(_)
             | Write::StsPolicy(_)
             | Write::ForgetStsPolicies { .. }
-            | Write::ForgetWatchRounds { .. } => self.shared(org, write),
+            | Write::ForgetWatchRounds { .. }
+            | Write::TlsSession(_)
+            | Write::TlsReported { .. }
+            | Write::Report(_)
+            | Write::ForgetReports { .. } => self.shared(org, write),
             Write::EraseKey { message } => self.erase_key(org, *message),
         }
     }

@@ -12,7 +12,7 @@ use super::spool::BodySpool;
 use crate::change::{Answer, Change};
 use crate::row::{
     CredentialRow, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, OrgKeyRow, OrgRow, ParcelRow, PostureRow,
-    QueueSummary, RecipientKeyRow, RunRow, StsPolicyRow, WatchRoundRow,
+    QueueSummary, RecipientKeyRow, ReportRow, RunRow, StsPolicyRow, TlsSessionRow, WatchRoundRow,
 };
 use crate::sql::{self, Query};
 use crate::{BodyRef, BodyWriter, Pending, SqliteOptions, Store, StoreError, Transition};
@@ -203,6 +203,14 @@ impl Store for SqliteStore {
 
     fn sts_policy(&self, org: OrgId, domain: [u8; 16]) -> Pending<'_, Option<StsPolicyRow>> {
         self.one(sql::sts::one(org, domain))
+    }
+
+    fn tls_sessions(&self, org: OrgId, before_day: i64, limit: usize) -> Pending<'_, Vec<TlsSessionRow>> {
+        self.all(sql::reports::sessions(org, before_day, limit))
+    }
+
+    fn reports(&self, org: OrgId, limit: usize) -> Pending<'_, Vec<ReportRow>> {
+        self.all(sql::reports::reports(org, limit))
     }
 
     fn queue(&self, org: OrgId) -> Pending<'_, QueueSummary> {

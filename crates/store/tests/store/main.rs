@@ -18,6 +18,7 @@ mod portal;
 mod power;
 mod queue;
 mod recipient_keys;
+mod reports;
 mod schema;
 mod sts;
 mod watch;

@@ -106,6 +106,10 @@ async fn check(store: &dyn Store, version: usize) {
     if version > 4 {
         assert_eq!(store.sts_policy(CLINIC, [0x1e; 16]).await.unwrap().unwrap().sealed, [0x1f]);
     }
+    if version > 5 {
+        assert_eq!(store.tls_sessions(CLINIC, 20_001, 9).await.unwrap()[0].sessions, 3);
+        assert_eq!(store.reports(CLINIC, 9).await.unwrap()[0].sealed, [0x24]);
+    }
     accept_and_queue(store, CLINIC, 9, at(9)).await;
     let entry = JournalNew { message: None, at: at(9), entry: b"new".to_vec() };
     commit_one(store, Transition { org: CLINIC, writes: vec![], journal: Some(entry) }).await.unwrap();

@@ -153,6 +153,14 @@ pub struct Tlsa {
     pub data: Vec<u8>,
 }
 
+impl fmt::Display for Tlsa {
+    /// As a zone file has it (RFC 6698 §2.2).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {} ", self.usage, self.selector, self.matching)?;
+        self.data.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 /// How an answer is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DnsProof {
