@@ -119,7 +119,7 @@ async fn deliver(
         (Content::Original { .. }, None) => org_keys::autocrypt_field(case, &stored),
         _ => String::new(),
     };
-    let passages = autocrypt + &passages(case, parcel);
+    let passages = autocrypt + passages(case, parcel).as_str();
     let sealed = sealed.map(|mut sealed| {
         sealed.splice(0..0, passages.bytes());
         sealed
