@@ -82,13 +82,14 @@ impl Publication {
 
 impl PublishedKeys for Publication {
     fn has_directory(&self, domain: &Domain) -> bool {
-        let mut organisations = self.0.organisations.iter();
-        organisations.any(|one| self.0.org_keys.directory(one.org).keys().any(|(own, _)| own == domain))
+        let Some(org) = self.0.organisations.owner_of(domain) else { return false };
+        self.0.org_keys.directory(org).keys().any(|(own, _)| own == domain)
     }
 
     fn in_directory(&self, domain: &Domain, hash: &str) -> Option<Vec<u8>> {
-        let place = (domain.clone(), hash.to_owned());
-        self.0.organisations.iter().find_map(|one| self.0.org_keys.directory(one.org).get(&place).cloned())
+        // Asked of today's domains: what is read of keys may be older than the configuration.
+        let org = self.0.organisations.owner_of(domain)?;
+        self.0.org_keys.directory(org).get(&(domain.clone(), hash.to_owned())).cloned()
     }
 
     fn of_domains(&self) -> Vec<PublishedKey> {
