@@ -100,6 +100,10 @@ async fn take_back(
     key: &GivenKey,
     changes: &mut Changes,
 ) -> Result<KeyOutcome, Trouble> {
+    if key.is_unwanted {
+        // Told before: a form that is sent again and again tells nobody more.
+        return Ok(KeyOutcome::Asked);
+    }
     let (journey, organisation) = (case.journey, case.organisation);
     let by = holder(about.ticket).to_string();
     let withdrawal = keys::withdrawal(journey, organisation, key.id, &by).await?;

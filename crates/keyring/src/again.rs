@@ -43,10 +43,15 @@ fn seen(same: &Known, found: &Found) -> (Known, bool) {
     let merged = same.material.merged(&found.material).filter(Material::is_of_bounded_size);
     let merged = merged.unwrap_or_else(|| same.material.clone());
     let prefers_encryption = found.prefers_encryption.or(same.prefers_encryption);
-    let more = !merged.is_same(&same.material) || prefers_encryption != same.prefers_encryption;
+    // Who gives a key wants it used.
+    let unwanted_since = same.unwanted_since.filter(|_| found.source != KeySource::Recipient);
+    let more = !merged.is_same(&same.material)
+        || prefers_encryption != same.prefers_encryption
+        || unwanted_since != same.unwanted_since;
     let mut next = Known {
         material: merged,
         prefers_encryption,
+        unwanted_since,
         last_seen: same.last_seen.max(found.at),
         is_bound_by_hand: same.is_bound_by_hand || found.is_bound_by_hand,
         ..same.clone()

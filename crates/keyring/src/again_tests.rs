@@ -159,6 +159,18 @@ fn a_replaced_key_that_the_recipient_gives_is_held_back_as_any() {
 }
 
 #[test]
+fn who_gives_a_key_wants_it_used_again() {
+    let key = openpgp(1, PAT, 400);
+    let mut book = Book::default();
+    book.take(found(&key, PAT, KeySource::Staff, 1)).unwrap();
+    book.known[0].unwanted_since = Some(at(2));
+    assert_eq!(book.take(found(&key, PAT, KeySource::Wkd, 3)), Ok("seen"));
+    assert_eq!(book.known[0].unwanted_since, Some(at(2)));
+    assert_eq!(book.take(found(&key, PAT, KeySource::Recipient, 4)), Ok("updated"));
+    assert_eq!((book.known[0].unwanted_since, book.states()), (None, vec![Active]));
+}
+
+#[test]
 fn a_rejected_key_stays_so() {
     let key = openpgp(1, PAT, 400);
     let mut book = Book::default();

@@ -153,7 +153,9 @@ fn a_key_is_proven_with_gpg_accepted_used_and_removed() {
     assert!(asked.text().contains(&fingerprint) && asked.text().contains(&pat.address), "{}", asked.text());
     assert!(clinic.machine.ok(["key", "list", "--held"]).contains(id));
     assert!(clinic.machine.ok(["key", "show", id]).contains("asked at"));
+    visitor.post(&pat.at("key/remove"), &format!("key={id}"));
     clinic.wait_for(&send(), "delivered", &pat.address);
+    assert_eq!(pat.letters_with("A key is no longer wanted", 1).len(), 1, "asked twice, told once");
     says(&visitor.get(&pat.at("key")), "You asked that it be used no more");
     clinic.machine.ok(["key", "reject", id]);
     clinic.wait_for(&send(), "notified", &pat.address);
