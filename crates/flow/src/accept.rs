@@ -406,6 +406,7 @@ impl Arrived {
             Submitter::Connector(_) => Door::Gateway,
             Submitter::Stranger => Door::Inbound,
             Submitter::Portal(_) => Door::Portal,
+            Submitter::Operator(_) => Door::Command,
         };
         Event::Accepted {
             door,

@@ -7,12 +7,12 @@
 //! a repeated request finds the message instead of making another.
 
 use std::collections::{BTreeMap, HashSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use identity::{Action, ApiKey, Forbidden, Resource, authorize};
-use mail::{Address, Envelope, MessageId, Recipient, Reply, ReversePath};
+use identity::{Action, ApiKey, Forbidden, Principal, Resource, Sender, Submitter, authorize};
+use mail::{Address, Envelope, MessageId, OrgId, Recipient, Reply, ReversePath};
 use mail_builder::MessageBuilder;
 use mail_builder::headers::address::Address as Mailbox;
 use mail_builder::headers::raw::Raw;
@@ -121,7 +121,7 @@ pub enum NotSubmitted {
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
     /// The key may not send as this author.
-    #[error("the key may not send as {0}")]
+    #[error("not allowed to send as {0}")]
     Sender(Address),
     /// Nobody is to get it.
     #[error("the message has no recipient")]
@@ -178,7 +178,8 @@ impl Applications {
         &self.journey
     }
 
-    /// Takes a message. Its sender is told by the result, and by nothing else.
+    /// Takes a message of an application's. Its sender is told by the result,
+    /// and by nothing else.
     pub async fn submit(
         &self,
         key: &ApiKey,
@@ -187,17 +188,59 @@ impl Applications {
         request: Option<Request<'_>>,
     ) -> Result<Submitted, NotSubmitted> {
         authorize(&key.principal(), Action::Submit, &Resource::Organisation(key.org))?;
-        let organisation = self.journey.organisations.find(key.org).ok_or(Forbidden)?.clone();
-        let Some(request) = request else {
-            return self.hand_in(key, organisation, letter, origin, None).await;
+        let client = Client {
+            sender: key.sender(),
+            name: key.id.to_string(),
+            test: key.test,
+            helo: "rest",
+            with: if origin.tls.is_some() { "HTTPS" } else { "HTTP" },
         };
-        let mark = organisation.vault.once_hash(format!("{}\n{}", key.id, request.key).as_bytes());
+        self.take(client, Content::Letter(Box::new(letter)), origin, request).await
+    }
+
+    /// Takes a message that is handed in on the machine itself, by this account.
+    /// It may be from anybody of the organisation's domains.
+    pub async fn send(
+        &self,
+        org: OrgId,
+        account: &str,
+        content: Content,
+        request: Option<Request<'_>>,
+    ) -> Result<Submitted, NotSubmitted> {
+        let operator = Principal::Operator { org, account: account.to_owned() };
+        authorize(&operator, Action::Submit, &Resource::Organisation(org))?;
+        let organisation = self.journey.organisations.find(org).ok_or(Forbidden)?;
+        let senders = organisation.profile.domains.iter().filter_map(|domain| format!("*@{domain}").parse().ok());
+        let by = Submitter::Operator(account.to_owned());
+        let client = Client {
+            sender: Sender { org, by, senders: senders.collect() },
+            name: "command".to_owned(),
+            test: false,
+            helo: "command",
+            with: "local",
+        };
+        let origin = Origin { peer: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: None };
+        self.take(client, content, origin, request).await
+    }
+
+    async fn take(
+        &self,
+        client: Client,
+        content: Content,
+        origin: Origin,
+        request: Option<Request<'_>>,
+    ) -> Result<Submitted, NotSubmitted> {
+        let organisation = self.journey.organisations.find(client.sender.org).ok_or(Forbidden)?.clone();
+        let Some(request) = request else {
+            return self.hand_in(client, organisation, content, origin, None).await;
+        };
+        let mark = organisation.vault.once_hash(format!("{}\n{}", client.name, request.key).as_bytes());
         let digest = organisation.vault.once_hash(request.body);
         let _under_way = self.begin(mark)?;
         if let Some(earlier) = self.earlier(&organisation, mark, digest).await? {
             return Ok(earlier);
         }
-        match self.hand_in(key, organisation.clone(), letter, origin, Some((mark, digest))).await {
+        match self.hand_in(client, organisation.clone(), content, origin, Some((mark, digest))).await {
             // Another node may have been first.
             Err(NotSubmitted::Refused(reply)) => {
                 self.earlier(&organisation, mark, digest).await?.ok_or(NotSubmitted::Refused(reply))
@@ -231,33 +274,32 @@ impl Applications {
 
     async fn hand_in(
         &self,
-        key: &ApiKey,
+        client: Client,
         organisation: Arc<Organisation>,
-        letter: Letter,
+        content: Content,
         origin: Origin,
         mark: Option<([u8; 32], [u8; 32])>,
     ) -> Result<Submitted, NotSubmitted> {
-        let sender = key.sender();
-        if !sender.may_send_as(&letter.from.address) {
-            return Err(NotSubmitted::Sender(letter.from.address));
+        if !client.sender.may_send_as(content.from()) {
+            return Err(NotSubmitted::Sender(content.from().clone()));
         }
+        let (envelope, bytes) = content.written()?;
         let submission = Submission {
-            sender,
-            envelope: envelope(&letter)?,
-            helo: String::from("rest"),
+            sender: client.sender,
+            envelope,
+            helo: client.helo.to_owned(),
             peer: origin.peer,
-            with: if origin.tls.is_some() { "HTTPS" } else { "HTTP" },
+            with: client.with,
             tls: origin.tls,
             body: smtp::server::BodyKind::EightBitMime,
             declared_bytes: None,
             passage: Passage::Submitted,
         };
-        let bytes = write(letter)?;
         let mut arriving = Arriving::begin(self.journey.clone(), organisation, submission);
         let message = arriving.message();
         let now = self.journey.clock.now();
         let until = later(now, IDEMPOTENCY);
-        arriving.as_application(key.test, mark.map(|(mark, digest)| Mark { mark, digest, message, now, until }));
+        arriving.as_application(client.test, mark.map(|(mark, digest)| Mark { mark, digest, message, now, until }));
         arriving.push(&bytes).await.map_err(NotSubmitted::Refused)?;
         let reply = Box::new(arriving).finish().await;
         match reply.is_positive() {
@@ -267,23 +309,64 @@ impl Applications {
     }
 }
 
+/// Who hands in, and how.
+struct Client {
+    sender: Sender,
+    /// Whose idempotency keys are apart from others'.
+    name: String,
+    test: bool,
+    helo: &'static str,
+    with: &'static str,
+}
+
+/// A message as fields, or whole.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// As fields.
+    Letter(Box<Letter>),
+    /// Whole, with CRLF line ends.
+    Message {
+        /// The envelope's sender.
+        from: Address,
+        /// The envelope's recipients.
+        recipients: Vec<Address>,
+        /// Header and body.
+        bytes: Vec<u8>,
+    },
+}
+
+impl Content {
+    /// Whom it is sent by.
+    pub fn from(&self) -> &Address {
+        match self {
+            Content::Letter(letter) => &letter.from.address,
+            Content::Message { from, .. } => from,
+        }
+    }
+
+    /// Envelope and bytes, as they are handed in.
+    pub fn written(self) -> Result<(Envelope, Vec<u8>), NotSubmitted> {
+        match self {
+            Content::Letter(letter) => {
+                let all = letter.to.iter().chain(&letter.cc).chain(&letter.bcc).map(|one| &one.address);
+                Ok((envelope(&letter.from.address, all)?, write(*letter)?))
+            }
+            Content::Message { from, recipients, bytes } => Ok((envelope(&from, recipients.iter())?, bytes)),
+        }
+    }
+}
+
 /// The recipients of all kinds, each once. Nobody is told by DSN: the timeline
 /// and the events tell the application.
-fn envelope(letter: &Letter) -> Result<Envelope, NotSubmitted> {
+fn envelope<'a>(from: &Address, all: impl Iterator<Item = &'a Address>) -> Result<Envelope, NotSubmitted> {
     let mut seen = HashSet::new();
-    let all = letter.to.iter().chain(&letter.cc).chain(&letter.bcc).map(|one| &one.address);
     let recipients: Vec<Recipient> = all.filter(|address| seen.insert(*address)).cloned().map(Recipient::new).collect();
     if recipients.is_empty() {
         return Err(NotSubmitted::NoRecipient);
     }
     let smtputf8 = recipients.iter().any(|recipient| !recipient.address.is_ascii());
-    Ok(Envelope {
-        sender: ReversePath(Some(letter.from.address.clone())),
-        recipients,
-        envid: None,
-        smtputf8,
-        requiretls: false,
-    })
+    let sender = ReversePath(Some(from.clone()));
+    Ok(Envelope { sender, recipients, envid: None, smtputf8, requiretls: false })
 }
 
 /// Fields that the message gets otherwise, or that would change what it is, in

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use identity::{Action, Principal, Resource, authorize};
 use jiff::Timestamp;
 use mail::Address;
 use store::Write;
@@ -126,6 +127,10 @@ impl Judging {
         let case = opened.case(&self.journey, self.journey.clock.now());
         let spent = spent(&case, &found, passphrase.clone());
         let (org, message) = (found.ticket.org, found.ticket.message);
+        let holder = Principal::Recipient { org, message, recipient: found.ticket.recipient };
+        if authorize(&holder, Action::JudgeOwn, &Resource::Copy(org, message, SENDER)).is_err() {
+            return Ok(Decided::NotBySender);
+        }
         let by = format!("sender:{}", found.state.recipient());
         match decision {
             Decision::Release { reason, .. } => {

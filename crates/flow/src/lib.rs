@@ -40,6 +40,7 @@ pub mod judging;
 pub mod keys;
 mod leases;
 pub mod listener;
+pub mod listing;
 mod manifest;
 mod mark;
 mod memory;

@@ -211,6 +211,7 @@ const fn door_word(door: Door) -> &'static str {
         Door::Inbound => "inbound",
         Door::Portal => "portal",
         Door::Reports => "reports",
+        Door::Command => "command",
     }
 }
 

@@ -25,6 +25,9 @@ pub enum Action {
     ReadContent,
     /// Release or refuse a held message.
     JudgeHeld,
+    /// Release or refuse an own held message, having proven the mailbox that it
+    /// was sent from.
+    JudgeOwn,
     /// Destroy a message's key for good.
     EraseMessage,
     /// Read and export the receipts of a message.
@@ -107,7 +110,7 @@ fn fits(action: Action, resource: &Resource) -> bool {
         A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::EraseMessage | A::ReadReceipts => {
             matches!(resource, R::Message(..))
         }
-        A::RequestCode | A::OpenAtPortal | A::Reply | A::GiveKey => matches!(resource, R::Copy(..)),
+        A::RequestCode | A::OpenAtPortal | A::Reply | A::GiveKey | A::JudgeOwn => matches!(resource, R::Copy(..)),
         A::ReadLedger => matches!(resource, R::Ledger(_)),
         A::ManageOrganisations | A::RotateKeys => matches!(resource, R::Deployment),
     }
@@ -119,7 +122,7 @@ fn may(principal: &Principal, action: Action) -> bool {
     match principal {
         Principal::Submission { .. } => match action {
             A::Submit => true,
-            A::ReadKeys | A::ManageKeys | A::LearnKeys | A::ManageOrgKeys | A::GiveKey => false,
+            A::ReadKeys | A::ManageKeys | A::LearnKeys | A::ManageOrgKeys | A::GiveKey | A::JudgeOwn => false,
             A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts | A::ReadLedger => false,
             A::ReadQueue | A::ReadPolicy | A::ManageCredentials | A::RequestCode | A::OpenAtPortal | A::Reply => false,
             A::EraseMessage | A::ManageOrganisations | A::RotateKeys => false,
@@ -131,7 +134,7 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::JudgeHeld => scopes.contains(&Scope::Judge),
             A::InspectHeader => scopes.contains(&Scope::Inspect),
             A::Process | A::ReadContent | A::ReadLedger | A::ReadPolicy | A::ManageCredentials => false,
-            A::ReadKeys | A::ManageKeys | A::LearnKeys | A::ManageOrgKeys | A::GiveKey => false,
+            A::ReadKeys | A::ManageKeys | A::LearnKeys | A::ManageOrgKeys | A::GiveKey | A::JudgeOwn => false,
             A::EraseMessage | A::RequestCode | A::OpenAtPortal | A::Reply => false,
             A::ManageOrganisations | A::RotateKeys => false,
             A::ReadWatch | A::ReadReports | A::KeepWatch | A::KeepReports => false,
@@ -140,15 +143,16 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::ReadTimeline | A::JudgeHeld | A::ReadReceipts | A::ReadLedger | A::ReadQueue => true,
             A::EraseMessage | A::ReadPolicy | A::ManageCredentials => true,
             A::ReadKeys | A::ManageKeys | A::ManageOrgKeys | A::ReadWatch | A::ReadReports => true,
-            A::LearnKeys | A::GiveKey => false,
+            A::LearnKeys | A::GiveKey | A::JudgeOwn => false,
+            A::Submit => true,
             // A body needs a reason and a record of the look; no command of today takes one.
             A::ReadContent => false,
-            A::Submit | A::Process | A::RequestCode | A::OpenAtPortal | A::Reply => false,
+            A::Process | A::RequestCode | A::OpenAtPortal | A::Reply => false,
             A::KeepWatch | A::KeepReports | A::ManageOrganisations | A::RotateKeys | A::InspectHeader => false,
         },
         Principal::Host { .. } => match action {
             A::ManageOrganisations | A::RotateKeys => true,
-            A::ReadKeys | A::ManageKeys | A::LearnKeys | A::ManageOrgKeys | A::GiveKey => false,
+            A::ReadKeys | A::ManageKeys | A::LearnKeys | A::ManageOrgKeys | A::GiveKey | A::JudgeOwn => false,
             A::Submit | A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts => false,
             A::ReadLedger | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => false,
             A::EraseMessage | A::RequestCode | A::OpenAtPortal | A::Reply => false,
@@ -157,13 +161,13 @@ fn may(principal: &Principal, action: Action) -> bool {
         Principal::System { .. } => match action {
             A::Process | A::ReadContent | A::ReadPolicy | A::ReadQueue | A::ReadLedger => true,
             A::ReadKeys | A::LearnKeys | A::ReadWatch | A::ReadReports | A::KeepWatch | A::KeepReports => true,
-            A::ManageKeys | A::ManageOrgKeys | A::GiveKey => false,
+            A::ManageKeys | A::ManageOrgKeys | A::GiveKey | A::JudgeOwn => false,
             A::Submit | A::ReadTimeline | A::JudgeHeld | A::ReadReceipts | A::ManageCredentials => false,
             A::EraseMessage | A::InspectHeader => false,
             A::RequestCode | A::OpenAtPortal | A::Reply | A::ManageOrganisations | A::RotateKeys => false,
         },
         Principal::Recipient { .. } => match action {
-            A::RequestCode | A::OpenAtPortal | A::Reply | A::GiveKey => true,
+            A::RequestCode | A::OpenAtPortal | A::Reply | A::GiveKey | A::JudgeOwn => true,
             A::ReadKeys | A::ManageKeys | A::LearnKeys | A::ManageOrgKeys => false,
             A::Submit | A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts => false,
             A::ReadLedger | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => false,
@@ -199,12 +203,13 @@ mod tests {
     const MESSAGE: MessageId = MessageId::from_bytes([1; 16]);
     const OTHER_MESSAGE: MessageId = MessageId::from_bytes([2; 16]);
 
-    const ACTIONS: [Action; 25] = [
+    const ACTIONS: [Action; 26] = [
         Action::Submit,
         Action::Process,
         Action::ReadTimeline,
         Action::ReadContent,
         Action::JudgeHeld,
+        Action::JudgeOwn,
         Action::ReadReceipts,
         Action::ReadLedger,
         Action::ReadQueue,
@@ -274,6 +279,7 @@ mod tests {
         check(
             &operator,
             &[
+                A::Submit,
                 A::ReadTimeline,
                 A::JudgeHeld,
                 A::ReadReceipts,
@@ -305,7 +311,7 @@ mod tests {
                 A::KeepReports,
             ],
         );
-        check(&recipient, &[A::GiveKey, A::RequestCode, A::OpenAtPortal, A::Reply]);
+        check(&recipient, &[A::JudgeOwn, A::GiveKey, A::RequestCode, A::OpenAtPortal, A::Reply]);
     }
 
     #[test]

@@ -73,6 +73,8 @@ pub enum Submitter {
     Stranger,
     /// As a recipient who replies at the portal to this message.
     Portal(MessageId),
+    /// By an account of the machine, with a command.
+    Operator(String),
 }
 
 impl Principal {
@@ -102,7 +104,9 @@ impl fmt::Display for Principal {
             Principal::Submission { by: Submitter::Connector(name), .. } => write!(f, "connector:{name}"),
             Principal::Submission { by: Submitter::Stranger, .. } => f.write_str("stranger"),
             Principal::Submission { by: Submitter::Portal(message), .. } => write!(f, "portal:{message}"),
-            Principal::Operator { account, .. } => write!(f, "operator:{account}"),
+            Principal::Submission { by: Submitter::Operator(account), .. } | Principal::Operator { account, .. } => {
+                write!(f, "operator:{account}")
+            }
             Principal::Host { account } => write!(f, "host:{account}"),
             Principal::System { .. } => f.write_str("system"),
             Principal::Recipient { message, recipient, .. } => write!(f, "recipient:{message}/{recipient}"),

@@ -38,6 +38,8 @@ pub enum Door {
     Portal,
     /// None: a report of the organisation's own to another domain (RFC 8460).
     Reports,
+    /// `sealpost send`, on the machine itself.
+    Command,
 }
 
 /// What policy decided about a recipient's copy.

@@ -3,9 +3,11 @@
 
 mod gateway;
 mod keys;
+mod listing;
 mod org_keys;
 mod proof;
 mod report;
+mod send;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -18,9 +20,11 @@ use crate::doctor::Area;
 
 pub use gateway::{GatewayVerb, MailSystem, SecretVerb, Setup};
 pub use keys::{KeyVerb, RecipientVerb};
+pub use listing::MessageList;
 pub use org_keys::{NewOrgKey, OrgKeyVerb, PrivateKeyKind, RevokeReason};
 pub use proof::{AuditVerb, ReceiptVerb, Verify};
 pub use report::{ReportVerb, ReportsShown};
+pub use send::{Mailbox, Parts, Send};
 pub use watch::WatchVerb;
 
 /// Secure email for healthcare: judged, sealed, delivered, proven.
@@ -58,6 +62,8 @@ pub enum Command {
     Demo(Demo),
     /// Was a message encrypted on its way? Hop by hop, from its header block, offline
     Inspect(Inspect),
+    /// Hand in a message, from flags, a file or stdin
+    Send(Box<Send>),
     /// Messages: list, timeline, passphrase
     #[command(subcommand)]
     Message(MessageVerb),
@@ -301,13 +307,7 @@ pub struct Organisation {
 #[derive(Debug, Subcommand)]
 pub enum MessageVerb {
     /// The newest messages
-    List {
-        /// How many
-        #[arg(long, default_value_t = 20)]
-        limit: usize,
-        #[command(flatten)]
-        organisation: Organisation,
-    },
+    List(MessageList),
     /// What happened to a message
     Show {
         /// The message: msg_…

@@ -74,6 +74,7 @@ async fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Init(wanted) => commands::init::run(cli, wanted).await,
         Command::Serve(wanted) => commands::serve::run(cli, wanted).await,
         Command::Demo(wanted) => demo::run(wanted).await,
+        Command::Send(wanted) => commands::send::run(cli, wanted).await,
         Command::Message(verb) => commands::message::run(cli, verb).await,
         Command::Receipt(verb) => commands::receipt::run(cli, verb).await,
         Command::Audit(verb) => commands::audit::run(cli, verb).await,

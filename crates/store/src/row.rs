@@ -71,6 +71,28 @@ state! {
     }
 }
 
+impl MessageState {
+    /// Every state.
+    pub const ALL: [MessageState; 5] = [
+        MessageState::Accepted,
+        MessageState::Decided,
+        MessageState::Held,
+        MessageState::Refused,
+        MessageState::Erased,
+    ];
+
+    /// The word for it: `accepted`, `decided`, `held`, `refused`, `erased`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            MessageState::Accepted => "accepted",
+            MessageState::Decided => "decided",
+            MessageState::Held => "held",
+            MessageState::Refused => "refused",
+            MessageState::Erased => "erased",
+        }
+    }
+}
+
 /// What reports split messages by.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Dimensions {

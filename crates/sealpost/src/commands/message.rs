@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use flow::holds::{self, Held, Judge};
+use flow::listing::{self, Filter};
 use flow::portal::Passphrase;
 use flow::{Timeline, mend, recall, timeline};
 use identity::{Action, Resource};
@@ -14,14 +15,14 @@ use mail::{Address, Level, MessageId, Method};
 use serde_json::json;
 
 use super::{Opened, line_from_stdin, print, say};
-use crate::cli::{Cli, MessageVerb, Organisation};
+use crate::cli::{Cli, MessageList, MessageVerb, Organisation};
 use crate::wake;
 use trace::shown;
 
 /// Runs it.
 pub async fn run(cli: &Cli, verb: &MessageVerb) -> Result<ExitCode> {
     match verb {
-        MessageVerb::List { limit, organisation } => list(cli, *limit, organisation).await,
+        MessageVerb::List(wanted) => list(cli, wanted).await,
         MessageVerb::Show { id, organisation } => show(cli, *id, organisation).await,
         MessageVerb::Passphrase { id, to, hint, organisation } => {
             passphrase(cli, *id, to.as_ref(), hint.as_deref(), organisation).await
@@ -34,20 +35,31 @@ pub async fn run(cli: &Cli, verb: &MessageVerb) -> Result<ExitCode> {
     }
 }
 
-async fn list(cli: &Cli, limit: usize, organisation: &Organisation) -> Result<ExitCode> {
-    let opened = Opened::new(cli, organisation).await?;
+async fn list(cli: &Cli, wanted: &MessageList) -> Result<ExitCode> {
+    let opened = Opened::new(cli, &wanted.organisation).await?;
     let org = opened.organisation.org;
     opened.may(Action::ReadQueue, &Resource::Organisation(org))?;
-    for row in opened.installation.journey.store.messages(org, None, limit).await? {
-        let state = format!("{:?}", row.state).to_lowercase();
+    let filter = Filter {
+        state: wanted.state,
+        stream: wanted.stream.clone(),
+        campaign: wanted.campaign.clone(),
+        tag: wanted.tag.clone(),
+    };
+    let page =
+        listing::list(&opened.installation.journey, org, &filter, wanted.before, (wanted.limit, usize::MAX)).await?;
+    for row in page.rows {
+        let (state, dimensions) = (row.state.word(), &row.dimensions);
         print(&match cli.json {
             true => json!({
-                "id": row.message, "state": state, "received_at": row.received_at,
-                "stream": row.dimensions.stream, "bytes": row.dimensions.body_bytes,
+                "id": row.message, "state": state, "received_at": row.received_at, "stream": dimensions.stream,
+                "campaign": dimensions.campaign, "tags": dimensions.tags, "bytes": dimensions.body_bytes,
             })
             .to_string(),
-            false => format!("{}  {}  {state:<8}  {}", row.message, row.received_at, row.dimensions.stream),
+            false => format!("{}  {}  {state:<8}  {}", row.message, row.received_at, dimensions.stream),
         })?;
+    }
+    if let Some(next) = page.next {
+        say(&format!("there are more: --before {next}"));
     }
     Ok(ExitCode::SUCCESS)
 }

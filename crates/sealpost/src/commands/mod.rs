@@ -23,6 +23,7 @@ pub mod receipt;
 pub mod recipient;
 pub mod report;
 pub mod seal;
+pub mod send;
 pub mod serve;
 pub mod shell;
 pub mod vault;

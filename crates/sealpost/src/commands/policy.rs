@@ -34,18 +34,22 @@ pub async fn run(cli: &Cli, verb: &PolicyVerb) -> Result<ExitCode> {
             let message = message(file)?;
             let verdict = judge(&policy, &organisation, &message, from.clone(), to);
             let outlooks = if is_of_file { Vec::new() } else { outlooks(cli, &verdict).await };
-            match cli.json {
-                true => print(&to_json(&verdict, &outlooks)?.to_string())?,
-                false => {
-                    print(explain::text(&verdict).trim_end())?;
-                    for (address, outlook) in &outlooks {
-                        print(&format!("{address} would get {}", recipient::line(outlook)))?;
-                    }
-                }
-            }
+            tell(cli, &verdict, &outlooks)?;
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Prints what was decided, and which method each copy would get.
+pub(super) fn tell(cli: &Cli, verdict: &policy::Verdict, outlooks: &[(Address, Outlook)]) -> Result<()> {
+    if cli.json {
+        return print(&to_json(verdict, outlooks)?.to_string());
+    }
+    print(explain::text(verdict).trim_end())?;
+    for (address, outlook) in outlooks {
+        print(&format!("{address} would get {}", recipient::line(outlook)))?;
+    }
+    Ok(())
 }
 
 /// Which method each recipient's copy would get, where the installation can be
@@ -73,6 +77,11 @@ fn is_installed(cli: &Cli) -> bool {
 
 async fn look(cli: &Cli, verdict: &policy::Verdict) -> Result<Vec<(Address, Outlook)>> {
     let opened = Opened::new(cli, &Organisation { organisation: None }).await?;
+    look_in(&opened, verdict).await
+}
+
+/// Which method each copy would get, by what this installation knows.
+pub(super) async fn look_in(opened: &Opened, verdict: &policy::Verdict) -> Result<Vec<(Address, Outlook)>> {
     opened.may(Action::ReadKeys, &Resource::Organisation(opened.organisation.org))?;
     let mut outlooks = Vec::new();
     for (address, decision) in &verdict.recipients {
@@ -121,6 +130,11 @@ fn message(file: &Path) -> Result<Vec<u8>> {
     } else {
         bytes = std::fs::read(file).with_context(|| format!("can't read {}", file.display()))?;
     }
+    Ok(wire_form(bytes))
+}
+
+/// With CRLF line ends.
+pub(super) fn wire_form(bytes: Vec<u8>) -> Vec<u8> {
     let mut wire = Vec::with_capacity(bytes.len() + bytes.len() / 40);
     let mut before = 0;
     for byte in bytes {
@@ -130,10 +144,10 @@ fn message(file: &Path) -> Result<Vec<u8>> {
         wire.push(byte);
         before = byte;
     }
-    Ok(wire)
+    wire
 }
 
-fn judge(
+pub(super) fn judge(
     policy: &Policy,
     organisation: &str,
     message: &[u8],

@@ -46,6 +46,7 @@ mod revocation;
 mod safe_replies;
 mod scarce;
 mod sealing;
+mod sent;
 mod sink;
 mod timing;
 mod visit;

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use flow::application::{Origin, Request};
 use flow::holds::{self, Judge};
-use flow::{MessageRow, MessageState, recall, timeline};
+use flow::{MessageRow, MessageState, listing, recall, timeline};
 use identity::{Action, ApiKey, Resource, authorize};
 use mail::MessageId;
 use serde::Deserialize;
@@ -102,7 +102,7 @@ pub(super) async fn list(
 ) -> Result<Json<MessagesOut>, Problem> {
     authorize(&key.principal(), Action::ReadQueue, &Resource::Organisation(key.org))?;
     let Query(filter) = query.map_err(|why| Problem::field("", why.body_text()))?;
-    let mut before = match &filter.cursor {
+    let before = match &filter.cursor {
         None => None,
         Some(text) => {
             let text = forms::MESSAGE_ID.check("/cursor", text.clone())?;
@@ -114,28 +114,11 @@ pub(super) async fn list(
     if !(1..=PAGE).contains(&limit) {
         return Err(Problem::field("/limit", format!("1 to {PAGE}")));
     }
-    let (mut items, mut seen, mut next) = (Vec::new(), 0, None);
-    'pages: while seen < SEEN_MAX {
-        let rows = api.door.journey().store.messages(key.org, before, PAGE).await;
-        let rows = rows.map_err(|why| Problem::unavailable(&why))?;
-        let is_last = rows.len() < PAGE;
-        for row in rows {
-            if items.len() == limit {
-                next = before;
-                break 'pages;
-            }
-            seen += 1;
-            before = Some(row.message);
-            if filter.admits(&row, state) {
-                items.push(out(row));
-            }
-        }
-        next = before.filter(|_| !is_last);
-        if is_last {
-            break;
-        }
-    }
-    Ok(Json(MessagesOut { items, next: next.map(|message| message.to_string()) }))
+    let wanted = listing::Filter { state, stream: filter.stream, campaign: filter.campaign, tag: filter.tag };
+    let page = listing::list(api.door.journey(), key.org, &wanted, before, (limit, SEEN_MAX)).await;
+    let page = page.map_err(|why| Problem::unavailable(&why))?;
+    let items = page.rows.into_iter().map(out).collect();
+    Ok(Json(MessagesOut { items, next: page.next.map(|message| message.to_string()) }))
 }
 
 /// What is listed.
@@ -158,16 +141,6 @@ pub(super) struct Filter {
     /// Where the page before ended: its `next`.
     #[param(pattern = "^msg_[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}$")]
     cursor: Option<String>,
-}
-
-impl Filter {
-    fn admits(&self, row: &MessageRow, state: Option<MessageState>) -> bool {
-        let dimensions = &row.dimensions;
-        state.is_none_or(|state| row.state == state)
-            && self.stream.as_ref().is_none_or(|stream| dimensions.stream == *stream)
-            && self.campaign.as_ref().is_none_or(|campaign| dimensions.campaign.as_ref() == Some(campaign))
-            && self.tag.as_ref().is_none_or(|tag| dimensions.tags.contains(tag))
-    }
 }
 
 /// Which message is meant.
@@ -230,7 +203,7 @@ pub(super) async fn events(
         }
         events.push(one);
     }
-    Ok(Json(EventsOut { id: id.to_string(), state: word(timeline.state).to_owned(), events }))
+    Ok(Json(EventsOut { id: id.to_string(), state: timeline.state.word().to_owned(), events }))
 }
 
 /// Let a held message go, under all else that policy asks of it.
@@ -378,7 +351,7 @@ fn reason(body: &[u8]) -> Result<String, Problem> {
 fn out(row: MessageRow) -> MessageOut {
     MessageOut {
         id: row.message.to_string(),
-        state: word(row.state).to_owned(),
+        state: row.state.word().to_owned(),
         received_at: row.received_at,
         stream: row.dimensions.stream,
         campaign: row.dimensions.campaign,
@@ -387,24 +360,7 @@ fn out(row: MessageRow) -> MessageOut {
     }
 }
 
-const fn word(state: MessageState) -> &'static str {
-    match state {
-        MessageState::Accepted => "accepted",
-        MessageState::Decided => "decided",
-        MessageState::Held => "held",
-        MessageState::Refused => "refused",
-        MessageState::Erased => "erased",
-    }
-}
-
 fn state_of(text: &str) -> Result<MessageState, Problem> {
-    let all = [
-        MessageState::Accepted,
-        MessageState::Decided,
-        MessageState::Held,
-        MessageState::Refused,
-        MessageState::Erased,
-    ];
-    let found = all.into_iter().find(|state| word(*state) == text);
+    let found = MessageState::ALL.into_iter().find(|state| state.word() == text);
     found.ok_or_else(|| Problem::field("/state", "accepted, decided, held, refused or erased"))
 }
