@@ -39,6 +39,7 @@ use crate::replies::Answered;
 use crate::reply;
 use crate::reports;
 use crate::rounds::Rounds;
+use crate::streams;
 use crate::traced::traced;
 
 /// The largest message that is judged before it is answered.
@@ -65,6 +66,7 @@ pub struct Arriving {
     crossing: Option<Crossing>,
     rounds: Rounds,
     probe: Option<Probe>,
+    stream: String,
 }
 
 /// The header block is kept until it is whole: it is edited before it is stored.
@@ -117,6 +119,7 @@ impl Arriving {
             crossing: None,
             rounds: Rounds::default(),
             probe: None,
+            stream: String::new(),
         }
     }
 
@@ -163,6 +166,7 @@ impl Arriving {
         let raw = std::mem::take(raw);
         let (header, rest) = raw.split_at(end.min(raw.len()));
         let arrival = self.read_header(header)?;
+        self.stream = self.stream(&arrival)?;
         self.rounds = Rounds::read(&self.journey, header, &self.submission.envelope);
         self.rounds.judge(&self.journey, &self.submission).await?;
         if matches!(self.submission.passage, Passage::Known { .. }) {
@@ -197,6 +201,16 @@ impl Arriving {
             true => Ok(arrival),
             false => Err(reply::author_not_allowed()),
         }
+    }
+
+    /// The stream of the message: its own choice counts from a submitter alone.
+    fn stream(&self, arrival: &Arrival) -> Result<String, Reply> {
+        if self.is_inbound() || self.answered.is_some() {
+            return Ok(streams::INBOUND.to_owned());
+        }
+        let (wanted, submitter) = (arrival.instructions.stream.as_deref(), self.submission.sender.principal());
+        let chosen = self.journey.settings.streams.choose(wanted, &submitter.to_string());
+        chosen.map(|stream| stream.name.clone()).map_err(|why| reply::no_stream(&why))
     }
 
     fn is_inbound(&self) -> bool {
@@ -284,6 +298,7 @@ impl Arriving {
             answered: self.answered,
         };
         arrived.manifest.test = self.test;
+        arrived.manifest.stream = self.stream;
         arrived.manifest.passages = self.rounds.earlier;
         arrived.manifest.looped = self.rounds.looped.into_iter().map(|(_, _, recipient)| recipient).collect();
         if let Some(answered) = &arrived.answered {
@@ -416,6 +431,7 @@ impl Arrived {
             sender: self.manifest.envelope.sender.clone(),
             recipients: self.manifest.envelope.recipients.iter().map(|to| to.address.clone()).collect(),
             body_bytes: self.bytes,
+            stream: Some(self.manifest.stream.clone()),
         }
     }
 }
@@ -456,6 +472,7 @@ fn manifest(
         version: 1,
         envelope: submission.envelope.clone(),
         submitter: submission.sender.principal().to_string(),
+        stream: String::new(),
         from: arrival.from.clone(),
         message_id: arrival.message_id.clone(),
         body_sha256,
@@ -478,7 +495,7 @@ impl Organisation {
     fn dimensions(&self, manifest: &Manifest, subject: &str, body_bytes: u64) -> store::Dimensions {
         let wanted = &manifest.instructions;
         store::Dimensions {
-            stream: wanted.stream.clone().unwrap_or_else(|| self.profile.stream.clone()),
+            stream: manifest.stream.clone(),
             campaign: wanted.campaign.clone(),
             tags: wanted.tags.clone(),
             fields: wanted.fields.clone(),

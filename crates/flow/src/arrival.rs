@@ -206,7 +206,7 @@ fn take_instruction(field: &Field<'_>, arrival: &mut Arrival) -> Result<(), Head
     } else if field.is("X-Sealpost-Passphrase-Hint") {
         wanted.hint = Some(text);
     } else if field.is("X-Sealpost-Stream") {
-        wanted.stream = Some(text);
+        wanted.stream = Some(text).filter(|name| !name.is_empty());
     } else if field.is("X-Sealpost-Campaign") {
         wanted.campaign = Some(text);
     } else if field.is("X-Sealpost-Language") {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use ledger::{Entry, Event, Head, Record};
 use mail::{Address, MessageId, Method, ParcelId, Recipient};
 use seal::{Grounds, Kind, Parcel, Stamp, TlsAsked};
-use store::{JournalNew, JournalRow, NewLink, StoreError, Transition, Write};
+use store::{JournalNew, JournalRow, Lane, NewLink, StoreError, Transition, Write};
 use vault::{Label, MessageKey};
 
 use crate::dsn::{Action, KeyWord, Report, Told, UnwantedKey};
@@ -18,6 +18,7 @@ use crate::manifest::Manifest;
 use crate::meters::Tally;
 use crate::organisation::Organisation;
 use crate::portal::{self, Clinic, LinkId, LinkState, Mailbox, NoticeMail, Passphrase};
+use crate::streams::Stream;
 
 /// The sender's place among the links of a message: no recipient has it.
 pub(crate) const SENDER: u32 = u32::MAX;
@@ -89,7 +90,19 @@ impl Case<'_> {
     /// Queues a parcel that may have waited before.
     pub fn queue_at(&self, parcel: &Parcel, created_at: Timestamp, due: Timestamp, changes: &mut Changes) {
         let entropy = self.journey.entropy.as_ref();
-        changes.writes.push(enqueue(self.organisation, self.key, parcel, created_at, due, entropy));
+        let lane = self.lane(parcel.kind());
+        changes.writes.push(enqueue(self.organisation, self.key, parcel, lane, created_at, due, entropy));
+    }
+
+    /// The stream of this message's parcels of a kind.
+    pub fn stream(&self, kind: Kind) -> &Stream {
+        self.journey.settings.streams.of(kind, &self.manifest.stream)
+    }
+
+    /// The lane of the queue in which this message's parcels of a kind wait.
+    pub fn lane(&self, kind: Kind) -> Lane {
+        let stream = self.stream(kind);
+        Lane::new(stream.priority, self.organisation.org, &stream.name, &self.manifest.submitter)
     }
 
     /// Puts a recipient's copy into the portal: a link that only the notice

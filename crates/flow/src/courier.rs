@@ -6,21 +6,23 @@ use std::time::Duration;
 
 use identity::{Action, Forbidden, Principal, Resource, authorize};
 use ledger::{Event, EventKind, Record};
-use mail::{Address, Level};
+use mail::{Address, Domain, Level};
 use seal::{Kind, Parcel};
-use store::{Leased, ParcelState, StoreError, Transition, Write};
+use store::{Leased, ParcelState, Room, StoreError, Transition, Write};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use transport::{Fate, Transport};
+use transport::{Fate, Permit, PutOff, Transport};
 use vault::Label;
 
 use crate::carry::{Carried, carry};
 use crate::case::{Case, Changes, SENDER, later};
+use crate::domains::Domains;
 use crate::enqueue::dequeue;
 use crate::journey::Journey;
 use crate::keys::NotSealed;
 use crate::leases::{Held, Leases};
 use crate::manifest::Manifest;
+use crate::places::{Place, Places};
 use crate::portal::LinkState;
 use crate::posture::Shown;
 use crate::record::{Before, OpenLink, record};
@@ -38,6 +40,8 @@ pub struct Courier {
     journey: Arc<Journey>,
     transport: Arc<Transport>,
     leases: Leases,
+    places: Places,
+    domains: Domains,
 }
 
 /// Why a parcel could not be carried at all. It stays in the queue.
@@ -71,7 +75,8 @@ impl From<NotSealed> for NotCarried {
 impl Courier {
     /// A courier that has parcels carried by `transport`.
     pub fn new(journey: Arc<Journey>, transport: Arc<Transport>) -> Arc<Self> {
-        Arc::new(Self { journey, transport, leases: Leases::default() })
+        let places = Places::new(journey.settings.deliveries_max);
+        Arc::new(Self { journey, transport, leases: Leases::default(), places, domains: Domains::default() })
     }
 
     /// Carries what is due until `stop` holds true; then what is under way is
@@ -92,16 +97,16 @@ impl Courier {
     async fn carry_on(self: &Arc<Self>, under_way: &mut JoinSet<()>, stop: &mut watch::Receiver<bool>) {
         // Asked each time round: a queue that is always full never comes to the wait below.
         while !*stop.borrow() {
-            let room = self.journey.settings.deliveries_max.saturating_sub(under_way.len());
-            let leased = if room == 0 { Vec::new() } else { self.lease(room).await };
-            let is_full = !leased.is_empty() && leased.len() == room;
+            let room = self.places.room();
+            let leased = if room.all == 0 { Vec::new() } else { self.lease(room).await };
             for parcel in leased {
                 // A clock that jumps ends leases whose deliveries are under way here.
                 if let Some(held) = self.leases.begin(parcel.parcel) {
-                    under_way.spawn(self.clone().carry(parcel, held, stop.clone()));
+                    let place = self.places.take(parcel.lane.priority());
+                    under_way.spawn(self.clone().carry(parcel, (held, place), stop.clone()));
                 }
             }
-            if is_full {
+            if self.places.room().all == 0 {
                 // As soon as one is done there may be another.
                 under_way.join_next().await;
                 continue;
@@ -110,7 +115,7 @@ impl Courier {
             tokio::select! {
                 _ = stop.wait_for(|stopped| *stopped) => break,
                 () = self.journey.queued.notified() => {}
-                Some(_) = under_way.join_next(), if room == 0 => {}
+                Some(_) = under_way.join_next(), if self.places.is_tight() => {}
                 () = tokio::time::sleep(due) => {}
             }
             while under_way.try_join_next().is_some() {}
@@ -118,10 +123,10 @@ impl Courier {
         while under_way.join_next().await.is_some() {}
     }
 
-    async fn lease(&self, limit: usize) -> Vec<Leased> {
+    async fn lease(&self, room: Room) -> Vec<Leased> {
         let now = self.journey.clock.now();
         let until = later(now, self.journey.settings.lease);
-        match self.journey.store.lease(&self.journey.settings.node, now, until, limit).await {
+        match self.journey.store.lease(&self.journey.settings.node, now, until, room).await {
             Ok(leased) => leased,
             Err(error) => {
                 tracing::error!(%error, "nothing could be leased from the queue");
@@ -145,7 +150,7 @@ impl Courier {
         }
     }
 
-    async fn carry(self: Arc<Self>, leased: Leased, _held: Held, stop: watch::Receiver<bool>) {
+    async fn carry(self: Arc<Self>, leased: Leased, _held: (Held, Place), stop: watch::Receiver<bool>) {
         if let Err(error) = self.try_carry(&leased, stop).await {
             tracing::error!(message = %leased.message, parcel = %leased.parcel, %error, "a parcel was not carried");
             self.put_back(&leased, &error).await;
@@ -154,9 +159,25 @@ impl Courier {
 
     async fn try_carry(&self, leased: &Leased, mut stop: watch::Receiver<bool>) -> Result<(), NotCarried> {
         let organisation = self.journey.organisations.find(leased.org).ok_or(NotCarried::NotServed)?.clone();
+        let mut permit = None;
+        // Before anything is opened: a campaign is put off by thousands.
+        if let Some(domain) = self.domains.find(leased.destination) {
+            match self.enter(&domain, leased).await {
+                Ok(entered) => permit = Some(entered),
+                Err(put_off) => return Ok(self.put_off(leased, put_off).await?),
+            }
+        }
         let (system, message) = (Principal::System { org: leased.org }, Resource::Message(leased.org, leased.message));
         authorize(&system, Action::Process, &message)?;
         let (key, parcel) = dequeue(&organisation, leased)?;
+        if let (None, Some(recipient)) = (&permit, parcel.recipients().first()) {
+            let domain = recipient.address.domain();
+            self.domains.learn(leased.destination, domain);
+            match self.enter(domain, leased).await {
+                Ok(entered) => permit = Some(entered),
+                Err(put_off) => return Ok(self.put_off(leased, put_off).await?),
+            }
+        }
         let manifest = key.open(Label::Envelope, &[], &leased.envelope)?;
         let manifest = Manifest::from_bytes(&manifest).map_err(|_| NotCarried::Manifest)?;
         let case = Case {
@@ -175,6 +196,9 @@ impl Courier {
             Some(_) | None => Level::None,
         };
         let carried = carry(&case, leased, &parcel, &self.transport, least).await?;
+        if let Some(permit) = permit {
+            permit.note(&carried.delivery);
+        }
         loop {
             let case = Case { now: self.journey.clock.now(), ..case };
             match self.record(&case, leased, &parcel, &carried, shown).await {
@@ -187,6 +211,27 @@ impl Courier {
                 done => return done,
             }
         }
+    }
+
+    /// Comes to the parcel's destination.
+    async fn enter(&self, domain: &Domain, leased: &Leased) -> Result<Permit, PutOff> {
+        let destination = self.transport.destination(domain).await;
+        self.transport.shaper().enter(&destination, leased.lane.priority()).await
+    }
+
+    /// Gives the parcel its turn at its destination: one narrow write, and no
+    /// journal row, for nothing was tried.
+    async fn put_off(&self, leased: &Leased, put_off: PutOff) -> Result<(), StoreError> {
+        let write = Write::PutOff { parcel: leased.parcel, due: put_off.at };
+        let transition = Transition { org: leased.org, writes: vec![write], journal: None };
+        match self.journey.commit(transition).await {
+            // It was recalled, or paused, meanwhile.
+            Ok(()) | Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error),
+        }
+        // It may be due before the courier would look again.
+        self.journey.queued.notify_one();
+        Ok(())
     }
 
     /// Writes what came of it; works it out anew when a recipient changed a

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use mail::Entropy;
 use seal::{Forged, Parcel, Stamp};
-use store::{Leased, NewParcel, Write};
+use store::{Lane, Leased, NewParcel, Write};
 use vault::{Label, MessageKey, VaultError};
 
 use crate::organisation::Organisation;
@@ -23,11 +23,12 @@ pub enum NotAParcel {
     Forged(#[from] Forged),
 }
 
-/// The write that queues `parcel`, to be tried at `due`.
+/// The write that queues `parcel` in a lane, to be tried at `due`.
 pub fn enqueue(
     organisation: &Organisation,
     key: &MessageKey,
     parcel: &Parcel,
+    lane: Lane,
     created_at: Timestamp,
     due: Timestamp,
     entropy: &dyn Entropy,
@@ -40,6 +41,8 @@ pub fn enqueue(
         due,
         created_at,
         sealed: key.seal(Label::Parcel, parcel.id().as_bytes(), &bytes, entropy),
+        lane,
+        destination: parcel.recipients().first().map(|to| organisation.vault.domain_index(to.address.domain())),
     })
 }
 

@@ -126,7 +126,10 @@ impl Journey {
     }
 
     /// Looks at the queue, at what is undecided and at keys now: another process changed them.
-    pub fn wake(&self) {
+    pub async fn wake(&self) {
+        if let Err(error) = self.store.look_again().await {
+            tracing::warn!(%error, "what another process changed in the queue is found later");
+        }
         self.queued.notify_one();
         self.undecided.notify_one();
         self.keys_changed.notify_one();

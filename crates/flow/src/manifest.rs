@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::arrival::Instructions;
 use crate::organisation::Organisation;
 use crate::portal::Passphrase;
+use crate::streams;
 
 /// What was known of a message when it was accepted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -23,6 +24,9 @@ pub struct Manifest {
     pub envelope: Envelope,
     /// Who handed it in, in the ledger's words.
     pub submitter: String,
+    /// The stream that it is of.
+    #[serde(default = "default_stream")]
+    pub stream: String,
     /// The addresses of From.
     pub from: Vec<Address>,
     /// The Message-ID field.
@@ -60,6 +64,10 @@ pub struct Manifest {
     /// Recipients who were sent it already: it is in a loop for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub looped: Vec<Address>,
+}
+
+fn default_stream() -> String {
+    streams::DEFAULT.to_owned()
 }
 
 /// How a message crossed the border.

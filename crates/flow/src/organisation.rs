@@ -32,8 +32,6 @@ pub struct Profile {
     pub language: String,
     /// The domains that it sends from.
     pub domains: Vec<Domain>,
-    /// The stream of messages that name none.
-    pub stream: String,
     /// What it says about recipients' replies; `None`: it takes none.
     pub replies: Option<Replies>,
 }

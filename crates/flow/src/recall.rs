@@ -186,7 +186,7 @@ impl Copies {
     fn stop(&mut self, case: &Case<'_>, changes: &mut Changes) -> Result<(), NotRecalled> {
         let waits = |row: &&ParcelRow| row.state == ParcelState::Waiting && row.kind != Kind::Dsn.number();
         for row in self.parcels.iter().filter(waits) {
-            changes.writes.push(Write::Stop { parcel: row.parcel });
+            changes.writes.push(Write::Stop { parcel: row.parcel, state: ParcelState::Recalled });
             if row.kind == Kind::Content.number() {
                 let recipients = recipients(case, row)?;
                 self.changed.extend(recipients.iter().cloned());

@@ -155,7 +155,9 @@ impl<'a> Recording<'a> {
         let age = self.age();
         let settings = &self.case.journey.settings;
         let is_content = self.parcel.kind() == Kind::Content;
-        if age >= settings.expire_after || (self.parcel.kind() == Kind::Code && age >= CODE_WORTH) {
+        if age >= self.case.stream(self.parcel.kind()).expire_after.unwrap_or(settings.expire_after)
+            || (self.parcel.kind() == Kind::Code && age >= CODE_WORTH)
+        {
             return self.expired(recipient, cause);
         }
         if self.may_reroute() && age >= settings.reroute_after && tls_fails(cause) {
@@ -442,7 +444,8 @@ impl<'a> Recording<'a> {
 
     fn due(&self) -> Timestamp {
         let settings = &self.case.journey.settings;
-        let wait = retry_after(&settings.retry, self.leased.attempts, self.parcel.id().as_bytes()[15]);
+        let schedule = self.case.stream(self.parcel.kind()).retry.as_ref().unwrap_or(&settings.retry);
+        let wait = retry_after(schedule, self.leased.attempts, self.parcel.id().as_bytes()[15]);
         let is_code = self.parcel.kind() == Kind::Code;
         later(self.case.now, if is_code { wait.min(code_retry(self.leased.attempts)) } else { wait })
     }

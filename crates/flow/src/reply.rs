@@ -7,6 +7,7 @@ use store::StoreError;
 
 use crate::arrival::HeaderRefused;
 use crate::portal::PassphraseError;
+use crate::streams::NoStream;
 
 /// The message is durable.
 pub fn accepted(message: MessageId) -> Reply {
@@ -33,6 +34,11 @@ pub fn header_refused(why: HeaderRefused) -> Reply {
 /// Its parts are more, or deeper, than anybody could judge.
 pub fn unreadable(why: &ReadingError) -> Reply {
     Reply::new(554, EnhancedCode(5, 6, 0), format!("the message can't be judged: {why}"))
+}
+
+/// It names a stream that there is not.
+pub fn no_stream(why: &NoStream) -> Reply {
+    Reply::new(550, EnhancedCode(5, 6, 0), format!("X-Sealpost-Stream: {why}"))
 }
 
 /// From names an author that the credential may not use.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use mail::{Address, Domain};
 
+use crate::streams::Streams;
+
 /// What an operator may set about the journey.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -46,6 +48,8 @@ pub struct Settings {
     /// How long a leased parcel is this node's. It is renewed while the node
     /// lives: after that time others finish what a dead one began.
     pub lease: Duration,
+    /// The streams that messages are of.
+    pub streams: Streams,
     /// The domain of signed return paths; none: MAIL FROM stays the sender's.
     pub return_path: Option<Domain>,
     /// The own address at which reports of others are read; none: they are not.
@@ -78,6 +82,7 @@ impl Settings {
             harvest: true,
             org_key_warning: Duration::from_secs(30 * 24 * HOUR),
             lease: Duration::from_secs(120),
+            streams: Streams::default(),
             return_path: None,
             reports_address: None,
             tls_reports: false,

@@ -74,6 +74,9 @@ events! {
         recipients: Vec<Address>,
         /// Size of the message as it was received.
         body_bytes: u64,
+        /// The stream that it is of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stream: Option<String>,
     }
     /// Its way here, as its trace fields tell it: it came from another mail
     /// system.

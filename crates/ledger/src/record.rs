@@ -110,6 +110,7 @@ mod tests {
                 sender: ReversePath(None),
                 recipients: vec![recipient.clone()],
                 body_bytes: 1234,
+                stream: Some("reminders".to_owned()),
             },
             Event::Traced {
                 verdict: Transit::NotEncrypted,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use flow::streams::{Stream, Streams};
 use flow::{Journey, Organisations, Profile, Settings};
 use ledger::SigningKey;
 use mail::{Clock, Domain, Entropy, OrgId};
@@ -16,7 +17,7 @@ use store::{OrgRow, PostgresOptions, SqliteOptions, Store};
 use vault::{Label, OrgVault, RootKey};
 use zeroize::Zeroizing;
 
-use crate::config::{Config, StoreUrl};
+use crate::config::{self, Config, StoreUrl};
 use crate::seams::{SystemClock, SystemEntropy};
 
 /// The seams of a real run.
@@ -128,7 +129,6 @@ fn profiles(config: &Config) -> Result<Vec<Profile>> {
             portal_url: config.portal_url(),
             language: config.portal.language.tag().to_owned(),
             domains: organisation.domains.clone(),
-            stream: "default".to_owned(),
             replies: config.replies_of(organisation),
         })
     };
@@ -252,6 +252,7 @@ fn settings(config: &Config) -> Settings {
         reroute_after: config.delivery.reroute_after.0,
         posture_hold: config.delivery.posture_hold.0,
         hold_life: config.holds.expiry.0,
+        streams: Streams::new(config.stream.iter().map(stream)),
         return_path: config.gateway.return_path.clone(),
         reports_address: config.reports.address.clone(),
         tls_reports: config.reports.tls,
@@ -262,6 +263,16 @@ fn settings(config: &Config) -> Settings {
         harvest: config.keys.harvest,
         org_key_warning: config.orgkeys.warn.0,
         ..defaults
+    }
+}
+
+fn stream(wanted: &config::Stream) -> Stream {
+    Stream {
+        name: wanted.name.clone(),
+        priority: wanted.priority,
+        retry: wanted.retry.as_ref().map(|waits| waits.iter().map(|wait| wait.0).collect()),
+        expire_after: wanted.expiry.map(|span| span.0),
+        submitters: wanted.submitters.clone(),
     }
 }
 

@@ -119,6 +119,9 @@ pub fn transport(config: &Config, seams: &Seams, journey: &Arc<Journey>) -> Resu
     wanted.timeouts.command = delivery.reply_timeout.0;
     wanted.timeouts.end = delivery.data_timeout.0;
     wanted.limits.connections_max = delivery.concurrency_per_domain as usize;
+    wanted.shapes = config.shaping.iter().map(shape).collect();
+    let first_day = delivery.sending_since.map(|day| day.to_zoned(jiff::tz::TimeZone::UTC)).transpose()?;
+    wanted.sending_since = first_day.map(|day| day.timestamp());
     wanted.routes = config.route.iter().map(route).collect::<Result<_>>()?;
     wanted.routes.extend(gateway::routes(config)?);
     let dns = dns(delivery, seams)?;
@@ -130,6 +133,17 @@ pub fn transport(config: &Config, seams: &Seams, journey: &Arc<Journey>) -> Resu
     let anchors = anchors(delivery)?;
     let transport = Transport::new(wanted, anchors, network, dns.resolver, clock, seams.entropy.clone());
     Ok(transport.bound(bindings))
+}
+
+fn shape(wanted: &crate::config::Shaping) -> transport::Shape {
+    transport::Shape {
+        name: wanted.name.clone(),
+        mx: wanted.mx.iter().map(ToString::to_string).collect(),
+        connections: wanted.connections,
+        messages_per_connection: wanted.messages_per_connection,
+        per_minute: wanted.per_minute,
+        per_hour: wanted.per_hour,
+    }
 }
 
 fn route(route: &crate::config::Route) -> Result<transport::Route> {

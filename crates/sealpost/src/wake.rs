@@ -34,12 +34,13 @@ impl Bell {
     pub async fn listen(self, journey: Arc<Journey>, mut stop: watch::Receiver<bool>) {
         let mut rung = [0; 8];
         loop {
-            tokio::select! {
+            let heard = tokio::select! {
                 _ = stop.wait_for(|stopped| *stopped) => return,
-                heard = self.0.recv(&mut rung) => match heard {
-                    Ok(_) => journey.wake(),
-                    Err(error) => return tracing::warn!(%error, "commands can't wake this server any more"),
-                },
+                heard = self.0.recv(&mut rung) => heard,
+            };
+            match heard {
+                Ok(_) => journey.wake().await,
+                Err(error) => return tracing::warn!(%error, "commands can't wake this server any more"),
             }
         }
     }

@@ -17,10 +17,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use mail::{Entropy, MessageId, OrgId, ParcelId};
+use mail::{Entropy, MessageId, OrgId, ParcelId, Priority};
 use store::{
-    Acceptance, Dimensions, JournalNew, Leased, MessageState, NewParcel, ParcelState, PostgresOptions, SqliteOptions,
-    Store, StoreError, Transition, Write,
+    Acceptance, Dimensions, JournalNew, Lane, Leased, MessageState, NewParcel, ParcelState, PostgresOptions, Room,
+    SqliteOptions, Store, StoreError, Transition, Write,
 };
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
@@ -86,6 +86,8 @@ impl Run {
             due,
             created_at: now(),
             sealed: vec![4; 250],
+            lane: Lane::new(Priority::Operational, ORG, "default", "bench"),
+            destination: Some([3; 16]),
         };
         let writes = vec![Write::Accept(Box::new(acceptance)), Write::Enqueue(parcel)];
         self.commit(Transition { org: ORG, writes, journal: journal(message) }).await
@@ -111,7 +113,7 @@ impl Run {
                 return Ok(None);
             }
             let until = now() + Duration::from_secs(600);
-            *leased = self.store.lease("bench", now(), until, LEASES).await?;
+            *leased = self.store.lease("bench", now(), until, Room::any(LEASES)).await?;
             if leased.is_empty() {
                 let _ = tokio::time::timeout(Duration::from_millis(2), self.queued.notified()).await;
             }

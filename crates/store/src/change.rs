@@ -52,7 +52,9 @@ impl Change {
     /// that were open and parcels that were leased.
     pub(crate) fn arrivals(&self) -> usize {
         let Self::Transition(transition) = self else { return 0 };
-        let arrives = |write: &&Write| matches!(write, Write::Accept(_) | Write::Finish { .. } | Write::Retry { .. });
+        let arrives = |write: &&Write| {
+            matches!(write, Write::Accept(_) | Write::Finish { .. } | Write::Retry { .. } | Write::PutOff { .. })
+        };
         transition.writes.iter().filter(arrives).count()
     }
 

@@ -111,6 +111,8 @@ pub const COLUMNS: &[Column] = &[
     both("parcel", "due", Open),
     both("parcel", "attempts", Open),
     both("parcel", "created_at", Open),
+    both("parcel", "lane", Open),
+    both("parcel", "destination", Personal),
     postgres("parcel", "leased_until", Open),
     postgres("parcel", "leased_by", Open),
     both("parcel_content", "id", Open),

@@ -19,6 +19,7 @@ pub mod body;
 mod change;
 pub mod classes;
 pub mod error;
+mod lane;
 mod migrations;
 mod packed;
 mod postgres;
@@ -27,9 +28,11 @@ mod sql;
 mod sqlite;
 pub mod store;
 pub mod transition;
+mod turns;
 
 pub use body::{BodyRef, BodyWriter, SpooledBody};
 pub use error::StoreError;
+pub use lane::{Lane, Room};
 pub use row::{
     CredentialRow, Dimensions, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, MessageState, OrgKeyRow, OrgRow,
     ParcelRow, ParcelState, PostureRow, QueueSummary, RecipientKeyRow, ReportRow, RunRow, StsPolicyRow, TlsSessionRow,

@@ -16,6 +16,7 @@ pub(crate) const SQLITE: &[Migration] = &[
     Migration { number: 4, text: include_str!("../migrations/sqlite/0004-watch.sql") },
     Migration { number: 5, text: include_str!("../migrations/sqlite/0005-sts.sql") },
     Migration { number: 6, text: include_str!("../migrations/sqlite/0006-reports.sql") },
+    Migration { number: 7, text: include_str!("../migrations/sqlite/0007-lanes.sql") },
 ];
 
 /// For PostgreSQL.
@@ -26,6 +27,7 @@ pub(crate) const POSTGRES: &[Migration] = &[
     Migration { number: 4, text: include_str!("../migrations/postgres/0004-watch.sql") },
     Migration { number: 5, text: include_str!("../migrations/postgres/0005-sts.sql") },
     Migration { number: 6, text: include_str!("../migrations/postgres/0006-reports.sql") },
+    Migration { number: 7, text: include_str!("../migrations/postgres/0007-lanes.sql") },
 ];
 
 #[cfg(test)]

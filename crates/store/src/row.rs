@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use mail::{MessageId, OrgId, OrgKeyId, ParcelId, RecipientKeyId};
 
 use crate::body::BodyRef;
+use crate::lane::Lane;
 
 macro_rules! state {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $code:literal,)* }) => {
@@ -68,6 +69,10 @@ state! {
         Split = 6,
         /// Its message was recalled before it was sent.
         Recalled = 7,
+        /// An operator keeps it back in the queue.
+        Paused = 8,
+        /// An operator took it out of the queue.
+        Dropped = 9,
     }
 }
 
@@ -150,6 +155,10 @@ pub struct ParcelRow {
     pub created_at: Timestamp,
     /// The sealed parcel.
     pub sealed: Vec<u8>,
+    /// The lane of the queue that it waits in.
+    pub lane: Lane,
+    /// Keyed index of the domain that it goes to.
+    pub destination: Option<[u8; 16]>,
 }
 
 /// A parcel that the caller holds a lease on, with all that delivery needs.
@@ -179,6 +188,10 @@ pub struct Leased {
     pub body: BodyRef,
     /// When the message was received.
     pub received_at: Timestamp,
+    /// The lane of the queue that it came from.
+    pub lane: Lane,
+    /// Keyed index of the domain that it goes to.
+    pub destination: Option<[u8; 16]>,
 }
 
 /// One row of the journal: what a transition left for the ledger.

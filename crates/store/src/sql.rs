@@ -201,7 +201,9 @@ mod tests {
             of(message::count_held(org)),
             of(message::keys(org, None, 1)),
             of(parcel::of_message(org, message)),
-            of(parcel::oldest_due(org)),
+            of(parcel::lanes()),
+            of(parcel::of_lane(crate::Lane::from_number(0).unwrap(), None, 1)),
+            of(parcel::paused(org, None, 1)),
             of(parcel::count_waiting(org)),
             of(parcel::leased(ParcelId::from_bytes([1; 16]))),
             of(portal::link(org, [0; 32])),
@@ -282,9 +284,11 @@ mod tests {
             let params = vec![rusqlite::types::Null; plan.parameter_count()];
             let steps = plan.query_map(rusqlite::params_from_iter(params), |row| row.get::<_, String>(3)).unwrap();
             for step in steps.map(Result::unwrap) {
-                // The queue of all organisations is one index, in order of time.
-                let queue = step.starts_with("SCAN parcel USING COVERING INDEX parcel_due");
-                assert!(queue || !step.contains("SCAN"), "{step}: {text}");
+                // What a question itself makes is small: the numbers of lanes, a row without a table.
+                let own = ["SCAN lanes", "SCAN CONSTANT ROW"].contains(&step.as_str());
+                // Only PostgreSQL counts what waits by this question.
+                let counts = step.starts_with("SCAN parcel USING") && text.starts_with("SELECT count");
+                assert!(own || counts || !step.contains("SCAN"), "{step}: {text}");
             }
         }
     }

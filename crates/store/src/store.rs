@@ -8,6 +8,7 @@ use mail::{MessageId, OrgId, ParcelId, RecipientKeyId};
 
 use crate::body::{BodyRef, BodyWriter};
 use crate::error::StoreError;
+use crate::lane::{Lane, Room};
 use crate::row::{
     CredentialRow, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, OrgKeyRow, OrgRow, ParcelRow, PostureRow,
     QueueSummary, RecipientKeyRow, ReportRow, RunRow, StsPolicyRow, TlsSessionRow, WatchRoundRow,
@@ -79,10 +80,16 @@ pub trait Store: Send + Sync + 'static {
     fn undecided(&self, org: OrgId, after: Option<MessageId>, limit: usize) -> Pending<'_, Vec<MessageId>>;
     /// Messages held, oldest first.
     fn held(&self, org: OrgId, limit: usize) -> Pending<'_, Vec<MessageId>>;
-    /// Leases up to `limit` parcels of all organisations that are due at `now`,
-    /// the longest due first. Nobody else gets them before `until`, unless a
-    /// [`Write::Finish`] or [`Write::Retry`] ends the lease.
-    fn lease(&self, node: &str, now: Timestamp, until: Timestamp, limit: usize) -> Pending<'_, Vec<Leased>>;
+    /// Leases parcels of all organisations that are due at `now`, as many as
+    /// there is room for: lanes of a higher priority first, with a floor for the
+    /// others, and within a priority each organisation, stream and sender in its
+    /// turn; in a lane the longest due first. Nobody else gets them before
+    /// `until`, unless a [`Write::Finish`], [`Write::Retry`] or [`Write::PutOff`]
+    /// ends the lease. What it costs doesn't rise with what waits.
+    fn lease(&self, node: &str, now: Timestamp, until: Timestamp, room: Room) -> Pending<'_, Vec<Leased>>;
+    /// Another process changed what waits: nothing that was known of the queue
+    /// is relied on.
+    fn look_again(&self) -> Pending<'_, ()>;
     /// Lets the leases of these parcels last until `until`: for a delivery that
     /// takes longer than a lease. Gives how many of them were still this
     /// store's to prolong; what another node has leased since is not.
@@ -113,6 +120,12 @@ pub trait Store: Send + Sync + 'static {
     fn tls_sessions(&self, org: OrgId, before_day: i64, limit: usize) -> Pending<'_, Vec<TlsSessionRow>>;
     /// The reports that came in, the newest first.
     fn reports(&self, org: OrgId, limit: usize) -> Pending<'_, Vec<ReportRow>>;
+    /// The organisation's lanes in which something waits, the most urgent first.
+    fn lanes(&self, org: OrgId) -> Pending<'_, Vec<Lane>>;
+    /// What waits in a lane, in its order, after the parcel of this due time.
+    fn waiting(&self, lane: Lane, after: Option<(Timestamp, ParcelId)>, limit: usize) -> Pending<'_, Vec<ParcelRow>>;
+    /// What operators keep back, after this parcel, in the order of ids.
+    fn paused(&self, org: OrgId, after: Option<ParcelId>, limit: usize) -> Pending<'_, Vec<ParcelRow>>;
     /// How the organisation's queue stands.
     fn queue(&self, org: OrgId) -> Pending<'_, QueueSummary>;
 

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use mail::{MessageId, OrgId, ParcelId, RecipientKeyId};
 
 use crate::body::SpooledBody;
+use crate::lane::Lane;
 use crate::row::{
     CredentialRow, Dimensions, DiscoveryRow, MessageState, OrgKeyRow, ParcelState, RecipientKeyRow, ReportRow,
     StsPolicyRow, TlsSessionRow, WatchRoundRow,
@@ -47,23 +48,41 @@ pub enum Write {
     },
     /// A new parcel in the queue. Guard: its id is new, its message is there.
     Enqueue(NewParcel),
-    /// A parcel leaves the queue, and its lease ends. Guard: it is waiting, and
-    /// no other node has leased it.
+    /// A parcel leaves the queue, and its lease ends. Guard: it is waiting, or
+    /// was paused while it was under way, and no other node has leased it.
     Finish {
         /// The parcel.
         parcel: ParcelId,
         /// Where it stands now.
         state: ParcelState,
     },
-    /// A parcel leaves the queue because its message is recalled, whoever has
-    /// leased it: what that node is sending may still arrive, and what came of
-    /// it is told. Guard: it is waiting.
+    /// A person takes a parcel out of the queue, whoever has leased it: what
+    /// that node is sending may still arrive, and what came of it is told.
+    /// Guard: it is waiting or paused.
     Stop {
         /// The parcel.
         parcel: ParcelId,
+        /// `Recalled`, `Dropped` or `Paused`.
+        state: ParcelState,
+    },
+    /// A paused parcel waits again. Guard: it is paused.
+    Resume {
+        /// The parcel.
+        parcel: ParcelId,
+        /// When it is to be tried.
+        due: Timestamp,
+    },
+    /// A parcel's turn comes at another time; it was not tried, and its lease
+    /// ends. Guard: it is waiting, and no other node has leased it.
+    PutOff {
+        /// The parcel.
+        parcel: ParcelId,
+        /// When its turn comes.
+        due: Timestamp,
     },
     /// A parcel is tried again later, its attempts rise by one, and its lease
-    /// ends. Guard: it is waiting, and no other node has leased it.
+    /// ends; one that was paused meanwhile stays so. Guard: it is waiting or
+    /// paused, and no other node has leased it.
     Retry {
         /// The parcel.
         parcel: ParcelId,
@@ -231,6 +250,10 @@ pub struct NewParcel {
     pub created_at: Timestamp,
     /// The sealed parcel.
     pub sealed: Vec<u8>,
+    /// The lane of the queue that it waits in.
+    pub lane: Lane,
+    /// Keyed index of the domain that it goes to.
+    pub destination: Option<[u8; 16]>,
 }
 
 /// A portal link to be made.

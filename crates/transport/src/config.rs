@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use mail::Domain;
 use rustls_pki_types::ServerName;
 
+use crate::shaping::Shape;
 use crate::tls::Anchors;
 
 /// How a transport behaves.
@@ -26,6 +28,10 @@ pub struct TransportConfig {
     pub timeouts: Timeouts,
     /// Bounds on number.
     pub limits: Limits,
+    /// How much single destinations are sent, over what is built in.
+    pub shapes: Vec<Shape>,
+    /// When mail began to be sent from here, where that is news to others.
+    pub sending_since: Option<Timestamp>,
 }
 
 impl TransportConfig {
@@ -39,6 +45,8 @@ impl TransportConfig {
             allow_private: false,
             timeouts: Timeouts::default(),
             limits: Limits::default(),
+            shapes: Vec::new(),
+            sending_since: None,
         }
     }
 }

@@ -28,6 +28,7 @@ mod pool;
 mod proof;
 mod resolver;
 mod run;
+pub mod shaping;
 mod tls;
 mod transport;
 
@@ -45,6 +46,7 @@ pub use resolver::{
     LocalResolver, LookupError, NotLocal, Presence, Record, RecordKind, ResolveError, Resolver, ResolverError,
     SecureDns, Tlsa, is_public,
 };
+pub use shaping::{Destination, Permit, PutOff, Shape, Shaper, Wait};
 pub use tls::{
     Anchors, AnchorsError, DaneNeed, HandshakeError, Secured, Tls, Verdict, dane_need, is_usable, judge, judge_dane,
     parameters,

@@ -1,10 +1,12 @@
 //! Delivery of a parcel: the hosts of a domain in order, all their addresses,
 //! and one fate for each recipient.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use mail::{Clock, Entropy, Level};
+use mail::{Clock, Domain, Entropy, Level, MxLookup};
 use seal::{Parcel, TlsAsked};
 use smtp::client::{Step, Verdict};
 use tokio::time::{Instant, timeout_at};
@@ -22,6 +24,7 @@ use crate::pool::{Key, Pool};
 use crate::proof::Proof;
 use crate::resolver::Resolver;
 use crate::run::{Again, Run, tried};
+use crate::shaping::{Destination, Shaper, Table};
 use crate::tls::{Anchors, Tls};
 
 /// What delivers parcels.
@@ -33,7 +36,14 @@ pub struct Transport {
     tls: Tls,
     pool: Pool,
     bindings: Option<Bindings>,
+    shaper: Shaper,
+    destinations: Mutex<HashMap<Domain, (Arc<Destination>, Instant)>>,
 }
+
+/// A domain's destination is looked up again after this.
+const DESTINATION_LIFE: Duration = Duration::from_secs(600);
+/// So many domains' destinations are remembered.
+const DESTINATIONS_MAX: usize = 50_000;
 
 /// One parcel on its way.
 #[derive(Clone, Copy)]
@@ -70,7 +80,10 @@ impl Transport {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         let pool = Pool::new(config.limits, &config.timeouts);
-        Self { config, network, resolver, entropy, tls: Tls::new(anchors, clock), pool, bindings: None }
+        let table = Table::new(config.shapes.clone());
+        let shaper = Shaper::new(table, config.limits.connections_max, config.sending_since, clock.clone());
+        let (tls, destinations) = (Tls::new(anchors, clock), Mutex::default());
+        Self { config, network, resolver, entropy, tls, pool, bindings: None, shaper, destinations }
     }
 
     /// Holds deliveries to what binds MX hosts to their domains: DANE and
@@ -89,6 +102,39 @@ impl Transport {
     /// Takes leave on every idle connection and keeps none from now on.
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+
+    /// What holds deliveries to how much each destination is sent.
+    pub fn shaper(&self) -> &Shaper {
+        &self.shaper
+    }
+
+    /// Where a domain's mail goes, as far as it matters for how much is sent.
+    /// A domain whose hosts can't be found is a destination of its own.
+    pub async fn destination(&self, domain: &Domain) -> Arc<Destination> {
+        let now = Instant::now();
+        let known = self.known_destinations().get(domain).filter(|(_, until)| *until > now).cloned();
+        if let Some((destination, _)) = known {
+            return destination;
+        }
+        let hosts = self.finder().hosts(domain).await;
+        let best = hosts.ok().and_then(|hosts| hosts.hosts.into_iter().next());
+        let destination = Arc::new(match best {
+            // Where a route leads is the operator's own affair.
+            Some(host) if host.lookup == MxLookup::Pinned => Destination::own(&host.name.to_str()),
+            Some(host) => self.shaper.destination(&host.name.to_str()),
+            None => self.shaper.destination(domain.as_str()),
+        });
+        let mut known = self.known_destinations();
+        if known.len() >= DESTINATIONS_MAX {
+            known.clear();
+        }
+        known.insert(domain.clone(), (destination.clone(), now + DESTINATION_LIFE));
+        destination
+    }
+
+    fn known_destinations(&self) -> MutexGuard<'_, HashMap<Domain, (Arc<Destination>, Instant)>> {
+        self.destinations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Delivers a parcel to its recipients, who share a domain.
@@ -255,7 +301,11 @@ impl Transport {
             onward = Onward::NextHost;
             queue.extend(rest);
         }
-        self.pool.put(key.clone(), channel);
+        let most = self.shaper.transactions_max(&key.target.mx());
+        match most.is_some_and(|most| channel.transactions >= most) {
+            true => drop(tokio::spawn(channel.quit())),
+            false => self.pool.put(key.clone(), channel),
+        }
         Some(onward)
     }
 }

@@ -31,6 +31,7 @@ use crate::case::{Case, Changes, later};
 use crate::journey::Journey;
 use crate::manifest::Manifest;
 use crate::organisation::Organisation;
+use crate::streams;
 use crate::sts::KeptPolicies;
 
 const LOOK_EVERY: Duration = Duration::from_secs(15 * 60);
@@ -361,6 +362,7 @@ pub(super) fn manifest_of_report(from: &Address, to: &Recipient, text: &str, sal
     let mut content = ContentDigest::new(salt);
     content.update(text.as_bytes());
     Manifest {
+        stream: streams::REPORTS.to_owned(),
         version: 1,
         envelope: Envelope {
             sender: ReversePath(None),
@@ -389,6 +391,7 @@ pub(super) fn manifest_of_report(from: &Address, to: &Recipient, text: &str, sal
 
 fn accepted(manifest: &Manifest, bytes: usize) -> Event {
     Event::Accepted {
+        stream: Some(streams::REPORTS.to_owned()),
         door: Door::Reports,
         submitter: manifest.submitter.clone(),
         peer: manifest.peer,
@@ -401,7 +404,7 @@ fn accepted(manifest: &Manifest, bytes: usize) -> Event {
 
 fn dimensions(organisation: &Organisation, domain: &Domain, bytes: usize) -> Dimensions {
     Dimensions {
-        stream: organisation.profile.stream.clone(),
+        stream: streams::REPORTS.to_owned(),
         campaign: None,
         tags: Vec::new(),
         fields: std::collections::BTreeMap::new(),

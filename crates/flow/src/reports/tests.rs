@@ -156,7 +156,7 @@ impl World {
     /// The letters that wait in the queue.
     async fn letters(&self) -> Vec<(Address, String)> {
         let until = Timestamp::MAX;
-        let leased = self.journey.store.lease("test", self.clock.now(), until, 99).await.unwrap();
+        let leased = self.journey.store.lease("test", self.clock.now(), until, store::Room::any(99)).await.unwrap();
         let open = |leased: &store::Leased| {
             let (_, parcel) = dequeue(self.organisation(), leased).unwrap();
             assert_eq!((parcel.need(), parcel.tls_asked()), (mail::Need::None, seal::TlsAsked::NotInsisted));
@@ -185,7 +185,6 @@ fn journey(store: Arc<dyn Store>, vault: Arc<vault::OrgVault>, clock: Arc<HandCl
         portal_url: "https://secure.clinic.example".into(),
         language: "en".into(),
         domains: vec![Domain::parse("clinic.example").unwrap()],
-        stream: "default".into(),
         replies: None,
     };
     let organisation = Organisation {

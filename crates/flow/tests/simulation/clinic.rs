@@ -372,7 +372,6 @@ fn profile() -> Profile {
         portal_url: "https://secure.clinic.example".into(),
         language: "en".into(),
         domains: vec![domain("clinic.example")],
-        stream: "default".into(),
         replies: None,
     }
 }

@@ -171,7 +171,6 @@ fn profile() -> Profile {
         portal_url: "https://secure.clinic.example".into(),
         language: "en".into(),
         domains: vec![Domain::parse("clinic.example").unwrap()],
-        stream: "default".into(),
         replies: None,
     }
 }

@@ -101,10 +101,13 @@ pub fn describe(timeline: &Timeline) -> String {
     lines.join("\n")
 }
 
+#[expect(clippy::too_many_lines, reason = "one arm an event, so that a new one is not forgotten")]
 fn details(event: &Event) -> String {
     match event {
-        Event::Accepted { submitter, peer, sender, recipients, body_bytes, .. } => {
-            format!("from <{sender}> to {} recipients, {body_bytes} bytes, by {submitter} at {peer}", recipients.len())
+        Event::Accepted { submitter, peer, sender, recipients, body_bytes, stream, .. } => {
+            let to = recipients.len();
+            let stream = told(", stream ", stream.as_ref());
+            format!("from <{sender}> to {to} recipients, {body_bytes} bytes, by {submitter} at {peer}{stream}")
         }
         Event::Traced { verdict, because, hops, hops_left_out } => traced(*verdict, because, hops, *hops_left_out),
         Event::Authenticated { results, warnings, .. } => format!("{results}{}", after(warnings)),

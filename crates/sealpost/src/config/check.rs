@@ -20,6 +20,8 @@ pub fn problems(loaded: &Loaded) -> Vec<Problem> {
     found.named_networks(&loaded.config);
     found.delivery(&loaded.config);
     found.gateway(&loaded.config);
+    found.shaping(&loaded.config);
+    found.streams(&loaded.config);
     found.portal(&loaded.config);
     found.replies(&loaded.config);
     found.dkim(&loaded.config);
@@ -187,6 +189,17 @@ impl Found<'_> {
                     &format!("route[{index}].host"),
                     "an address needs a tls_name, which its certificate must bear",
                 );
+            }
+        }
+    }
+
+    fn shaping(&mut self, config: &Config) {
+        for (index, shape) in config.shaping.iter().enumerate() {
+            if !is_slug(&shape.name) {
+                self.wrong(&format!("shaping[{index}].name"), "1 to 40 lower-case letters, digits and hyphens");
+            }
+            if shape.mx.is_empty() {
+                self.wrong(&format!("shaping[{index}].mx"), "the names that the destination's MX hosts end in");
             }
         }
     }

@@ -1,5 +1,6 @@
 //! `[delivery]` and `[[route]]`: how mail leaves.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use mail::Domain;
@@ -31,6 +32,8 @@ pub struct Delivery {
     pub reroute_after: Span,
     /// How long the best level that a domain showed is held to after it was last shown.
     pub posture_hold: Span,
+    /// The day on which mail began to be sent from here, where that is news to others.
+    pub sending_since: Option<jiff::civil::Date>,
     /// The name said in EHLO; none: `server.hostname`.
     pub helo: Option<Domain>,
     /// Connections at once.
@@ -58,6 +61,7 @@ impl Default for Delivery {
             expiry: Span::days(5),
             reroute_after: Span::hours(4),
             posture_hold: Span::days(30),
+            sending_since: None,
             helo: None,
             concurrency: 256,
             concurrency_per_domain: 20,
@@ -80,6 +84,23 @@ pub enum DnssecMode {
     Trusted,
     /// Nothing is proven.
     Off,
+}
+
+/// `[[shaping]]`: how much a destination is sent at a time.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Shaping {
+    /// What it is called.
+    pub name: String,
+    /// What the names of its MX hosts end in.
+    pub mx: Vec<Domain>,
+    /// Connections at once; none: `delivery.concurrency_per_domain`.
+    pub connections: Option<NonZeroU32>,
+    /// Messages on a connection; none: as to everybody.
+    pub messages_per_connection: Option<NonZeroU32>,
+    /// Messages a minute; none: no limit.
+    pub per_minute: Option<NonZeroU32>,
+    /// Messages an hour; none: no limit.
+    pub per_hour: Option<NonZeroU32>,
 }
 
 /// `[[route]]`: a domain whose mail goes to a fixed host, without an MX lookup.

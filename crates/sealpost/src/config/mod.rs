@@ -23,6 +23,7 @@ mod reports;
 mod sections;
 mod show;
 mod store;
+mod stream;
 mod tree;
 mod units;
 mod watch;
@@ -31,10 +32,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub use delivery::{Delivery, DnssecMode, Route};
+pub use delivery::{Delivery, DnssecMode, Route, Shaping};
 pub use origin::Origin;
 pub use sections::{Config, Log, LogFormat, Organisation};
 pub use store::StoreUrl;
+pub use stream::Stream;
 
 /// What one problem is about: whose place it is in, and what to do.
 #[derive(Debug, thiserror::Error)]

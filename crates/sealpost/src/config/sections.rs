@@ -11,12 +11,13 @@ use ipnet::IpNet;
 use mail::Domain;
 use serde::{Deserialize, Serialize};
 
-use super::delivery::{Delivery, Route};
+use super::delivery::{Delivery, Route, Shaping};
 use super::gateway::Gateway;
 use super::keys::{Keys, OrgKeys, Smime};
 use super::replies::Replies;
 use super::reports::Reports;
 use super::store::{Store, StoreUrl};
+use super::stream::Stream;
 use super::units::{Size, Span};
 use super::watch::Watch;
 
@@ -45,6 +46,12 @@ pub struct Config {
     /// Domains with a fixed host.
     #[serde(default)]
     pub route: Vec<Route>,
+    /// How much single destinations are sent at a time.
+    #[serde(default)]
+    pub shaping: Vec<Shaping>,
+    /// What messages are part of.
+    #[serde(default)]
+    pub stream: Vec<Stream>,
     /// The pick-up portal.
     #[serde(default)]
     pub portal: Portal,

@@ -122,6 +122,25 @@ fn replies_reach_own_mailboxes_only() {
 }
 
 #[test]
+fn streams_are_named_once_and_each_submitter_is_of_one() {
+    let stream = |name: &str, rest: &str| format!("[[stream]]\nname = '{name}'\npriority = 'marketing'\n{rest}\n");
+    refuse(&stream("codes", ""), "stream[0].name: the name of a stream that is not chosen");
+    refuse(&stream("Big News", ""), "stream[0].name: 1 to 40 lower-case letters");
+    refuse(&(stream("news", "") + &stream("news", "")), "stream[1].name: two streams have this name");
+    refuse(&stream("news", "retry = []"), "stream[0].retry: a list of waits");
+    refuse(&stream("news", "submitters = ['ehr']"), "stream[0].submitters: each begins with one of credential:");
+    let twice = stream("news", "submitters = ['credential:ehr']") + &stream("more", "submitters = ['credential:ehr']");
+    refuse(&twice, "stream[1].submitters: credential:ehr is of the stream news already");
+    refuse("[[stream]]\nname = 'x'\npriority = 'urgent'", "stream[0].priority");
+    let rule = "[[portal.replies.rule]]\nstream = 'visits'\nto = 'desk@clinic.example'\n";
+    refuse(rule, "portal.replies.rule[0].stream: there is no such stream");
+    let fine = stream("visits", "retry = ['2m', '1h']\nexpiry = '1d'");
+    let config = read(&format!("{LEAST}\n{rule}{fine}")).unwrap().config;
+    assert_eq!(config.stream[0].expiry, Some(super::units::Span::days(1)));
+    assert_eq!(config.stream[0].retry.as_ref().unwrap().len(), 2);
+}
+
+#[test]
 fn a_configuration_that_contradicts_itself_is_refused() {
     refuse(
         "[named_networks]\nlisten = ['0.0.0.0:25']\nnetworks = ['10.0.0.0/8']\nsender_domains = ['clinic.example']",
@@ -303,7 +322,9 @@ fn keys() -> BTreeMap<String, String> {
         "{LEAST}\n[[route]]\ndomain = 'a.example'\nhost = 'mx.a.example'\n\
          [[gateway.connector]]\nname = 'office'\nnetworks = ['10.0.0.1/32']\n\
          [[gateway.inbound]]\ndomains = ['clinic.example']\nhost = 'mx.clinic.example'\n\
-         [[portal.replies.rule]]\nto = 'desk@clinic.example'"
+         [[portal.replies.rule]]\nto = 'desk@clinic.example'\n\
+         [[stream]]\nname = 'reminders'\npriority = 'marketing'\n\
+         [[shaping]]\nname = 'hosting'\nmx = ['hosting.example']"
     );
     let required = [
         "route[0].domain",
@@ -312,6 +333,10 @@ fn keys() -> BTreeMap<String, String> {
         "gateway.inbound[0].domains",
         "gateway.inbound[0].host",
         "portal.replies.rule[0].to",
+        "shaping[0].name",
+        "shaping[0].mx",
+        "stream[0].name",
+        "stream[0].priority",
     ];
     let default = |loaded: &Loaded, key: &str, value: serde_json::Value| match value {
         _ if loaded.origins.contains_key(key) && (key.starts_with("organisation") || key.starts_with("server")) => {

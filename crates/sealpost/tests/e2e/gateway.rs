@@ -121,7 +121,7 @@ fn outbound_mail_goes_the_whole_journey_and_the_secret_stays_here() {
     let (good, portal) = (clinic.patient(Kind::Good), clinic.patient(Kind::SelfSigned));
     let shown = clinic.hosts.ca.issue(&[PROVIDER_NAME]);
     let server = clinic.serve();
-    let message = outbound(&clinic.nurse, &format!("X-Sealpost-Tenant: {SECRET}\nX-Sealpost-Stream: visits\n"));
+    let message = outbound(&clinic.nurse, &format!("X-Sealpost-Tenant: {SECRET}\nX-Sealpost-Stream: marketing\n"));
     let to = [good.as_str(), portal.as_str()];
     let peer = Peer {
         address: PROVIDER,

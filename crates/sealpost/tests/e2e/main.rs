@@ -48,6 +48,7 @@ mod scarce;
 mod sealing;
 mod sent;
 mod sink;
+mod streams;
 mod timing;
 mod visit;
 mod ward;

@@ -7,7 +7,8 @@ use crate::clinic::{Clinic, Kind, MARKER, Mail};
 use crate::held::{code_of, link_of};
 use crate::visit::{Visitor, portal_address, portal_at};
 
-const RULES: &str = "[[portal.replies.rule]]\ntopic = 'billing'\nto = 'billing@clinic.example'\n\
+const RULES: &str = "[[stream]]\nname = 'refills'\npriority = 'operational'\n\
+    [[portal.replies.rule]]\ntopic = 'billing'\nto = 'billing@clinic.example'\n\
     [[portal.replies.rule]]\nstream = 'refills'\nto = 'pharmacy@clinic.example'\n";
 
 const JPEG: &[u8] = b"\xff\xd8\xff\xe0 a picture";

@@ -33,19 +33,26 @@ const DECIDED: &str = "UPDATE message m SET state = n.state \
 const KEEP_CONTENTS: &str = "INSERT INTO parcel_content (id, org, sealed) \
      SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[])";
 const ENQUEUE: &str = "INSERT INTO parcel (parcel, org, message_id, content_id, kind, state, due, attempts, \
-     created_at) SELECT n.parcel, n.org, m.id, n.content_id, n.kind, 0, n.due, 0, n.created_at \
-     FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]) \
-     AS n (parcel, org, message, content_id, kind, due, created_at) \
+     created_at, lane, destination) \
+     SELECT n.parcel, n.org, m.id, n.content_id, n.kind, 0, n.due, 0, n.created_at, n.lane, n.destination \
+     FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], \
+     $8::bigint[], $9::bytea[]) \
+     AS n (parcel, org, message, content_id, kind, due, created_at, lane, destination) \
      JOIN message m ON m.org = n.org AND m.message = n.message ON CONFLICT DO NOTHING";
-/// Guard: waiting, and not leased by another node.
+/// Guard: waiting or paused, and not leased by another node.
 const FINISH: &str = "UPDATE parcel p SET state = n.state, leased_until = 0, leased_by = NULL \
      FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS n (parcel, org, state) \
-     WHERE p.parcel = n.parcel AND p.org = n.org AND p.state = 0 AND (p.leased_by IS NULL OR p.leased_by = $4)";
-/// Guard: waiting, whoever has leased it.
-const STOP: &str = "UPDATE parcel p SET state = 7, leased_until = 0, leased_by = NULL \
-     FROM unnest($1::bytea[], $2::bigint[]) AS n (parcel, org) \
-     WHERE p.parcel = n.parcel AND p.org = n.org AND p.state = 0";
+     WHERE p.parcel = n.parcel AND p.org = n.org AND p.state IN (0, 8) \
+     AND (p.leased_by IS NULL OR p.leased_by = $4)";
+/// Guard: waiting or paused, whoever has leased it.
+const STOP: &str = "UPDATE parcel p SET state = n.state, leased_until = 0, leased_by = NULL \
+     FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS n (parcel, org, state) \
+     WHERE p.parcel = n.parcel AND p.org = n.org AND p.state IN (0, 8)";
 const RETRY: &str = "UPDATE parcel p SET due = n.due, attempts = p.attempts + 1, leased_until = 0, leased_by = NULL \
+     FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS n (parcel, org, due) \
+     WHERE p.parcel = n.parcel AND p.org = n.org AND p.state IN (0, 8) \
+     AND (p.leased_by IS NULL OR p.leased_by = $4)";
+const PUT_OFF: &str = "UPDATE parcel p SET due = n.due, leased_until = 0, leased_by = NULL \
      FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS n (parcel, org, due) \
      WHERE p.parcel = n.parcel AND p.org = n.org AND p.state = 0 AND (p.leased_by IS NULL OR p.leased_by = $4)";
 /// In the order given, so that the rows of a commit are numbered in its order.
@@ -61,8 +68,9 @@ pub(crate) struct Batch<'a> {
     decided: Vec<(OrgId, MessageId, MessageState)>,
     enqueued: Vec<(OrgId, &'a NewParcel)>,
     finished: Vec<(OrgId, ParcelId, ParcelState)>,
-    stopped: Vec<(OrgId, ParcelId)>,
+    stopped: Vec<(OrgId, ParcelId, ParcelState)>,
     retried: Vec<(OrgId, ParcelId, jiff::Timestamp)>,
+    put_off: Vec<(OrgId, ParcelId, jiff::Timestamp)>,
     /// The kinds that come seldom go one by one.
     singles: Vec<(OrgId, &'a Write)>,
     journal: Vec<(OrgId, &'a JournalNew)>,
@@ -77,10 +85,12 @@ impl<'a> Batch<'a> {
                 Write::Decided { message, state } => self.decided.push((org, *message, *state)),
                 Write::Enqueue(parcel) => self.enqueued.push((org, parcel)),
                 Write::Finish { parcel, state } => self.finished.push((org, *parcel, *state)),
-                Write::Stop { parcel } => self.stopped.push((org, *parcel)),
+                Write::Stop { parcel, state } => self.stopped.push((org, *parcel, *state)),
+                Write::PutOff { parcel, due } => self.put_off.push((org, *parcel, *due)),
                 Write::Journal(new) => self.journal.push((org, new)),
                 Write::Retry { parcel, due } => self.retried.push((org, *parcel, *due)),
                 Write::Link(_)
+                | Write::Resume { .. }
                 | Write::LinkState { .. }
                 | Write::Posture { .. }
                 | Write::Credential(_)
@@ -123,7 +133,8 @@ impl<'a> Batch<'a> {
         self.enqueue(on, for_contents).await?;
         self.finish(on, owner).await?;
         self.stop(on).await?;
-        self.retry(on, owner).await?;
+        move_to(on, RETRY, &self.retried, owner).await?;
+        move_to(on, PUT_OFF, &self.put_off, owner).await?;
         // Two nodes that write the same rows do so in the same order.
         self.singles.sort_by_key(|(org, write)| single::order(*org, write));
         for (org, write) in &self.singles {
@@ -208,7 +219,10 @@ impl<'a> Batch<'a> {
         let kinds: Vec<_> = all.iter().map(|(_, new)| i64::from(new.kind)).collect();
         let due: Vec<_> = all.iter().map(|(_, new)| new.due.as_microsecond()).collect();
         let created: Vec<_> = all.iter().map(|(_, new)| new.created_at.as_microsecond()).collect();
-        let columns: &[Value<'_>] = &[&parcels, &orgs, &messages, &ids, &kinds, &due, &created];
+        let lanes: Vec<_> = all.iter().map(|(_, new)| new.lane.number()).collect();
+        let destinations: Vec<_> =
+            all.iter().map(|(_, new)| new.destination.as_ref().map(|index| &index[..])).collect();
+        let columns: &[Value<'_>] = &[&parcels, &orgs, &messages, &ids, &kinds, &due, &created, &lanes, &destinations];
         all_changed(on.execute_with(ENQUEUE, columns).await?, all.len())
     }
 
@@ -226,18 +240,10 @@ impl<'a> Batch<'a> {
         if self.stopped.is_empty() {
             return Ok(());
         }
-        let parcels: Vec<_> = self.stopped.iter().map(|(_, parcel)| parcel.as_bytes().as_slice()).collect();
-        all_changed(on.execute_with(STOP, &[&parcels, &orgs(&self.stopped)]).await?, self.stopped.len())
-    }
-
-    async fn retry(&self, on: &mut Connection, owner: &str) -> Result<(), StoreError> {
-        if self.retried.is_empty() {
-            return Ok(());
-        }
-        let parcels: Vec<_> = self.retried.iter().map(|(_, parcel, _)| parcel.as_bytes().as_slice()).collect();
-        let orgs: Vec<_> = self.retried.iter().map(|(org, ..)| i64::from(org.0)).collect();
-        let due: Vec<_> = self.retried.iter().map(|(.., due)| due.as_microsecond()).collect();
-        all_changed(on.execute_with(RETRY, &[&parcels, &orgs, &due, &owner]).await?, self.retried.len())
+        let parcels: Vec<_> = self.stopped.iter().map(|(_, parcel, _)| parcel.as_bytes().as_slice()).collect();
+        let orgs: Vec<_> = self.stopped.iter().map(|(org, ..)| i64::from(org.0)).collect();
+        let states: Vec<_> = self.stopped.iter().map(|(.., state)| i64::from(state.code())).collect();
+        all_changed(on.execute_with(STOP, &[&parcels, &orgs, &states]).await?, self.stopped.len())
     }
 
     async fn journal(&self, on: &mut Connection) -> Result<(), StoreError> {
@@ -251,6 +257,22 @@ impl<'a> Batch<'a> {
         let entries: Vec<_> = all.iter().map(|(_, new)| new.entry.as_slice()).collect();
         on.execute_with(JOURNAL, &[&orgs(all), &messages, &at, &entries]).await.map(drop)
     }
+}
+
+/// Gives parcels other due times.
+async fn move_to(
+    on: &mut Connection,
+    text: &'static str,
+    all: &[(OrgId, ParcelId, jiff::Timestamp)],
+    owner: &str,
+) -> Result<(), StoreError> {
+    if all.is_empty() {
+        return Ok(());
+    }
+    let parcels: Vec<_> = all.iter().map(|(_, parcel, _)| parcel.as_bytes().as_slice()).collect();
+    let orgs: Vec<_> = all.iter().map(|(org, ..)| i64::from(org.0)).collect();
+    let due: Vec<_> = all.iter().map(|(.., due)| due.as_microsecond()).collect();
+    all_changed(on.execute_with(text, &[&parcels, &orgs, &due, &owner]).await?, all.len())
 }
 
 fn orgs<T>(rows: &[(OrgId, T)]) -> Vec<i64> {

@@ -10,6 +10,8 @@ use crate::row::{OrgRow, RunRow};
 use crate::sql::{self, Param, journal, portal};
 use crate::transition::{NewLink, Write};
 
+const RESUME: &str = "UPDATE parcel SET due = $1, state = 0, leased_until = 0, leased_by = NULL \
+     WHERE parcel = $2 AND org = $3 AND state = 8";
 const LINK: &str = "INSERT INTO link (org, hash, message_id, recipient, version, created_at, expires_at, sealed) \
      SELECT $1, $2, m.id, $3, 1, $4, $5, $6 FROM message m WHERE m.org = $1 AND m.message = $7 \
      ON CONFLICT DO NOTHING";
@@ -36,7 +38,8 @@ pub(super) fn order(org: OrgId, write: &Write) -> (u8, OrgId, Vec<u8>) {
         Write::StsPolicy(row) => (12, org, row.domain.to_vec()),
         Write::TlsSession(row) => (13, org, [&row.day.to_be_bytes()[..], &row.domain, &row.kind].concat()),
         Write::Report(row) => (14, org, row.mark.to_vec()),
-        _ => (15, org, Vec::new()),
+        Write::Resume { parcel, .. } => (15, org, parcel.as_bytes().to_vec()),
+        _ => (16, org, Vec::new()),
     }
 }
 
@@ -64,6 +67,7 @@ pub(super) async fn write(on: &mut Connection, org: OrgId, write: &Write) -> Res
             on.execute(sql::org::PUT_CREDENTIAL, &params).await.map(drop)
         }
         Write::EraseKey { message } => erase_key(on, org, *message).await,
+        Write::Resume { parcel, due } => change(on, RESUME, &[(*due).into(), (*parcel).into(), org.into()]).await,
         // What is left is one statement, or made in batches.
         write => match sql::statement(org, write) {
             Some(statement) => statement.check(on.execute(statement.sql, &statement.params).await?),

@@ -7,27 +7,37 @@ use mail::{MessageId, OrgId, ParcelId, RecipientKeyId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use super::connection::Connection;
 use super::open;
 use super::pool::Pool;
 use super::spool::BodySpool;
 use super::writer::{Job, Outcome, Writer};
 use crate::body::{OpenBodies, checksum_of};
 use crate::change::{Answer, Change};
+use crate::lane::{Lane, Room};
 use crate::migrations::POSTGRES;
 use crate::row::{
     CredentialRow, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, OrgKeyRow, OrgRow, ParcelRow, PostureRow,
     QueueSummary, RecipientKeyRow, ReportRow, RunRow, StsPolicyRow, TlsSessionRow, WatchRoundRow,
 };
-use crate::sql::{self, Query};
+use crate::sql::{self, Param, Query};
+use crate::turns::{Turns, in_order};
 use crate::{BodyRef, BodyWriter, Pending, PostgresOptions, Store, StoreError, Transition};
 
-const LEASE: &str = "WITH due AS (SELECT parcel FROM parcel \
-         WHERE state = 0 AND due <= $1 AND leased_until <= $1 ORDER BY due, org, parcel LIMIT $2 \
-         FOR UPDATE SKIP LOCKED) \
-     UPDATE parcel p SET leased_until = $3, leased_by = $4 FROM due WHERE p.parcel = due.parcel RETURNING p.parcel";
+/// So many of each lane, in its order.
+const LEASE: &str = "WITH due AS (SELECT p.parcel FROM unnest($1::bigint[], $2::bigint[]) AS n (lane, share) \
+         CROSS JOIN LATERAL (SELECT parcel FROM parcel WHERE state = 0 AND lane = n.lane AND due <= $3 \
+         AND leased_until <= $3 ORDER BY due, parcel LIMIT n.share FOR UPDATE SKIP LOCKED) p) \
+     UPDATE parcel p SET leased_until = $4, leased_by = $5 FROM due WHERE p.parcel = due.parcel \
+     RETURNING p.parcel, p.lane";
 const RENEW: &str = "UPDATE parcel SET leased_until = $1 \
      WHERE parcel = ANY ($2) AND state = 0 AND leased_by = $3 RETURNING parcel";
-const NEXT_DUE: &str = "SELECT min(due) FROM parcel WHERE state = 0 AND leased_until = 0";
+/// Lane by lane, each of which passes over no more than what is leased.
+const NEXT_DUE: &str = "WITH RECURSIVE lanes (lane) AS (SELECT min(lane) FROM parcel WHERE state = 0 UNION ALL \
+     SELECT (SELECT min(p.lane) FROM parcel p WHERE p.state = 0 AND p.lane > lanes.lane) FROM lanes \
+     WHERE lanes.lane IS NOT NULL) \
+     SELECT min((SELECT min(p.due) FROM parcel p WHERE p.state = 0 AND p.lane = lanes.lane AND p.leased_until = 0)) \
+     FROM lanes WHERE lane IS NOT NULL";
 const NEXT_END: &str = "SELECT min(leased_until) FROM parcel WHERE state = 0 AND leased_until > 0";
 const UNSEQUENCED: &str = "SELECT j.id, j.message, j.at, j.entry FROM journal_pending p JOIN journal j ON j.id = p.id \
      WHERE p.org = $1 ORDER BY p.id LIMIT $2";
@@ -42,6 +52,7 @@ pub(crate) struct PostgresStore {
     /// This node's name and what tells its runs apart.
     owner: Arc<OnceLock<String>>,
     instance: String,
+    turns: Mutex<Turns>,
 }
 
 impl PostgresStore {
@@ -62,7 +73,7 @@ impl PostgresStore {
             owner: Arc::clone(&owner),
         };
         let writer = Mutex::new(Some(tokio::spawn(writer.serve())));
-        Ok(Self { pool, jobs: Mutex::new(Some(jobs)), writer, open_bodies, owner, instance })
+        Ok(Self { pool, jobs: Mutex::new(Some(jobs)), writer, open_bodies, owner, instance, turns: Mutex::default() })
     }
 
     fn all<T: Send + 'static>(&self, query: Query<T>) -> Pending<'_, Vec<T>> {
@@ -89,6 +100,40 @@ impl PostgresStore {
 
     fn done(&self, change: Change) -> Pending<'_, ()> {
         Box::pin(async move { self.change(change).await.map(drop) })
+    }
+
+    /// Leases lane by lane, in turns; lanes that gave less than their share
+    /// leave the rest of it to the others.
+    async fn lease_in_turns(
+        &self,
+        connection: &mut Connection,
+        owner: &str,
+        (now, until): (Timestamp, Timestamp),
+        mut room: Room,
+    ) -> Result<Vec<Vec<u8>>, StoreError> {
+        let waiting = connection.all(sql::parcel::lanes()).await?;
+        let due = waiting.into_iter().filter(|(_, due)| *due <= now.as_microsecond());
+        let mut due: Vec<Lane> = due.map(|(lane, _)| lane).collect();
+        let mut parcels = Vec::new();
+        loop {
+            let shares = locked(&self.turns).share(&due, room);
+            if shares.is_empty() {
+                return Ok(parcels);
+            }
+            let lanes = shares.iter().map(|(lane, _)| lane.number()).collect();
+            let counts = shares.iter().map(|(_, share)| i64::try_from(*share).unwrap_or(i64::MAX)).collect();
+            let params = vec![Param::Ints(lanes), Param::Ints(counts), now.into(), until.into(), owner.into()];
+            let read = |row: &dyn sql::Columns| Ok((row.blob(0)?, row.int(1)?));
+            let leased = connection.all(Query { sql: LEASE, params, read }).await?;
+            for (lane, share) in shares {
+                let given = leased.iter().filter(|(_, from)| *from == lane.number()).count();
+                room.take(lane.priority(), given);
+                if given < share {
+                    due.retain(|other| *other != lane);
+                }
+            }
+            parcels.extend(leased.into_iter().map(|(parcel, _)| parcel));
+        }
     }
 
     /// All leases of a store have one owner, named for the node that asked
@@ -213,21 +258,28 @@ impl Store for PostgresStore {
         self.all(sql::message::held(org, limit))
     }
 
-    fn lease(&self, node: &str, now: Timestamp, until: Timestamp, limit: usize) -> Pending<'_, Vec<Leased>> {
-        let params = vec![now.into(), limit.into(), until.into(), self.owner(node).into()];
-        let lease = Query { sql: LEASE, params, read: |row| row.blob(0) };
+    fn lease(&self, node: &str, now: Timestamp, until: Timestamp, room: Room) -> Pending<'_, Vec<Leased>> {
+        let owner = self.owner(node).to_owned();
         Box::pin(async move {
             let mut connection = self.pool.take().await?;
-            let parcels = connection.all(lease).await?;
-            if parcels.is_empty() { Ok(Vec::new()) } else { connection.all(sql::parcel::leased_of(parcels)).await }
+            let parcels = self.lease_in_turns(&mut connection, &owner, (now, until), room).await?;
+            if parcels.is_empty() {
+                return Ok(Vec::new());
+            }
+            connection.all(sql::parcel::leased_of(parcels)).await.map(in_order)
         })
+    }
+
+    fn look_again(&self) -> Pending<'_, ()> {
+        // The database is asked each time.
+        Box::pin(std::future::ready(Ok(())))
     }
 
     fn renew(&self, parcels: Vec<ParcelId>, until: Timestamp) -> Pending<'_, usize> {
         // Nothing was ever leased here where there is no owner yet.
         let Some(owner) = self.owner.get() else { return Box::pin(std::future::ready(Ok(0))) };
         let parcels = parcels.iter().map(|parcel| parcel.as_bytes().to_vec()).collect();
-        let params = vec![until.into(), sql::Param::Blobs(parcels), owner.as_str().into()];
+        let params = vec![until.into(), Param::Blobs(parcels), owner.as_str().into()];
         let renewed = self.all(Query { sql: RENEW, params, read: |row| row.blob(0) });
         Box::pin(async move { Ok(renewed.await?.len()) })
     }
@@ -285,12 +337,24 @@ impl Store for PostgresStore {
         self.all(sql::reports::reports(org, limit))
     }
 
+    fn lanes(&self, org: OrgId) -> Pending<'_, Vec<Lane>> {
+        Box::pin(async move { Ok(sql::parcel::of_org(org, &self.all(sql::parcel::lanes()).await?)) })
+    }
+
+    fn waiting(&self, lane: Lane, after: Option<(Timestamp, ParcelId)>, limit: usize) -> Pending<'_, Vec<ParcelRow>> {
+        self.all(sql::parcel::of_lane(lane, after.map(|(due, parcel)| (due.as_microsecond(), parcel)), limit))
+    }
+
+    fn paused(&self, org: OrgId, after: Option<ParcelId>, limit: usize) -> Pending<'_, Vec<ParcelRow>> {
+        self.all(sql::parcel::paused(org, after, limit))
+    }
+
     fn queue(&self, org: OrgId) -> Pending<'_, QueueSummary> {
         Box::pin(async move {
             let mut connection = self.pool.take().await?;
             Ok(QueueSummary {
                 waiting: connection.one(sql::parcel::count_waiting(org)).await?.unwrap_or(0),
-                oldest_due: connection.one(sql::parcel::oldest_due(org)).await?.flatten(),
+                oldest_due: sql::parcel::oldest_due(org, &connection.all(sql::parcel::lanes()).await?),
                 held: connection.one(sql::message::count_held(org)).await?.unwrap_or(0),
             })
         })

@@ -5,12 +5,14 @@
 
 use std::collections::HashMap;
 
-use mail::{MessageId, OrgId};
+use jiff::Timestamp;
+use mail::{MessageId, OrgId, ParcelId};
 use rusqlite::{Connection, OptionalExtension, Params, params, params_from_iter};
 
 use super::fault;
 use super::keep;
 use crate::change::{Answer, Change};
+use crate::lane::Lane;
 use crate::packed::{pack_domains, pack_fields, pack_tags};
 use crate::row::{MessageState, ParcelState};
 use crate::sql::parcel::Place;
@@ -25,9 +27,15 @@ const KEEP_KEY: &str = "INSERT INTO message_key (id, org, wrapped_key) VALUES ($
 const DECIDED: &str = "UPDATE message SET state = $1 WHERE org = $2 AND message = $3 AND state IN (0, 2)";
 const KEEP_CONTENT: &str = "INSERT INTO parcel_content (org, sealed) VALUES ($1, $2)";
 const ENQUEUE: &str = "INSERT INTO parcel (parcel, org, message_id, content_id, kind, state, due, attempts, \
-     created_at) VALUES ($1, $2, $3, $4, $5, 0, $6, 0, $7)";
-const FINISH: &str = "UPDATE parcel SET state = $1 WHERE parcel = $2 AND org = $3 AND state = 0";
-const RETRY: &str = "UPDATE parcel SET due = $1, attempts = attempts + 1 WHERE parcel = $2 AND org = $3 AND state = 0";
+     created_at, lane, destination) VALUES ($1, $2, $3, $4, $5, 0, $6, 0, $7, $8, $9)";
+const FINISH: &str = "UPDATE parcel SET state = $1 WHERE parcel = $2 AND org = $3 AND state = $4";
+const RETRY: &str = "UPDATE parcel SET due = $1, attempts = attempts + 1 WHERE parcel = $2 AND org = $3 \
+     AND state = 0 RETURNING lane";
+const RETRY_PAUSED: &str = "UPDATE parcel SET due = $1, attempts = attempts + 1 WHERE parcel = $2 AND org = $3 \
+     AND state = 8";
+const PUT_OFF: &str = "UPDATE parcel SET due = $1 WHERE parcel = $2 AND org = $3 AND state = 0 RETURNING lane";
+const RESUME: &str =
+    "UPDATE parcel SET due = $1, state = 0 WHERE parcel = $2 AND org = $3 AND state = 8 RETURNING lane";
 const LINK: &str = "INSERT INTO link (org, hash, message_id, recipient, version, created_at, expires_at, sealed) \
      VALUES ($1, $2, $3, $4, 1, $5, $6, $7)";
 /// In place, so that no copy of it stays in the page; see the migration.
@@ -40,7 +48,8 @@ const JOURNAL: &str = "INSERT INTO journal (org, message, at, entry) VALUES ($1,
 pub(crate) enum Effect {
     Waits { org: OrgId, place: Place },
     Retried { place: Place },
-    Left { org: OrgId, parcel: mail::ParcelId },
+    Left { org: OrgId, parcel: ParcelId },
+    Unleased { parcel: ParcelId },
     Sequenced { org: OrgId, id: i64 },
     Erased,
 }
@@ -89,22 +98,21 @@ impl<'a> Group<'a> {
             Write::Enqueue(parcel) => self.enqueue(org, parcel),
             Write::Finish { parcel, state } => {
                 debug_assert_ne!(*state, ParcelState::Waiting, "a parcel that is finished doesn't wait");
-                self.change(FINISH, params![state.code(), parcel.as_bytes(), org.0])?;
-                self.effects.push(Effect::Left { org, parcel: *parcel });
+                self.leave(org, *parcel, *state)
+            }
+            Write::Stop { parcel, state } => self.leave(org, *parcel, *state),
+            Write::Resume { parcel, due } => {
+                let place = self.move_to(RESUME, org, *parcel, *due)?.ok_or(StoreError::Conflict)?;
+                self.effects.push(Effect::Waits { org, place });
                 Ok(())
             }
-            Write::Stop { parcel } => {
-                self.change(FINISH, params![ParcelState::Recalled.code(), parcel.as_bytes(), org.0])?;
-                self.effects.push(Effect::Left { org, parcel: *parcel });
+            Write::PutOff { parcel, due } => {
+                let place = self.move_to(PUT_OFF, org, *parcel, *due)?.ok_or(StoreError::Conflict)?;
+                self.effects.push(Effect::Retried { place });
                 Ok(())
             }
             Write::Journal(new) => self.journal(org, new),
-            Write::Retry { parcel, due } => {
-                let due = due.as_microsecond();
-                self.change(RETRY, params![due, parcel.as_bytes(), org.0])?;
-                self.effects.push(Effect::Retried { place: (due, i64::from(org.0), *parcel.as_bytes()) });
-                Ok(())
-            }
+            Write::Retry { parcel, due } => self.retry(org, *parcel, *due),
             Write::Link(link) => self.link(org, link),
             Write::LinkState { hash, expected_version, sealed, expires_at } => self.change(
                 sql::portal::LINK_STATE,
@@ -180,9 +188,56 @@ impl<'a> Group<'a> {
         let content_id = self.insert(KEEP_CONTENT, params![org.0, new.sealed])?;
         let due = new.due.as_microsecond();
         let created_at = new.created_at.as_microsecond();
-        self.change(ENQUEUE, params![new.parcel.as_bytes(), org.0, message_id, content_id, new.kind, due, created_at])?;
-        self.effects.push(Effect::Waits { org, place: (due, i64::from(org.0), *new.parcel.as_bytes()) });
+        self.change(
+            ENQUEUE,
+            params![
+                new.parcel.as_bytes(),
+                org.0,
+                message_id,
+                content_id,
+                new.kind,
+                due,
+                created_at,
+                new.lane.number(),
+                new.destination
+            ],
+        )?;
+        self.effects.push(Effect::Waits { org, place: Place { lane: new.lane, due, parcel: new.parcel } });
         Ok(())
+    }
+
+    /// A parcel leaves those that wait, or those that are paused.
+    fn leave(&mut self, org: OrgId, parcel: ParcelId, state: ParcelState) -> Result<(), StoreError> {
+        let (waiting, paused) = (ParcelState::Waiting.code(), ParcelState::Paused.code());
+        if self.execute(FINISH, params![state.code(), parcel.as_bytes(), org.0, waiting])? == 1 {
+            self.effects.push(Effect::Left { org, parcel });
+            return Ok(());
+        }
+        self.change(FINISH, params![state.code(), parcel.as_bytes(), org.0, paused])?;
+        self.effects.push(Effect::Unleased { parcel });
+        Ok(())
+    }
+
+    fn retry(&mut self, org: OrgId, parcel: ParcelId, due: Timestamp) -> Result<(), StoreError> {
+        match self.move_to(RETRY, org, parcel, due)? {
+            Some(place) => self.effects.push(Effect::Retried { place }),
+            None => {
+                self.change(RETRY_PAUSED, params![due.as_microsecond(), parcel.as_bytes(), org.0])?;
+                self.effects.push(Effect::Unleased { parcel });
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a parcel another due time by a statement that returns its lane.
+    fn move_to(&self, text: &str, org: OrgId, parcel: ParcelId, due: Timestamp) -> Result<Option<Place>, StoreError> {
+        let due = due.as_microsecond();
+        let lane: rusqlite::Result<Option<i64>> = self.connection.prepare_cached(text).and_then(|mut statement| {
+            statement.query_row(params![due, parcel.as_bytes(), org.0], |row| row.get(0)).optional()
+        });
+        let lane = lane.map_err(|error| fault::sqlite("writing the database", error))?;
+        let place = |lane| Lane::from_number(lane).map(|lane| Place { lane, due, parcel });
+        lane.map(|lane| place(lane).ok_or_else(|| StoreError::corrupt("a parcel is in no lane"))).transpose()
     }
 
     fn link(&mut self, org: OrgId, new: &NewLink) -> Result<(), StoreError> {

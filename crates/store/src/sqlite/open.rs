@@ -14,10 +14,11 @@ use super::fault;
 use super::reader::fetch;
 use super::segments::{segment_number, sync_dir};
 use crate::StoreError;
+use crate::lane::Lane;
 use crate::migrations::{Migration, SQLITE};
 use crate::sql::{self, Query};
 
-const WAITING: &str = "SELECT org, count(*) FROM parcel INDEXED BY parcel_due WHERE state = 0 GROUP BY org";
+const WAITING: &str = "SELECT lane, count(*) FROM parcel INDEXED BY parcel_due WHERE state = 0 GROUP BY lane";
 /// The newest segment that a row refers to. Rows are appended as segments are,
 /// so that the last ones suffice.
 const NEWEST_SEGMENT: &str = "SELECT coalesce(max(body_segment), 0) FROM \
@@ -107,8 +108,26 @@ fn apply(connection: &mut Connection, migration: &Migration) -> rusqlite::Result
 
 /// How many parcels of each organisation wait.
 pub(crate) fn waiting(connection: &Connection) -> Result<HashMap<OrgId, u64>, StoreError> {
-    let query = Query { sql: WAITING, params: vec![], read: |row| Ok((row.org(0)?, row.number(1)?)) };
-    Ok(fetch(connection, query)?.into_iter().collect())
+    Ok(by_org(fetch(connection, count_waiting())?))
+}
+
+/// How many parcels wait in each lane.
+pub(crate) fn count_waiting() -> Query<(OrgId, u64)> {
+    let read = |row: &dyn sql::Columns| {
+        let lane = Lane::from_number(row.int(0)?).ok_or_else(|| sql::odd(0))?;
+        Ok((lane.org(), row.number(1)?))
+    };
+    Query { sql: WAITING, params: vec![], read }
+}
+
+/// The sums of each organisation.
+pub(crate) fn by_org(counts: Vec<(OrgId, u64)>) -> HashMap<OrgId, u64> {
+    let mut sums = HashMap::new();
+    for (org, count) in counts {
+        let sum = sums.entry(org).or_insert(0_u64);
+        *sum = sum.saturating_add(count);
+    }
+    sums
 }
 
 /// Which segment to go on in: the newest on disk, or a new one when rows refer

@@ -10,12 +10,13 @@ use super::fault;
 use super::open::keep_plans;
 use super::shared::Shared;
 use crate::StoreError;
+use crate::lane::Lane;
 use crate::row::JournalRow;
 use crate::sql::parcel::Place;
 use crate::sql::{Columns, Param, Query, journal, odd};
 
-const PLACES: &str = "SELECT due, org, parcel FROM parcel INDEXED BY parcel_due \
-     WHERE state = 0 AND due <= $1 AND (due, org, parcel) > ($2, $3, $4) ORDER BY due, org, parcel LIMIT $5";
+const PLACES: &str = "SELECT due, parcel FROM parcel INDEXED BY parcel_due \
+     WHERE state = 0 AND lane = $1 AND due <= $2 AND (due, parcel) > ($3, $4) ORDER BY due, parcel LIMIT $5";
 
 const NEWEST_JOURNAL: &str = "SELECT coalesce(max(id), 0) FROM journal";
 const LAST_SEQUENCED: &str = "SELECT coalesce(max(last_journal), 0) FROM run WHERE org = $1";
@@ -48,11 +49,18 @@ impl Reader {
         Ok(self.all(query)?.into_iter().next())
     }
 
-    /// Places of the queue after `passed` that are due at `now`, in order.
-    pub(crate) fn places(&self, passed: Option<Place>, now: i64, limit: usize) -> Result<Vec<Place>, StoreError> {
-        let (due, org, parcel) = passed.unwrap_or((i64::MIN, 0, [0; 16]));
-        let params = vec![now.into(), due.into(), org.into(), parcel.into(), limit.into()];
-        self.all(Query { sql: PLACES, params, read: |row| Ok((row.int(0)?, row.int(1)?, row.array(2)?)) })
+    /// Places of a lane after `passed` that are due at `now`, in order.
+    pub(crate) fn places(
+        &self,
+        lane: Lane,
+        passed: Option<Place>,
+        now: i64,
+        limit: usize,
+    ) -> Result<Vec<Place>, StoreError> {
+        let (due, parcel) = passed.map_or((i64::MIN, [0; 16]), |place| (place.due, *place.parcel.as_bytes()));
+        let params = vec![lane.number().into(), now.into(), due.into(), parcel.into(), limit.into()];
+        let found = self.all(Query { sql: PLACES, params, read: |row| Ok((row.int(0)?, row.parcel(1)?)) })?;
+        Ok(found.into_iter().map(|(due, parcel)| Place { lane, due, parcel }).collect())
     }
 
     /// Journal rows of an organisation that have no position in the tree. As

@@ -16,6 +16,7 @@ use super::reader::Reader;
 use super::runner::locked;
 use crate::StoreError;
 use crate::body::OpenBodies;
+use crate::lane::Room;
 use crate::row::Leased;
 
 /// Shared by the writer and all who read.
@@ -59,12 +60,12 @@ impl Shared {
         reader: &Reader,
         now: Timestamp,
         until: Timestamp,
-        limit: usize,
+        room: Room,
     ) -> Result<Vec<Leased>, StoreError> {
         // The lock is held across the read: a commit that puts a parcel back
         // waits for it, so that no place is passed over.
         let mut leases = locked(&self.leases);
-        let leased = leases.lease(reader, now, until, limit);
+        let leased = leases.lease(reader, now, until, room);
         self.count(&leases);
         leased
     }
@@ -75,6 +76,14 @@ impl Shared {
 
     pub(crate) fn next_due(&self, reader: &Reader) -> Result<Option<Timestamp>, StoreError> {
         locked(&self.leases).next_due(reader)
+    }
+
+    /// Counts what waits anew, and looks for the lanes again.
+    pub(crate) fn look_again(&self, reader: &Reader) -> Result<(), StoreError> {
+        let counted = reader.all(super::open::count_waiting())?;
+        *locked(&self.waiting) = super::open::by_org(counted);
+        locked(&self.leases).forget_lanes();
+        Ok(())
     }
 
     /// How many parcels of an organisation wait.
@@ -110,7 +119,7 @@ impl Shared {
                     *count = count.saturating_add(1);
                 }
                 Effect::Retried { place } => {
-                    leases.end(mail::ParcelId::from_bytes(place.2));
+                    leases.end(place.parcel);
                     leases.waits(place);
                 }
                 Effect::Left { org, parcel } => {
@@ -118,6 +127,7 @@ impl Shared {
                     let count = waiting.entry(org).or_insert(0);
                     *count = count.saturating_sub(1);
                 }
+                Effect::Unleased { parcel } => leases.end(parcel),
                 Effect::Sequenced { org, id } => raise(&mut tail.settled, org, id),
                 Effect::Erased => {}
             }

@@ -10,6 +10,7 @@ use super::engine::Engine;
 use super::reader::Reader;
 use super::spool::BodySpool;
 use crate::change::{Answer, Change};
+use crate::lane::{Lane, Room};
 use crate::row::{
     CredentialRow, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, OrgKeyRow, OrgRow, ParcelRow, PostureRow,
     QueueSummary, RecipientKeyRow, ReportRow, RunRow, StsPolicyRow, TlsSessionRow, WatchRoundRow,
@@ -154,9 +155,14 @@ impl Store for SqliteStore {
         self.all(sql::message::held(org, limit))
     }
 
-    fn lease(&self, _node: &str, now: Timestamp, until: Timestamp, limit: usize) -> Pending<'_, Vec<Leased>> {
+    fn lease(&self, _node: &str, now: Timestamp, until: Timestamp, room: Room) -> Pending<'_, Vec<Leased>> {
         let shared = Arc::clone(&self.engine.shared);
-        self.read(move |reader| shared.lease(reader, now, until, limit))
+        self.read(move |reader| shared.lease(reader, now, until, room))
+    }
+
+    fn look_again(&self) -> Pending<'_, ()> {
+        let shared = Arc::clone(&self.engine.shared);
+        self.read(move |reader| shared.look_again(reader))
     }
 
     fn renew(&self, parcels: Vec<ParcelId>, until: Timestamp) -> Pending<'_, usize> {
@@ -213,11 +219,24 @@ impl Store for SqliteStore {
         self.all(sql::reports::reports(org, limit))
     }
 
+    fn lanes(&self, org: OrgId) -> Pending<'_, Vec<Lane>> {
+        self.read(move |reader| Ok(sql::parcel::of_org(org, &reader.all(sql::parcel::lanes())?)))
+    }
+
+    fn waiting(&self, lane: Lane, after: Option<(Timestamp, ParcelId)>, limit: usize) -> Pending<'_, Vec<ParcelRow>> {
+        self.all(sql::parcel::of_lane(lane, after.map(|(due, parcel)| (due.as_microsecond(), parcel)), limit))
+    }
+
+    fn paused(&self, org: OrgId, after: Option<ParcelId>, limit: usize) -> Pending<'_, Vec<ParcelRow>> {
+        self.all(sql::parcel::paused(org, after, limit))
+    }
+
     fn queue(&self, org: OrgId) -> Pending<'_, QueueSummary> {
         let shared = Arc::clone(&self.engine.shared);
         self.read(move |reader| {
             let waiting = shared.waiting(org);
-            let oldest_due = if waiting == 0 { None } else { reader.one(sql::parcel::oldest_due(org))?.flatten() };
+            let lanes = if waiting == 0 { Vec::new() } else { reader.all(sql::parcel::lanes())? };
+            let oldest_due = sql::parcel::oldest_due(org, &lanes);
             let held = reader.one(sql::message::count_held(org))?.unwrap_or(0);
             Ok(QueueSummary { waiting, oldest_due, held })
         })

@@ -130,7 +130,7 @@ async fn ask_everything(store: &dyn Store, numbers: std::ops::Range<u16>) -> Res
     assert_eq!(store.keys(CLINIC, None, 1000).await?.len(), numbers.len());
     assert_eq!(store.unsequenced(CLINIC, 1000).await?.len(), numbers.len());
     accept_again(store).await?;
-    assert_eq!(store.lease("here", at(1), at(2), 1000).await?.len(), numbers.len());
+    assert_eq!(store.lease("here", at(1), at(2), store::Room::any(1000)).await?.len(), numbers.len());
     Ok(())
 }
 
@@ -231,7 +231,7 @@ fn a_full_disk_loses_nothing_and_recovers_alone() {
             for number in 2..accepted {
                 assert_eq!(read(&*store, number).await.unwrap(), vec![number as u8; 9_000], "{number}");
             }
-            assert_eq!(store.lease("here", at(0), at(9), 99).await.unwrap().len(), 1);
+            assert_eq!(store.lease("here", at(0), at(9), store::Room::any(99)).await.unwrap().len(), 1);
             disk.empty();
             try_accept(&*store, 5000, &vec![1; 900_000]).await.unwrap();
             try_accept(&*store, 5001, &vec![1; 9_000]).await.unwrap();

@@ -36,7 +36,7 @@ fn a_transition_that_fails_leaves_nothing_and_the_others_happen() {
         assert_eq!(store.journal(CLINIC, message_id(3)).await.unwrap(), []);
         assert_eq!(store.unsequenced(CLINIC, 9).await.unwrap().len(), 2);
         assert_eq!(store.queue(CLINIC).await.unwrap().waiting, 1);
-        assert_eq!(store.lease("here", at(1), at(2), 9).await.unwrap()[0].parcel, parcel_id(2));
+        assert_eq!(store.lease("here", at(1), at(2), store::Room::any(9)).await.unwrap()[0].parcel, parcel_id(2));
     });
 }
 
@@ -153,7 +153,7 @@ fn inline_everything_happens_within_the_first_poll() {
     let large = vec![1; 1_000_000];
     let write = now(acceptance(store, CLINIC, 1, MessageState::Decided, &large)).unwrap();
     now(commit(store, CLINIC, vec![write, parcel(1, 1, at(1))])).unwrap();
-    let leased = now(store.lease("here", at(1), at(2), 9)).unwrap().remove(0);
+    let leased = now(store.lease("here", at(1), at(2), store::Room::any(9))).unwrap().remove(0);
     assert_eq!(now(store.read_body(CLINIC, leased.message, &leased.body)).unwrap(), large);
     assert_eq!(now(store.next_due()).unwrap(), Some(at(2)));
     now(store.ready()).unwrap();

@@ -9,6 +9,7 @@ mod engines;
 mod group;
 mod journal;
 mod keys;
+mod lanes;
 mod make;
 mod nodes;
 mod once;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use mail::{MessageId, OrgId, ParcelId};
+use mail::{MessageId, OrgId, ParcelId, Priority};
 use store::{
-    Acceptance, Dimensions, JournalNew, MessageState, NewLink, NewParcel, Store, StoreError, Transition, Write,
+    Acceptance, Dimensions, JournalNew, Lane, MessageState, NewLink, NewParcel, Store, StoreError, Transition, Write,
 };
 
 /// The two organisations of every test.
@@ -73,8 +73,18 @@ pub async fn acceptance(
     })))
 }
 
-/// A parcel of a message, due at once.
+/// A parcel of the clinic's daily work.
 pub fn parcel(number: u16, message: u16, due: Timestamp) -> Write {
+    parcel_in(daily(CLINIC), number, message, due)
+}
+
+/// The lane of an organisation's daily work.
+pub fn daily(org: OrgId) -> Lane {
+    Lane::new(Priority::Operational, org, "letters", "credential:ehr")
+}
+
+/// A parcel of a message in this lane.
+pub fn parcel_in(lane: Lane, number: u16, message: u16, due: Timestamp) -> Write {
     Write::Enqueue(NewParcel {
         parcel: parcel_id(number),
         message: message_id(message),
@@ -82,6 +92,8 @@ pub fn parcel(number: u16, message: u16, due: Timestamp) -> Write {
         due,
         created_at: at(0),
         sealed: format!("sealed parcel {number}").into_bytes(),
+        lane,
+        destination: Some([message as u8; 16]),
     })
 }
 
@@ -133,7 +145,7 @@ pub fn body(number: u16) -> Vec<u8> {
 /// Accepts a decided message and queues a parcel of the same number.
 pub async fn accept_and_queue(store: &dyn Store, org: OrgId, number: u16, due: Timestamp) {
     let write = acceptance(store, org, number, MessageState::Decided, &body(number)).await.unwrap();
-    commit(store, org, vec![write, parcel(number, number, due)]).await.unwrap();
+    commit(store, org, vec![write, parcel_in(daily(org), number, number, due)]).await.unwrap();
 }
 
 #[track_caller]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use store::{MessageState, PostgresOptions, Store, StoreError, Write, open_postgres};
+use store::{MessageState, PostgresOptions, Room, Store, StoreError, Write, open_postgres};
 use testkit::postgres::Postgres;
 
 use crate::engines::runtime;
@@ -61,11 +61,11 @@ fn a_node_renews_what_is_its_own_until_another_has_leased_it() {
     runtime().block_on(async {
         let (one, other) = (open(&url).await, open(&url).await);
         accept_and_queue(&*one, CLINIC, 1, at(1)).await;
-        assert_eq!(one.lease("one", at(1), at(100), 9).await.unwrap().len(), 1);
-        assert_eq!(other.lease("other", at(99), at(200), 9).await.unwrap().len(), 0);
+        assert_eq!(one.lease("one", at(1), at(100), Room::any(9)).await.unwrap().len(), 1);
+        assert_eq!(other.lease("other", at(99), at(200), Room::any(9)).await.unwrap().len(), 0);
         assert_eq!(one.renew(vec![parcel_id(1)], at(200)).await.unwrap(), 1);
-        assert_eq!(other.lease("other", at(100), at(300), 9).await.unwrap().len(), 0);
-        assert_eq!(other.lease("other", at(200), at(300), 9).await.unwrap().len(), 1);
+        assert_eq!(other.lease("other", at(100), at(300), Room::any(9)).await.unwrap().len(), 0);
+        assert_eq!(other.lease("other", at(200), at(300), Room::any(9)).await.unwrap().len(), 1);
         assert_eq!(one.renew(vec![parcel_id(1)], at(400)).await.unwrap(), 0, "it is the other's");
     });
 }

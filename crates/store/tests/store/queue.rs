@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 use mail::ParcelId;
-use store::{MessageState, ParcelState, QueueSummary, Store, Write};
+use store::{MessageState, ParcelState, QueueSummary, Room, Store, Write};
 
 use crate::engines::for_each_engine;
 use crate::make::*;
 
 async fn lease(store: &dyn Store, now: Timestamp, until: Timestamp, limit: usize) -> Vec<ParcelId> {
-    let leased = store.lease("here", now, until, limit).await.unwrap();
+    let leased = store.lease("here", now, until, Room::any(limit)).await.unwrap();
     leased.into_iter().map(|leased| leased.parcel).collect()
 }
 
@@ -40,13 +40,14 @@ fn a_lease_brings_all_that_delivery_needs() {
     for_each_engine(async |bench| {
         let store = &*bench.store;
         accept_and_queue(store, OTHER, 1, at(1)).await;
-        let leased = store.lease("here", at(1), at(2), 9).await.unwrap().remove(0);
+        let leased = store.lease("here", at(1), at(2), Room::any(9)).await.unwrap().remove(0);
         let row = store.message(OTHER, message_id(1)).await.unwrap().unwrap();
         assert_eq!((leased.org, leased.parcel, leased.message), (OTHER, parcel_id(1), message_id(1)));
         assert_eq!((leased.kind, leased.attempts, leased.due, leased.created_at), (3, 0, at(1), at(0)));
         assert_eq!(leased.sealed, b"sealed parcel 1");
         assert_eq!((leased.envelope, leased.wrapped_key), (row.envelope, row.wrapped_key));
         assert_eq!((leased.body, leased.received_at), (row.body, row.received_at));
+        assert_eq!((leased.lane, leased.destination), (daily(OTHER), Some([1; 16])));
     });
 }
 
@@ -71,7 +72,7 @@ fn a_deferred_parcel_comes_back_when_it_is_due() {
         assert_eq!(lease(store, at(1), at(500), 9).await, [parcel_id(1)]);
         commit(store, CLINIC, retry(1, at(60))).await.unwrap();
         assert_eq!(lease(store, at(59), at(500), 9).await, []);
-        let again = store.lease("here", at(60), at(500), 9).await.unwrap();
+        let again = store.lease("here", at(60), at(500), Room::any(9)).await.unwrap();
         assert_eq!(
             again.iter().map(|leased| (leased.parcel, leased.attempts)).collect::<Vec<_>>(),
             [(parcel_id(1), 1)]

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use store::{JournalNew, Store, Transition, open_postgres, open_sqlite};
+use store::{JournalNew, Lane, Room, Store, Transition, open_postgres, open_sqlite};
 use testkit::postgres::Postgres;
 
 use crate::engines::{inline, runtime};
@@ -110,12 +110,23 @@ async fn check(store: &dyn Store, version: usize) {
         assert_eq!(store.tls_sessions(CLINIC, 20_001, 9).await.unwrap()[0].sessions, 3);
         assert_eq!(store.reports(CLINIC, 9).await.unwrap()[0].sealed, [0x24]);
     }
+    if version > 0 {
+        // What an older schema kept is operational.
+        let parcel = store.parcels(CLINIC, message_id(1)).await.unwrap().remove(0);
+        let (lane, destination) = if version > 6 { (daily(CLINIC), Some([0x25; 16])) } else { (unnamed(), None) };
+        assert_eq!((parcel.lane, parcel.destination), (lane, destination));
+    }
     accept_and_queue(store, CLINIC, 9, at(9)).await;
     let entry = JournalNew { message: None, at: at(9), entry: b"new".to_vec() };
     commit_one(store, Transition { org: CLINIC, writes: vec![], journal: Some(entry) }).await.unwrap();
     let waiting = store.unsequenced(CLINIC, 9).await.unwrap();
     assert_eq!(waiting.last().unwrap().entry, b"new");
     assert_eq!(waiting.len(), if version > 0 { 2 } else { 1 });
+}
+
+/// Where what waited before there were lanes waits now.
+fn unnamed() -> Lane {
+    Lane::from_number((1 << 60) | (1 << 28)).unwrap()
 }
 
 async fn check_kept(store: &dyn Store) {
@@ -131,7 +142,7 @@ async fn check_kept(store: &dyn Store) {
     assert_eq!((second.wrapped_key, second.dimensions.campaign.as_deref()), (None, Some("spring")));
     assert_eq!(store.undecided(OTHER, None, 9).await.unwrap(), [message_id(2)]);
     assert_eq!(store.queue(CLINIC).await.unwrap().waiting, 1);
-    let leased = store.lease("here", at(9), at(99), 9).await.unwrap();
+    let leased = store.lease("here", at(9), at(99), Room::any(9)).await.unwrap();
     assert_eq!((leased[0].attempts, leased[0].sealed.as_slice()), (2, &[0xcc][..]));
     assert_eq!(store.journal(CLINIC, message_id(1)).await.unwrap()[0].entry, [13]);
     assert_eq!(store.unsequenced(CLINIC, 9).await.unwrap()[0].id, 2);

@@ -1,0 +1,166 @@
+//! Streams: what a message is part of. A stream says how urgent its messages
+//! are, how long they are tried, and what they leave with.
+//!
+//! A message's stream is chosen when it is accepted: the one that it names,
+//! else the one that its submitter's messages are of, else `default`. What is
+//! made here has streams of its own: inbound mail, words to senders, the
+//! portal's codes. A portal's notice is of its message's stream, for it is how
+//! that message arrives.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use mail::Priority;
+use seal::Kind;
+
+/// The stream of what names none.
+pub const DEFAULT: &str = "default";
+/// The stream of mail for own recipients.
+pub const INBOUND: &str = "inbound";
+/// The stream of words to senders.
+pub const REPORTS: &str = "reports";
+/// The stream of the portal's codes.
+pub const CODES: &str = "codes";
+
+/// Streams that nobody can choose.
+pub const OWN: [&str; 3] = [INBOUND, REPORTS, CODES];
+
+/// One stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stream {
+    /// Its name.
+    pub name: String,
+    /// How urgent its messages are.
+    pub priority: Priority,
+    /// Waits between attempts; none: those of every stream.
+    pub retry: Option<Vec<Duration>>,
+    /// How long attempts go on; none: as for every stream.
+    pub expire_after: Option<Duration>,
+    /// Whose messages are of it that name none, in the ledger's words: `credential:ehr`.
+    pub submitters: Vec<String>,
+}
+
+impl Stream {
+    /// A stream with nothing of its own but its name and how urgent it is.
+    pub fn new(name: &str, priority: Priority) -> Self {
+        Self { name: name.to_owned(), priority, retry: None, expire_after: None, submitters: Vec::new() }
+    }
+}
+
+/// A message names a stream that there is not.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no such stream; there are {}", .there_are.join(", "))]
+pub struct NoStream {
+    /// The streams that can be chosen.
+    pub there_are: Vec<String>,
+}
+
+/// All streams.
+#[derive(Clone, Debug)]
+pub struct Streams {
+    all: BTreeMap<String, Stream>,
+    default: Stream,
+}
+
+impl Default for Streams {
+    fn default() -> Self {
+        Self::new([])
+    }
+}
+
+impl Streams {
+    /// Those of the configuration and, where it has none of their name, the
+    /// ones that are always there: `default`, `transactional`, `marketing`, and
+    /// those of what is made here.
+    pub fn new(configured: impl IntoIterator<Item = Stream>) -> Self {
+        let built_in = [
+            Stream::new(DEFAULT, Priority::Operational),
+            Stream::new("transactional", Priority::Transactional),
+            Stream::new("marketing", Priority::Marketing),
+            Stream::new(INBOUND, Priority::Operational),
+            Stream::new(REPORTS, Priority::Operational),
+            Stream::new(CODES, Priority::Transactional),
+        ];
+        let all = built_in.into_iter().chain(configured).map(|stream| (stream.name.clone(), stream));
+        let all: BTreeMap<String, Stream> = all.collect();
+        let default = all.get(DEFAULT).cloned().unwrap_or_else(|| Stream::new(DEFAULT, Priority::Operational));
+        Self { all, default }
+    }
+
+    /// The streams that a message may name.
+    pub fn choosable(&self) -> impl Iterator<Item = &Stream> {
+        self.all.values().filter(|stream| !OWN.contains(&stream.name.as_str()))
+    }
+
+    /// The stream of a message that names this one, or none, and that this
+    /// submitter hands in.
+    pub fn choose(&self, wanted: Option<&str>, submitter: &str) -> Result<&Stream, NoStream> {
+        match wanted {
+            Some(name) => self
+                .choosable()
+                .find(|stream| stream.name == name)
+                .ok_or_else(|| NoStream { there_are: self.choosable().map(|stream| stream.name.clone()).collect() }),
+            None => {
+                let is_theirs = |stream: &&Stream| stream.submitters.iter().any(|one| one == submitter);
+                Ok(self.choosable().find(is_theirs).unwrap_or(&self.default))
+            }
+        }
+    }
+
+    /// The stream with this name. One that the configuration has no more is
+    /// treated as the default one: what was accepted is delivered.
+    pub fn find(&self, name: &str) -> &Stream {
+        self.all.get(name).unwrap_or(&self.default)
+    }
+
+    /// The stream of a parcel whose message is of the stream of this name.
+    pub(crate) fn of(&self, kind: Kind, name: &str) -> &Stream {
+        match kind {
+            Kind::Content | Kind::Notice => self.find(name),
+            Kind::Code => self.find(CODES),
+            Kind::Dsn => self.find(REPORTS),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn streams() -> Streams {
+        let reminders =
+            Stream { submitters: vec!["credential:ehr".into()], ..Stream::new("reminders", Priority::Marketing) };
+        Streams::new([reminders, Stream::new("default", Priority::Transactional)])
+    }
+
+    fn check(wanted: Option<&str>, submitter: &str, expect: &str) {
+        assert_eq!(streams().choose(wanted, submitter).unwrap().name, expect);
+    }
+
+    #[test]
+    fn the_message_chooses_then_the_submitter_then_nobody() {
+        check(Some("transactional"), "credential:ehr", "transactional");
+        check(None, "credential:ehr", "reminders");
+        check(None, "credential:other", "default");
+    }
+
+    #[test]
+    fn an_unknown_stream_and_one_that_is_ours_are_refused_with_those_that_there_are() {
+        for name in ["", "Reminders", "codes", "inbound", "reports"] {
+            let refused = streams().choose(Some(name), "credential:ehr").unwrap_err();
+            assert_eq!(refused.there_are, ["default", "marketing", "reminders", "transactional"], "{name}");
+        }
+    }
+
+    #[test]
+    fn the_configuration_counts_over_what_is_always_there() {
+        assert_eq!(streams().find("default").priority, Priority::Transactional);
+        assert_eq!(streams().find("gone").name, "default");
+    }
+
+    #[test]
+    fn codes_are_urgent_whatever_their_message_is() {
+        assert_eq!(streams().of(Kind::Code, "reminders").priority, Priority::Transactional);
+        assert_eq!(streams().of(Kind::Notice, "reminders").priority, Priority::Marketing);
+    }
+}

@@ -1,0 +1,207 @@
+//! Shaping: how much a destination is sent at a time.
+//!
+//! A destination is a group of MX hosts, not a domain: many domains that one
+//! provider hosts are one. Whoever wants to deliver comes to [`Shaper::enter`]
+//! and gets a [`Permit`], or a time to come again: its turn, spread by the
+//! destination's rate or by how long its deliveries take, so that whatever
+//! waits for a destination is told once and waits in the queue, not here.
+//!
+//! The books are those of one node, and in memory: rates hold for each node,
+//! and a restart begins anew.
+
+mod group;
+mod table;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use mail::{Clock, Priority};
+use tokio::time::timeout;
+
+pub use group::Wait;
+pub use table::{Shape, Table};
+
+use crate::cause::Cause;
+use crate::delivery::{Delivery, Fate, Tried};
+use group::{Answer, Bounds, Group, LINE};
+
+/// At so many destinations the idle ones are forgotten.
+const GROUPS_KEPT: usize = 4_096;
+
+/// A group of MX hosts that is sent to as one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// Its name: a provider's, or what the names of its hosts end in.
+    pub name: Arc<str>,
+    /// How much it is sent, where something is known of it.
+    pub shape: Option<Shape>,
+    /// Whether it is the operator's own: no rate and no beginner's bound holds there.
+    is_own: bool,
+}
+
+impl Destination {
+    /// What a route leads to.
+    pub(crate) fn own(host: &str) -> Self {
+        Self { name: format!("route {host}").into(), shape: None, is_own: true }
+    }
+}
+
+/// Come again at this time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PutOff {
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub wait: Wait,
+}
+
+/// What keeps the books of all destinations.
+#[derive(Clone)]
+pub struct Shaper {
+    table: Arc<Table>,
+    connections: usize,
+    since: Option<Timestamp>,
+    clock: Arc<dyn Clock>,
+    groups: Arc<Mutex<HashMap<Arc<str>, Group>>>,
+}
+
+/// One delivery may be under way; it is over when this is dropped.
+pub struct Permit {
+    shaper: Shaper,
+    destination: Arc<Destination>,
+    id: u64,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.shaper.leave(&self.destination, self.id);
+    }
+}
+
+impl Permit {
+    /// Notes what came of the delivery: a destination that says that it is
+    /// sent too much is left in peace.
+    pub fn note(&self, delivery: &Delivery) {
+        let tried = delivery.attempts.iter().filter_map(|attempt| match &attempt.result {
+            Tried::Failed(cause) => Some(cause),
+            Tried::Sent | Tried::Unable(_) => None,
+        });
+        let fates = delivery.recipients.iter().filter_map(|(_, fate)| match fate {
+            Fate::Deferred(cause) | Fate::Refused(cause) => Some(cause),
+            Fate::Delivered { .. } | Fate::CannotMeet => None,
+        });
+        let pause = tried.chain(fates).filter_map(|cause| self.shaper.pause(cause)).max();
+        let is_taken = delivery.recipients.iter().any(|(_, fate)| matches!(fate, Fate::Delivered { .. }));
+        let now = self.shaper.clock.now();
+        let mut groups = self.shaper.lock();
+        let group = groups.entry(self.destination.name.clone()).or_default();
+        match pause {
+            Some(pause) => group.too_much(now, pause),
+            None if is_taken => group.taken(),
+            None => {}
+        }
+    }
+}
+
+impl Shaper {
+    /// Books by this table, with so many connections to whom it doesn't know.
+    /// Where `since` says when this sender began, it is sent less in the first days.
+    pub fn new(table: Table, connections: usize, since: Option<Timestamp>, clock: Arc<dyn Clock>) -> Self {
+        Self { table: Arc::new(table), connections, since, clock, groups: Arc::default() }
+    }
+
+    /// The destination of a domain whose best MX host is this one.
+    pub fn destination(&self, host: &str) -> Destination {
+        let shape = self.table.shape(host).cloned();
+        let name = shape.as_ref().map_or_else(|| group_of(host), |shape| shape.name.as_str());
+        Destination { name: name.into(), shape, is_own: false }
+    }
+
+    /// Comes to deliver: waits a moment for a connection, if that is all that
+    /// is missing.
+    pub async fn enter(&self, destination: &Arc<Destination>, priority: Priority) -> Result<Permit, PutOff> {
+        let bounds = self.bounds(destination);
+        let line = match self.come(destination, priority, bounds) {
+            Answer::Go(id) => return Ok(self.permit(destination, id)),
+            Answer::At(at, wait) => return Err(PutOff { at, wait }),
+            Answer::Line(line) => line,
+        };
+        match timeout(LINE, line).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => {
+                let mut groups = self.lock();
+                let group = groups.entry(destination.name.clone()).or_default();
+                Err(PutOff { at: group.give_up(self.clock.now(), priority, bounds), wait: Wait::Busy })
+            }
+        }
+    }
+
+    /// Transactions on a connection to a destination; none where nothing is known of it.
+    pub(crate) fn transactions_max(&self, host: &str) -> Option<u32> {
+        self.table.shape(host)?.messages_per_connection.map(std::num::NonZeroU32::get)
+    }
+
+    fn come(&self, destination: &Destination, priority: Priority, bounds: Bounds) -> Answer {
+        let now = self.clock.now();
+        let mut groups = self.lock();
+        if groups.len() > GROUPS_KEPT {
+            groups.retain(|_, group| !group.is_idle(now));
+        }
+        groups.entry(destination.name.clone()).or_default().come(now, priority, bounds)
+    }
+
+    fn permit(&self, destination: &Arc<Destination>, id: u64) -> Permit {
+        Permit { shaper: self.clone(), destination: destination.clone(), id }
+    }
+
+    fn leave(&self, destination: &Arc<Destination>, id: u64) {
+        let bounds = self.bounds(destination);
+        let mut groups = self.lock();
+        let group = groups.entry(destination.name.clone()).or_default();
+        let Some((id, give)) = group.leave(id, self.clock.now(), bounds) else { return };
+        // Not under the lock: who went away meanwhile gives the permit back.
+        drop(groups);
+        drop(give.send(self.permit(destination, id)));
+    }
+
+    fn bounds(&self, destination: &Destination) -> Bounds {
+        let shape = destination.shape.as_ref();
+        let connections = shape
+            .and_then(|shape| shape.connections)
+            .map_or(self.connections, |most| usize::try_from(most.get()).unwrap_or(usize::MAX));
+        let interval = if destination.is_own { None } else { shape.and_then(Shape::interval).max(self.ramp()) };
+        Bounds { connections: connections.max(1), interval }
+    }
+
+    /// The time between two messages to a destination that a new sender leaves.
+    fn ramp(&self) -> Option<Duration> {
+        const DAY_S: u64 = 24 * 3_600;
+        let age = Duration::try_from(self.clock.now().duration_since(self.since?)).unwrap_or_default();
+        let most = self.table.ramp(age.as_secs() / DAY_S)?;
+        Some(Duration::from_secs(DAY_S) / most.get())
+    }
+
+    fn pause(&self, cause: &Cause) -> Option<Duration> {
+        match cause {
+            Cause::Replied(_, reply) => self.table.pause(reply.code, &reply.to_string()),
+            _ => None,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Group>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the name of a host ends in, where that is more than a name and a top
+/// level: `mx1.hosting.example` and `mx2.hosting.example` are one.
+fn group_of(host: &str) -> &str {
+    match host.split_once('.') {
+        Some((_, rest)) if rest.contains('.') && rest.parse::<std::net::Ipv4Addr>().is_err() => {
+            if host.parse::<std::net::IpAddr>().is_ok() { host } else { rest }
+        }
+        _ => host,
+    }
+}
