@@ -138,6 +138,10 @@ impl Found<'_> {
         {
             self.wrong("portal.replies.from", "not of a domain that an organisation sends from");
         }
+        let leads = config.policy.get("replies").and_then(|replies| replies.get("portal")?.as_str());
+        if !replies.enabled && leads.is_some_and(|leads| leads != "never") {
+            self.wrong("policy.replies.portal", "portal.replies.enabled is false: nobody could answer there");
+        }
         if encoded(replies.size.0) > config.server.judging_memory.0 {
             self.wrong("portal.replies.size", "more than server.judging_memory could ever hold");
         }

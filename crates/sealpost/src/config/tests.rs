@@ -113,6 +113,8 @@ fn replies_reach_own_mailboxes_only() {
         format!("{}\n{}", rule("to = 'desk@clinic.example'"), rule("topic = 'billing'\nto = 'b@clinic.example'"));
     refuse(&twice, "portal.replies.rule[1].to: never reached");
     refuse("[portal.replies]\nfrom = 'portal@elsewhere.example'", "portal.replies.from: not of a domain");
+    let nowhere = "[policy.replies]\nportal = 'sealed'\n[portal.replies]\nenabled = false";
+    refuse(nowhere, "policy.replies.portal: portal.replies.enabled is false");
     refuse("[portal.replies]\nkinds = ['exe']", "is no kind of file that is known: jpeg, ");
     refuse("[portal.replies]\nsize = '300MB'", "portal.replies.size: more than server.judging_memory");
     let inbound = "[[gateway.inbound]]\ndomains = ['mail.example']\nhost = 'mx.mail.example'\n";
