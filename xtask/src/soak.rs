@@ -70,10 +70,10 @@ const RUNS: &[Run] = &[
     },
     Run {
         name: "overload",
-        what: "slow clients, wrong logins and large messages at once",
+        what: "slow clients, wrong logins and large messages at once; so much of a hundred",
         tests: &[["sealpost", "e2e", "overload::"]],
         variable: "SEALPOST_OVERLOAD",
-        count: 1,
+        count: 100,
         is_optimised: true,
     },
 ];

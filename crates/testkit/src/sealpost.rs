@@ -296,9 +296,14 @@ impl Server<'_> {
     }
 
     /// The same, with its whole status and its log: for a fault that must end it by a signal.
+    ///
+    /// # Panics
+    ///
+    /// When it goes on; its log is in the panic.
     pub fn end_by_itself(mut self) -> (ExitStatus, String) {
         self.may_fail = true;
-        (self.peer.join(), self.peer.log())
+        let ended = wait::within(wait::PATIENCE, || self.peer.ended());
+        (ended.unwrap_or_else(|| panic!("sealpost goes on\n{}", self.peer.log())), self.peer.log())
     }
 
     fn end(&mut self) {
