@@ -55,6 +55,12 @@ impl DkimKey {
         Ok(der.as_ref().to_vec())
     }
 
+    /// A new Ed25519 key as PKCS#8 (RFC 8463), which many receivers don't verify.
+    pub fn generate_ed25519() -> Result<Vec<u8>, BadKey> {
+        let pkcs8 = Ed25519KeyPair::generate_pkcs8(&rand::SystemRandom::new()).map_err(|_| BadKey)?;
+        Ok(pkcs8.as_ref().to_vec())
+    }
+
     /// The key in `pkcs8` for `domain` under `selector`.
     pub fn from_pkcs8(domain: Domain, selector: impl Into<String>, pkcs8: &[u8]) -> Result<Self, BadKey> {
         let pair = match RsaKeyPair::from_pkcs8(pkcs8) {
@@ -219,6 +225,16 @@ mod tests {
 
     fn check_body(body: &str, expect: &str) {
         assert_eq!(String::from_utf8(relaxed_body(body.as_bytes())).unwrap(), expect);
+    }
+
+    #[test]
+    fn keys_of_both_kinds_are_made_and_read_back() {
+        let domain = Domain::parse("c.example").unwrap();
+        for (pkcs8, kind) in [(DkimKey::generate_rsa(), "k=rsa;"), (DkimKey::generate_ed25519(), "k=ed25519;")] {
+            let key = DkimKey::from_pkcs8(domain.clone(), "s2", &pkcs8.unwrap()).unwrap();
+            assert_eq!(key.record_name(), "s2._domainkey.c.example");
+            assert!(key.record().contains(kind), "{}", key.record());
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The command line: noun, then verb. Data goes to stdout and all else to
 //! stderr; exit 0 is well, 1 failed, 2 usage.
 
+mod domain;
 mod gateway;
 mod keys;
 mod listing;
@@ -18,6 +19,7 @@ use mail::{Address, ApiKeyId, Domain, MessageId};
 
 use crate::doctor::Area;
 
+pub use domain::{DkimKind, DkimVerb, DomainVerb};
 pub use gateway::{GatewayVerb, MailSystem, SecretVerb, Setup};
 pub use keys::{KeyVerb, RecipientVerb};
 pub use listing::MessageList;
@@ -110,7 +112,10 @@ pub enum Command {
     /// Port 25 beside a mail system: setup, secret, check
     #[command(subcommand)]
     Gateway(GatewayVerb),
-    /// DKIM: the DNS records that publish the keys
+    /// Own domains: add, list, check each DNS record
+    #[command(subcommand)]
+    Domain(DomainVerb),
+    /// DKIM: the DNS records that publish the keys, the next key, whether it is published
     #[command(subcommand)]
     Dkim(DkimVerb),
     /// Seal a message file for the holders of keys; needs no server and no configuration
@@ -489,14 +494,4 @@ pub struct NewKey {
     /// It ends by itself after so many days
     #[arg(long, value_name = "DAYS")]
     pub days: Option<u32>,
-}
-
-/// `sealpost dkim …`.
-#[derive(Debug, Subcommand)]
-pub enum DkimVerb {
-    /// The TXT records to publish
-    Show {
-        #[command(flatten)]
-        organisation: Organisation,
-    },
 }

@@ -189,6 +189,36 @@ async fn open_vault(root: &RootKey, store: &dyn Store, slug: &str, seams: &Seams
     })
 }
 
+/// What makes a DKIM key, as PKCS#8.
+pub type MakeDkim = fn() -> Result<Vec<u8>, seal::BadKey>;
+
+fn dkim_secret(domain: &Domain, selector: &str) -> String {
+    format!("dkim/{domain}/{selector}")
+}
+
+impl Installation {
+    /// The DKIM key of a domain under a selector; where there is none, it is
+    /// made by `make`, if that is given.
+    pub async fn dkim_key(
+        &self,
+        organisation: &flow::Organisation,
+        domain: &Domain,
+        selector: &str,
+        make: Option<MakeDkim>,
+    ) -> Result<Option<DkimKey>> {
+        let (store, entropy) = (self.journey.store.as_ref(), self.journey.entropy.as_ref());
+        let keys = Keys { store, vault: &organisation.vault, entropy };
+        let name = dkim_secret(domain, selector);
+        let pkcs8 = match make {
+            None if store.secret(organisation.org, &name).await?.is_none() => return Ok(None),
+            None => keys.secret(&name, || anyhow::bail!("the DKIM key vanished from the store")).await?,
+            Some(make) => keys.secret(&name, || make().context("no DKIM key could be made")).await?,
+        };
+        let key = DkimKey::from_pkcs8(domain.clone(), selector, &pkcs8);
+        Ok(Some(key.context("the DKIM key in the store is damaged")?))
+    }
+}
+
 /// An organisation's own secrets, made when they are first asked for.
 struct Keys<'a> {
     store: &'a dyn Store,
@@ -206,7 +236,7 @@ impl Keys<'_> {
 
     async fn dkim(&self, domain: &Domain, selector: &str) -> Result<DkimKey> {
         let made = || DkimKey::generate_rsa().context("no DKIM key could be made");
-        let pkcs8 = self.secret(&format!("dkim/{domain}/{selector}"), made).await?;
+        let pkcs8 = self.secret(&dkim_secret(domain, selector), made).await?;
         DkimKey::from_pkcs8(domain.clone(), selector, &pkcs8).context("the DKIM key in the store is damaged")
     }
 

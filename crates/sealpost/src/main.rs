@@ -81,6 +81,7 @@ async fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Vault(verb) => commands::vault::run(cli, verb).await,
         Command::Apikey(verb) => commands::apikey::run(cli, verb).await,
         Command::Credential(verb) => commands::credential::run(cli, verb).await,
+        Command::Domain(verb) => commands::domain::run(cli, verb).await,
         Command::Dkim(verb) => commands::dkim::run(cli, verb).await,
         Command::Gateway(verb) => commands::gateway::run(cli, verb).await,
         Command::Key(verb) => commands::key::run(cli, verb).await,

@@ -7,6 +7,7 @@ pub mod config;
 pub mod credential;
 pub mod dkim;
 pub mod doctor;
+pub mod domain;
 pub mod gateway;
 pub mod init;
 pub mod inspect;

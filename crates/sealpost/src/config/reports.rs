@@ -22,6 +22,16 @@ impl Default for Reports {
     }
 }
 
+impl Config {
+    /// Where reports on a domain should go.
+    pub fn reports_to(&self, domain: &mail::Domain) -> String {
+        match &self.reports.address {
+            Some(address) => address.to_string(),
+            None => format!("postmaster@{domain}"),
+        }
+    }
+}
+
 impl Found<'_> {
     pub(super) fn reports(&mut self, config: &Config) {
         let Some(address) = &config.reports.address else { return };

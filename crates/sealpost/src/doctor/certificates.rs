@@ -102,7 +102,7 @@ fn one(
 }
 
 /// The host of a URL, if it is a name.
-pub(super) fn host_of(url: &str) -> Option<String> {
+pub fn host_of(url: &str) -> Option<String> {
     let rest = url.split_once("://")?.1;
     let host = rest.split(['/', ':']).next()?;
     Domain::parse(host).ok().map(|domain| domain.to_string())

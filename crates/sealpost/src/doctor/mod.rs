@@ -10,7 +10,10 @@ mod data;
 mod host;
 mod keys;
 mod names;
+pub mod records;
 mod server;
+
+pub use certificates::host_of;
 
 use std::path::Path;
 
@@ -102,6 +105,12 @@ impl Findings {
 
     fn skip(&mut self, message: impl Into<String>) {
         self.add(Outcome::Skipped, message, None);
+    }
+
+    fn take(&mut self, record: Option<records::Record>) {
+        if let Some(record) = record {
+            self.add(record.outcome, record.found, record.fix);
+        }
     }
 
     fn add(&mut self, outcome: Outcome, message: impl Into<String>, fix: Option<String>) {

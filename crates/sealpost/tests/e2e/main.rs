@@ -11,6 +11,7 @@ mod day;
 mod demo;
 mod described;
 mod doctor;
+mod domains;
 mod durability;
 mod endtoend;
 mod faults;
