@@ -53,8 +53,10 @@ impl Wire for OpenParcel<'_> {
                 Some(own) => ReversePath(Some(own.clone())),
                 None => self.sender.clone(),
             },
+            // Of a notice that is lost later nobody else would tell the sender.
+            Kind::Notice => ReversePath(self.return_path.clone()),
             // A word about a word would go round for ever (RFC 5321 §6.1).
-            Kind::Notice | Kind::Code | Kind::Dsn => ReversePath(None),
+            Kind::Code | Kind::Dsn => ReversePath(None),
         }
     }
 

@@ -75,6 +75,23 @@ fn a_bounce_bears_the_envelope_id_of_its_message() {
     check_late_bounce("", "envelope_id");
 }
 
+#[test]
+fn a_late_bounce_of_a_notice_reaches_the_sender() {
+    let (clinic, gateway) = clinic("return_path = 'bounces.clinic.example'");
+    let domain = clinic.domain();
+    let _host = late_bouncer(&clinic, &domain, gateway);
+    let patient = format!("nobody@{domain}");
+    let server = clinic.serve();
+    let header = "X-Sealpost-Protect: portal\n";
+    let id = clinic.send(&server, &Mail { to: &[&patient], header, ..clinic.mail() });
+    clinic.wait_for(&id, "notified", &patient);
+    let event = clinic.wait_for(&id, "dsn_received", &patient);
+    assert_eq!((&event["action"], &event["proof"]), (&"failed".into(), &"return_path".into()), "{event}");
+    clinic.wait_for(event["dsn"].as_str().unwrap(), "delivered", &clinic.nurse);
+    let letter = clinic.letter(Kind::Good, &clinic.nurse);
+    assert!(letter.text().contains("no such user here"), "{}", letter.text());
+}
+
 fn report(patient: &str, returned: &str) -> String {
     format!(
         "From: MAILER-DAEMON@mx.evil.example\nTo: staff\nSubject: Undelivered\nMIME-Version: 1.0\n\
