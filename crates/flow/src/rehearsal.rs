@@ -67,6 +67,7 @@ fn proof() -> Proof {
             cipher: "TLS_AES_256_GCM_SHA384".to_owned(),
             certificate_sha256: [0; 32],
             judgement: Judgement::Verified { name: MX.to_owned() },
+            resumed: false,
         }),
         requiretls: false,
     }

@@ -176,6 +176,7 @@ mod tests {
             cipher: "TLS_AES_256_GCM_SHA384".to_owned(),
             certificate_sha256: [0; 32],
             judgement,
+            resumed: false,
         }
     }
 

@@ -122,9 +122,8 @@ impl Opener<'_> {
         stream: Box<dyn Stream>,
         handshake: Handshake,
     ) -> Result<Channel, OpenError> {
-        let binding = &target.binding;
-        let shaking = self.tls.handshake(stream, binding.tls_name(&target.name), target.anchors.as_ref());
-        let Secured { mut stream, mut proof, chain, .. } = match timeout(self.timeouts.handshake, shaking).await {
+        let shaking = self.tls.handshake_again(stream, &target.name, target.anchors.as_ref(), &target.binding);
+        let Secured { mut stream, proof, .. } = match timeout(self.timeouts.handshake, shaking).await {
             Ok(Ok(secured)) => secured,
             Ok(Err(error)) => {
                 return Err(OpenError::Tls(match error.verdict {
@@ -134,7 +133,6 @@ impl Opener<'_> {
             }
             Err(_) => return Err(OpenError::Tls(Shortfall::Failed(Cause::TimedOut(Stage::Tls)))),
         };
-        proof.judgement = binding.judge(proof.judgement, &chain, self.tls.now());
         let session = self.hello(&mut *stream, handshake.done()).await?;
         let shortfall = match proof.judgement {
             Judgement::Verified { .. } | Judgement::Dane { .. } => None,

@@ -36,6 +36,10 @@ pub struct TlsProof {
     pub certificate_sha256: [u8; 32],
     /// How the certificate was judged.
     pub judgement: Judgement,
+    /// Whether the certificate was shown on an earlier connection, of which the
+    /// peer proved to have the keys; it is judged at each.
+    #[serde(default)]
+    pub resumed: bool,
 }
 
 impl Proof {
@@ -50,7 +54,8 @@ impl Proof {
 impl TlsProof {
     /// How the certificate was verified, for people: `chain and name mx.example`.
     pub fn verified(&self) -> String {
-        self.judgement.to_string()
+        let how = if self.resumed { ", in a resumed session" } else { "" };
+        format!("{}{how}", self.judgement)
     }
 }
 
@@ -97,6 +102,16 @@ pub enum Fault {
     NotInTlsa,
     /// It breaks another rule of RFC 5280, or its algorithms are too weak.
     Unusable,
+}
+
+impl Judgement {
+    /// Whether it vouches for the peer.
+    pub const fn is_verified(&self) -> bool {
+        match self {
+            Judgement::Verified { .. } | Judgement::Dane { .. } => true,
+            Judgement::NotVerified { .. } => false,
+        }
+    }
 }
 
 impl Fault {

@@ -170,6 +170,7 @@ mod tests {
             cipher: "x".into(),
             certificate_sha256: [0; 32],
             judgement,
+            resumed: false,
         });
         let address = IpAddr::from([192, 0, 2, 1]);
         let proof = Proof {

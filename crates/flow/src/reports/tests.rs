@@ -212,6 +212,7 @@ fn proof(judgement: Option<Judgement>) -> Proof {
         cipher: "x".into(),
         certificate_sha256: [0; 32],
         judgement,
+        resumed: false,
     });
     let (address, mx_lookup) = (IpAddr::from([192, 0, 2, 1]), MxLookup::MtaSts);
     Proof { level: Level::None, mx: "mx.r.example".into(), address, mx_lookup, tls, requiretls: false }

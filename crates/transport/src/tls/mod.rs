@@ -5,14 +5,15 @@
 //! be had; chain and name are judged right after, before anything is sent.
 //!
 //! TLS 1.2 and 1.3 with AEAD suites and ECDHE only (SP 800-52r2), by aws-lc-rs
-//! named explicitly. Sessions are not resumed: a resumed one could claim only
-//! what the first handshake proved, under the anchors of that time.
+//! named explicitly. A session is resumed where its certificate would still be
+//! verified; what that may claim stands in [`sessions`].
 
 mod anchors;
 mod client;
 mod dane;
 mod inability;
 mod judge;
+mod sessions;
 
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -20,15 +21,18 @@ use std::time::Duration;
 
 use aws_lc_rs::digest;
 use mail::Clock;
-use rustls::client::Resumption;
+use rustls::HandshakeKind;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, Tls12Resumption};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs as provider};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, SupportedCipherSuite};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::TlsConnector;
 
+use crate::binding::Binding;
 use crate::network::Stream;
 use crate::proof::TlsProof;
+use sessions::{Host, Offer, Sessions, Shown};
 
 pub use anchors::{Anchors, AnchorsError};
 pub use dane::{DaneNeed, dane_need, is_usable, judge_dane, parameters};
@@ -72,7 +76,8 @@ pub struct Secured {
 
 /// The client's side of TLS towards MX hosts.
 pub struct Tls {
-    connector: TlsConnector,
+    config: Arc<ClientConfig>,
+    sessions: Arc<Sessions>,
     anchors: RwLock<(u64, Anchors)>,
     clock: Arc<dyn Clock>,
 }
@@ -80,7 +85,7 @@ pub struct Tls {
 impl Tls {
     /// TLS with these anchors.
     pub fn new(anchors: Anchors, clock: Arc<dyn Clock>) -> Self {
-        Self { connector: TlsConnector::from(Arc::new(config())), anchors: RwLock::new((0, anchors)), clock }
+        Self { config: Arc::new(config()), sessions: Arc::default(), anchors: RwLock::new((0, anchors)), clock }
     }
 
     /// Takes other anchors for what is judged from now on.
@@ -96,14 +101,68 @@ impl Tls {
     }
 
     /// Shakes hands over a connection, for this name; `own` are the anchors of
-    /// this host, in place of everybody's. The caller bounds the time.
+    /// this host, in place of everybody's. The caller bounds the time. No
+    /// session is resumed: the peer shows its certificate.
     pub async fn handshake(
         &self,
         stream: Box<dyn Stream>,
         name: &ServerName<'static>,
         own: Option<&Anchors>,
     ) -> Result<Secured, HandshakeError> {
-        let stream = self.connector.connect(name.clone(), stream).await.map_err(|error| failure(&error))?;
+        self.connected(self.config.clone(), stream, name, own).await
+    }
+
+    /// The same for a host that is bound to its domain so, judged by that
+    /// binding; with a session of an earlier connection where there is one.
+    pub(crate) async fn handshake_again(
+        &self,
+        stream: Box<dyn Stream>,
+        host: &ServerName<'static>,
+        own: Option<&Anchors>,
+        binding: &Binding,
+    ) -> Result<Secured, HandshakeError> {
+        let name = binding.tls_name(host);
+        let judge = |by_anchors, chain: &[CertificateDer<'_>]| binding.judge(by_anchors, chain, self.now());
+        let is_verified = |chain: &[CertificateDer<'_>]| {
+            judge(judge::judge(chain, name, &self.anchors(own), self.now()), chain).is_verified()
+        };
+        let host = Host { name: name.clone(), anchors: own.cloned() };
+        let offer = Arc::new(Offer::new(self.sessions.clone(), host, self.now(), is_verified));
+        let mut config = ClientConfig::clone(&self.config);
+        config.resumption = Resumption::store(offer.clone()).tls12_resumption(Tls12Resumption::Disabled);
+        let mut secured = self.connected(Arc::new(config), stream, name, own).await.map_err(|error| {
+            // What the peer made of our session says nothing of what it can do without.
+            match offer.is_taken() {
+                true => {
+                    offer.forget();
+                    HandshakeError { verdict: Verdict::Defer, ..error }
+                }
+                false => error,
+            }
+        })?;
+        secured.proof.judgement = judge(secured.proof.judgement, &secured.chain);
+        if secured.proof.resumed && !secured.proof.judgement.is_verified() {
+            offer.forget();
+            let what = "the session that was resumed no longer counts".to_owned();
+            return Err(HandshakeError { verdict: Verdict::Defer, what });
+        }
+        if secured.proof.judgement.is_verified() {
+            let first = if secured.proof.resumed { offer.resumed() } else { None };
+            let now = || Shown { chain: secured.chain.as_slice().into(), at: self.now() };
+            offer.keep(&first.unwrap_or_else(now));
+        }
+        Ok(secured)
+    }
+
+    async fn connected(
+        &self,
+        config: Arc<ClientConfig>,
+        stream: Box<dyn Stream>,
+        name: &ServerName<'static>,
+        own: Option<&Anchors>,
+    ) -> Result<Secured, HandshakeError> {
+        let connecting = TlsConnector::from(config).connect(name.clone(), stream);
+        let stream = connecting.await.map_err(|error| failure(&error))?;
         let connection = stream.get_ref().1;
         let chain = connection.peer_certificates().unwrap_or_default().to_vec();
         let proof = self.proof(connection, &chain, name, own).ok_or_else(|| HandshakeError {
@@ -114,6 +173,11 @@ impl Tls {
         Ok(Secured { stream: Box::new(stream), proof, chain, group })
     }
 
+    fn anchors(&self, own: Option<&Anchors>) -> Anchors {
+        let everybodys = || self.anchors.read().unwrap_or_else(PoisonError::into_inner).1.clone();
+        own.cloned().unwrap_or_else(everybodys)
+    }
+
     fn proof(
         &self,
         connection: &ClientConnection,
@@ -122,14 +186,13 @@ impl Tls {
         own: Option<&Anchors>,
     ) -> Option<TlsProof> {
         let leaf = chain.first()?;
-        let everybodys = || self.anchors.read().unwrap_or_else(PoisonError::into_inner).1.clone();
-        let anchors = own.cloned().unwrap_or_else(everybodys);
         Some(TlsProof {
             version: connection.protocol_version()?.as_str()?.replace("TLSv1_", "TLSv1."),
             // The registered names of the suites of TLS 1.3 say TLS alone.
             cipher: connection.negotiated_cipher_suite()?.suite().as_str()?.replace("TLS13_", "TLS_"),
             certificate_sha256: digest::digest(&digest::SHA256, leaf).as_ref().try_into().ok()?,
-            judgement: judge::judge(chain, name, &anchors, self.now()),
+            judgement: judge::judge(chain, name, &self.anchors(own), self.now()),
+            resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
         })
     }
 

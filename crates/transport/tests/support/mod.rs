@@ -10,10 +10,10 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use mail::{Address, Clock, Domain, Entropy, MessageId, MxLookup, Need, OrgId, ParcelId, Recipient, ReversePath};
 use seal::{Edits, Grounds, Parcel, Stamp};
 use testkit::ca::Ca;
@@ -34,6 +34,23 @@ pub struct RealClock;
 impl Clock for RealClock {
     fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+}
+
+/// A clock that can be put ahead.
+#[derive(Default)]
+pub struct Ahead(AtomicI64);
+
+impl Ahead {
+    /// From now on it is so many minutes ahead.
+    pub fn by_minutes(&self, minutes: i64) {
+        self.0.store(minutes, Ordering::SeqCst);
+    }
+}
+
+impl Clock for Ahead {
+    fn now(&self) -> Timestamp {
+        Timestamp::now() + SignedDuration::from_mins(self.0.load(Ordering::SeqCst))
     }
 }
 
@@ -101,6 +118,7 @@ pub struct World {
     pub names: Names,
     /// How the hosts are known to be the domain's.
     pub lookup: MxLookup,
+    pub clock: Arc<Ahead>,
     switchboard: Switchboard,
     hosts: Vec<Exchange>,
 }
@@ -118,6 +136,7 @@ impl World {
             config,
             names: Names::default(),
             lookup: MxLookup::Insecure,
+            clock: Arc::default(),
             switchboard: Switchboard::default(),
             hosts: Vec::new(),
         }
@@ -170,7 +189,7 @@ impl World {
         }
         let switchboard = Arc::new(self.switchboard);
         let anchors = Anchors::from_pem(self.ca.pem().as_bytes()).unwrap();
-        let (names, clock, entropy) = (Arc::new(self.names), Arc::new(RealClock), Arc::<Counting>::default());
+        let (names, clock, entropy) = (Arc::new(self.names), self.clock, Arc::<Counting>::default());
         let transport = Transport::new(self.config, anchors, switchboard.clone(), names, clock, entropy);
         (transport, switchboard, self.ca)
     }

@@ -27,6 +27,8 @@ pub enum Tls {
     SameSegment(Vec<u8>),
     /// It grants it, waits for the first bytes of TLS, and answers these.
     Bytes(Vec<u8>),
+    /// On its first connection it shakes hands, later it answers these bytes.
+    Once(Arc<ServerConfig>, Vec<u8>),
     /// It grants it and cuts the connection when TLS begins.
     Cut,
     /// It grants it and says nothing more.
@@ -187,8 +189,13 @@ impl Host {
             return Ok(());
         }
         let Ended::StartTls(mut stream) = self.converse(stream, false).await? else { return Ok(()) };
-        match &self.behaviour.tls {
-            Tls::Absent | Tls::Reply(_) => Ok(()),
+        let tls = match &self.behaviour.tls {
+            Tls::Once(config, _) if lock(&self.seen).connections == 1 => &Tls::Offered(config.clone()),
+            Tls::Once(_, bytes) => &Tls::Bytes(bytes.clone()),
+            other => other,
+        };
+        match tls {
+            Tls::Absent | Tls::Reply(_) | Tls::Once(..) => Ok(()),
             Tls::Offered(config) => {
                 stream.write_all(b"220 go\r\n").await?;
                 let secured = TlsAcceptor::from(config.clone()).accept(stream).await?;
