@@ -8,6 +8,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use memchr::memmem;
+
 use crate::header::{self, Field};
 use crate::reading::{Parameters, transfer, unstructured};
 
@@ -111,14 +113,14 @@ pub(crate) fn token(value: &[u8]) -> String {
 /// Cuts an entity at its empty line. One that does not begin with a field has
 /// no header: relays put the empty line there.
 pub(crate) fn cut(raw: &[u8]) -> (&[u8], &[u8]) {
-    let first = raw.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let first = raw.get(..memchr::memchr(b'\n', raw).unwrap_or(raw.len())).unwrap_or_default();
     if !is_field(first) && !first.trim_ascii_end().is_empty() {
         return (&[], raw);
     }
     let mut at = 0;
-    for line in raw.split_inclusive(|byte| *byte == b'\n') {
-        let end = at + line.len();
-        if matches!(line, b"\n" | b"\r\n") {
+    for newline in memchr::memchr_iter(b'\n', raw) {
+        let end = newline + 1;
+        if matches!(raw.get(at..end), Some(b"\n" | b"\r\n")) {
             return (raw.get(..at).unwrap_or_default(), raw.get(end..).unwrap_or_default());
         }
         at = end;
@@ -153,28 +155,36 @@ pub(crate) fn pieces<'a, 'b>(body: &'a [u8], boundary: &'b [u8]) -> impl Iterato
 
 /// Where the pieces are, and which of them are parts.
 fn cuts<'a, 'b>(body: &'a [u8], boundary: &'b [u8]) -> impl Iterator<Item = (Range<usize>, bool)> + use<'a, 'b> {
-    let mut lines = body.split_inclusive(|byte| *byte == b'\n');
-    let (mut at, mut from) = (0, 0);
-    let mut is_part = false;
-    let mut done = false;
+    // Looked for as a whole: the lines of an attachment are many, and none of them is a delimiter.
+    let dashed = memmem::Finder::new(&[b"--", boundary].concat()).into_owned();
+    let (mut from, mut is_part, mut is_done) = (0, false, false);
     std::iter::from_fn(move || {
-        while !done {
-            let line = lines.next();
-            let start = at;
-            at += line.map_or(0, <[u8]>::len);
-            let delimiter = line.and_then(|line| delimiter(line, boundary));
-            done = line.is_none();
-            if delimiter.is_none() && !done {
-                continue;
-            }
-            let end = if done { body.len() } else { line_end_before(body, start).max(from) };
-            let piece = (from..end, is_part);
-            is_part = delimiter == Some(Delimiter::Next);
-            from = at;
-            return Some(piece);
+        if is_done {
+            return None;
         }
-        None
+        let next = next_delimiter(body, from, &dashed);
+        is_done = next.is_none();
+        let end = next.as_ref().map_or(body.len(), |(line, _)| line_end_before(body, line.start).max(from));
+        let piece = (from..end, is_part);
+        if let Some((line, delimiter)) = next {
+            (from, is_part) = (line.end, delimiter == Delimiter::Next);
+        }
+        Some(piece)
     })
+}
+
+/// The first delimiter line at `at`, where a line begins, or behind it.
+fn next_delimiter(body: &[u8], mut at: usize, dashed: &memmem::Finder<'_>) -> Option<(Range<usize>, Delimiter)> {
+    loop {
+        let start = at + dashed.find(body.get(at..)?)?;
+        let rest = body.get(start..)?;
+        let line = rest.get(..memchr::memchr(b'\n', rest).map_or(rest.len(), |newline| newline + 1))?;
+        let begins_line = start == at || body.get(..start)?.ends_with(b"\n");
+        match delimiter(line, dashed.needle()) {
+            Some(delimiter) if begins_line => return Some((start..start + line.len(), delimiter)),
+            _ => at = start + line.len(),
+        }
+    }
 }
 
 #[derive(PartialEq, Eq)]
@@ -183,8 +193,8 @@ enum Delimiter {
     Last,
 }
 
-fn delimiter(line: &[u8], boundary: &[u8]) -> Option<Delimiter> {
-    let rest = line.strip_prefix(b"--")?.strip_prefix(boundary)?.trim_ascii_end();
+fn delimiter(line: &[u8], dashed: &[u8]) -> Option<Delimiter> {
+    let rest = line.strip_prefix(dashed)?.trim_ascii_end();
     match rest {
         b"" => Some(Delimiter::Next),
         b"--" => Some(Delimiter::Last),
@@ -201,6 +211,8 @@ fn line_end_before(body: &[u8], at: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn parts<'a>(raw: &'a str) -> Vec<&'a str> {
@@ -227,6 +239,34 @@ mod tests {
         assert_eq!(parts(&format!("{HEAD}pre\r\n--b\r\n\r\none\r\n\r\n--b--\r\npost")), ["pre", "\r\none\r\n", "post"]);
         assert_eq!(parts("Content-Type: multipart/mixed; boundary=b\n\n--b\nA: 1\n\n1\n--b--"), ["", "A: 1\n\n1", ""]);
         assert!(parts("Content-Type: text/plain; boundary=b\n\n--b\n\n1").is_empty());
+    }
+
+    /// The same line by line.
+    fn line_by_line(body: &[u8], boundary: &[u8]) -> Vec<(Range<usize>, bool)> {
+        let dashed = [b"--", boundary].concat();
+        let (mut at, mut from, mut is_part, mut found) = (0, 0, false, Vec::new());
+        for line in body.split_inclusive(|byte| *byte == b'\n') {
+            let start = at;
+            at += line.len();
+            if let Some(delimiter) = delimiter(line, &dashed) {
+                found.push((from..line_end_before(body, start).max(from), is_part));
+                (from, is_part) = (at, delimiter == Delimiter::Next);
+            }
+        }
+        found.push((from..body.len(), is_part));
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn delimiters_are_found_wherever_a_line_begins(
+            words in prop::collection::vec(prop::sample::select(vec!["--b", "b", "--", "-", "\n", "\r\n", " ", "x"]), 0..30),
+            boundary in prop::sample::select(vec!["b", "bb", "-", "--", "b--b"]),
+        ) {
+            let body = words.concat();
+            let found: Vec<_> = cuts(body.as_bytes(), boundary.as_bytes()).collect();
+            prop_assert_eq!(found, line_by_line(body.as_bytes(), boundary.as_bytes()));
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub fn split(message: &[u8]) -> Split<'_> {
     if let Some(body) = message.strip_prefix(b"\r\n") {
         return Split { header: &[], body };
     }
-    match message.windows(4).position(|window| window == b"\r\n\r\n") {
+    match memchr::memmem::find(message, b"\r\n\r\n") {
         Some(at) => Split { header: &message[..at + 2], body: &message[at + 4..] },
         None => Split { header: message, body: &[] },
     }
@@ -100,7 +100,7 @@ fn encoded_words(text: &str) -> String {
 
 fn field_end(bytes: &[u8]) -> usize {
     let mut at = 0;
-    while let Some(newline) = bytes[at..].iter().position(|byte| *byte == b'\n') {
+    while let Some(newline) = memchr::memchr(b'\n', &bytes[at..]) {
         at += newline + 1;
         if !matches!(bytes.get(at), Some(b' ' | b'\t')) {
             return at;
@@ -110,7 +110,7 @@ fn field_end(bytes: &[u8]) -> usize {
 }
 
 fn field(raw: &[u8]) -> Field<'_> {
-    match raw.iter().position(|byte| *byte == b':') {
+    match memchr::memchr(b':', raw) {
         Some(colon) => Field { raw, name: &raw[..colon], value: &raw[colon + 1..] },
         None => Field { raw, name: raw.trim_ascii_end(), value: &[] },
     }

@@ -40,15 +40,17 @@ pub fn unchanging(entity: &[u8]) -> Result<Vec<u8>, SevenBitError> {
 const LINE_BYTES_MAX: usize = 998;
 
 fn is_kept_by_relays(part: &[u8]) -> bool {
-    let mut lines = part.split(|byte| *byte == b'\n').peekable();
-    while let Some(line) = lines.next() {
-        let is_last = lines.peek().is_none();
+    let (mut at, mut is_last) = (0, false);
+    while !is_last {
+        let newline = memchr::memchr(b'\n', &part[at..]).map(|newline| at + newline);
+        is_last = newline.is_none();
+        let line = &part[at..newline.unwrap_or(part.len())];
         let Some(content) = line.strip_suffix(b"\r").or(is_last.then_some(line)) else { return false };
-        let has_break = content.iter().any(|byte| matches!(byte, b'\r' | 0));
         let is_changed = content.len() > LINE_BYTES_MAX || content.starts_with(b"From ");
-        if has_break || is_changed || matches!(content.last(), Some(b' ' | b'\t')) {
+        if is_changed || matches!(content.last(), Some(b' ' | b'\t')) || memchr::memchr2(b'\r', 0, content).is_some() {
             return false;
         }
+        at += line.len() + 1;
     }
     true
 }
@@ -57,9 +59,6 @@ fn is_kept_by_relays(part: &[u8]) -> bool {
 type Kept = fn(&[u8]) -> bool;
 
 fn encode_where(message: &[u8], is_kept: Kept) -> Result<Vec<u8>, SevenBitError> {
-    if is_kept(message) {
-        return Ok(message.to_vec());
-    }
     let mut out = Vec::with_capacity(message.len() + message.len() / 8);
     encode_part(message, is_kept, 0, &mut out)?;
     Ok(out)
@@ -167,7 +166,7 @@ fn is_delimiter(line: &[u8], boundary: &str) -> bool {
 }
 
 fn line_end(bytes: &[u8], from: usize) -> usize {
-    bytes[from..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |newline| from + newline + 1)
+    memchr::memchr(b'\n', &bytes[from..]).map_or(bytes.len(), |newline| from + newline + 1)
 }
 
 fn boundary(content_type: &str) -> Option<String> {
@@ -193,38 +192,66 @@ fn copy_header(header: &[u8], encoding: Encoding, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// How many characters a line has before its soft break.
+const COLUMNS: usize = 75;
+
 /// Quoted-printable (RFC 2045 §6.7), lines of at most 76 characters.
 pub fn quoted_printable(body: &[u8], out: &mut Vec<u8>) {
     let mut column = 0;
-    let mut at = 0;
-    while at < body.len() {
-        if body[at..].starts_with(b"\r\n") {
+    let mut rest = body;
+    while let Some((byte, after)) = rest.split_first() {
+        if let Some(line) = rest.strip_prefix(b"\r\n") {
             out.extend_from_slice(b"\r\n");
-            (column, at) = (0, at + 2);
+            (column, rest) = (0, line);
             continue;
         }
-        let byte = body[at];
-        let ends_line = at + 1 == body.len() || body[at + 1..].starts_with(b"\r\n");
-        // A `From ` that begins a line is quoted by some mail stores.
-        let is_from = column == 0 && body[at..].starts_with(b"From ");
-        let is_text = matches!(byte, b'!'..=b'<' | b'>'..=b'~') && !is_from;
-        let is_plain = is_text || (matches!(byte, b' ' | b'\t') && !ends_line);
-        let width = if is_plain { 1 } else { 3 };
-        if column + width > 75 {
+        let plain = plain_run(rest, column);
+        out.extend_from_slice(&rest[..plain]);
+        (column, rest) = (column + plain, &rest[plain..]);
+        if plain > 0 {
+            continue;
+        }
+        // Either the line is full, or the byte wants a code.
+        let is_code = !is_plain(rest, column);
+        if column + if is_code { 3 } else { 1 } > COLUMNS {
             out.extend_from_slice(b"=\r\n");
             column = 0;
-        }
-        if is_plain {
-            out.push(byte);
         } else {
-            out.extend_from_slice(format!("={byte:02X}").as_bytes());
+            let digit = |value: u8| b"0123456789ABCDEF"[usize::from(value)];
+            out.extend_from_slice(&[b'=', digit(byte >> 4), digit(byte & 15)]);
+            (column, rest) = (column + 3, after);
         }
-        (column, at) = (column + width, at + 1);
+    }
+}
+
+/// How many bytes from here stand for themselves and fit into the line.
+fn plain_run(rest: &[u8], column: usize) -> usize {
+    let room = &rest[..rest.len().min(COLUMNS.saturating_sub(column))];
+    let run = room.iter().position(|byte| !matches!(byte, b'!'..=b'<' | b'>'..=b'~' | b' ' | b'\t'));
+    let run = run.unwrap_or(room.len());
+    match run.checked_sub(1) {
+        Some(_) if column == 0 && rest.starts_with(b"From ") => 0,
+        Some(last) if !is_plain(&rest[last..], column + last) => last,
+        _ => run,
+    }
+}
+
+/// Whether the first byte stands for itself: no blank that ends a line, and no
+/// `From ` that begins one, which is quoted by some mail stores.
+fn is_plain(rest: &[u8], column: usize) -> bool {
+    let is_from = column == 0 && rest.starts_with(b"From ");
+    match rest {
+        [b'!'..=b'<' | b'>'..=b'~', ..] => !is_from,
+        [b' ' | b'\t'] | [b' ' | b'\t', b'\r', b'\n', ..] => false,
+        [b' ' | b'\t', ..] => true,
+        _ => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(message: &str, expect: Result<&str, SevenBitError>) {
@@ -293,5 +320,72 @@ mod tests {
         let signed = "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\nx \r\n--b--\r\n";
         check_unchanging(signed, signed);
         assert_eq!(unchanging(signed.replace('x', "é").as_bytes()), Err(SevenBitError::Signed));
+    }
+
+    #[test]
+    fn no_line_begins_with_from_after_a_soft_break_either() {
+        let mut out = Vec::new();
+        quoted_printable(format!("{}From x", "y".repeat(75)).as_bytes(), &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), format!("{}=\r\n=46rom x", "y".repeat(75)));
+    }
+
+    /// The same byte by byte.
+    fn byte_by_byte(body: &[u8]) -> Vec<u8> {
+        let (mut out, mut column, mut at) = (Vec::new(), 0, 0);
+        while at < body.len() {
+            if body[at..].starts_with(b"\r\n") {
+                out.extend_from_slice(b"\r\n");
+                (column, at) = (0, at + 2);
+                continue;
+            }
+            let is_plain = is_plain(&body[at..], column);
+            let width = if is_plain { 1 } else { 3 };
+            if column + width > COLUMNS {
+                out.extend_from_slice(b"=\r\n");
+                column = 0;
+                continue;
+            }
+            match is_plain {
+                true => out.push(body[at]),
+                false => out.extend_from_slice(format!("={:02X}", body[at]).as_bytes()),
+            }
+            (column, at) = (column + width, at + 1);
+        }
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn quoted_printable_is_the_same_in_runs(
+            words in prop::collection::vec(
+                prop::sample::select(vec![
+                    "From ", "F", " ", "\t", "\r\n", "\r", "\n", "=", "\u{e9}", "x", "0123456789012345678901234567",
+                ]),
+                0..60,
+            ),
+        ) {
+            let body = words.concat();
+            let mut out = Vec::new();
+            quoted_printable(body.as_bytes(), &mut out);
+            prop_assert_eq!(String::from_utf8(out), String::from_utf8(byte_by_byte(body.as_bytes())));
+        }
+
+        #[test]
+        fn what_relays_change_is_found(
+            words in prop::collection::vec(
+                prop::sample::select(vec!["From ", " ", "\t", "\r\n", "\r\n", "\r", "\n", "\0", "x", "yy"]),
+                0..20,
+            ),
+        ) {
+            let part = words.concat();
+            let lines: Vec<&str> = part.split('\n').collect();
+            let (last, ended) = lines.split_last().unwrap();
+            let ends = ended.iter().all(|line| line.ends_with('\r'));
+            let kept = ended.iter().chain([last]).all(|line| {
+                let content = line.strip_suffix('\r').unwrap_or(line);
+                !content.contains(['\r', '\0']) && !content.ends_with([' ', '\t']) && !content.starts_with("From ")
+            });
+            prop_assert_eq!(is_kept_by_relays(part.as_bytes()), ends && kept);
+        }
     }
 }

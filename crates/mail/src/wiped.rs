@@ -54,7 +54,9 @@ impl From<Zeroizing<Vec<u8>>> for Wiped {
 
 impl Drop for Wiped {
     fn drop(&mut self) {
-        self.bytes.fill(0);
+        // To the end of the memory: what was longer once may have left something there.
+        self.bytes.clear();
+        self.bytes.resize(self.bytes.capacity(), 0);
         // Or the compiler would see that nobody reads them again, and leave them as they are.
         optimization_barrier(self.bytes.as_slice());
     }

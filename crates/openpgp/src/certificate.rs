@@ -10,12 +10,10 @@ use pgp::ser::Serialize;
 use pgp::types::KeyDetails;
 
 use crate::armor::{self, Reader};
-use crate::component::Component;
+use crate::component::{Component, Known};
 use crate::facts::Facts;
 use crate::judge::{Purpose, View};
-use crate::{
-    ArmorKind, Fingerprint, KeyError, KeyId, Revocation, Unusable, UserId, UserIdState, algorithm, keyring, time,
-};
+use crate::{ArmorKind, Fingerprint, KeyError, KeyId, Revocation, Unusable, UserId, UserIdState, keyring, time};
 
 /// An OpenPGP certificate, cheap to clone. What of it counts is judged when it
 /// is asked, at the time that is handed in.
@@ -28,6 +26,8 @@ struct Inner {
     key: SignedPublicKey,
     fingerprint: Fingerprint,
     facts: OnceLock<Facts>,
+    /// Of the primary key, then of each subkey.
+    known: Vec<Known>,
 }
 
 /// How a message to a recipient is encrypted.
@@ -89,7 +89,8 @@ impl Certificate {
     /// None for versions other than 4 and 6.
     pub(crate) fn from_key(key: SignedPublicKey) -> Option<Self> {
         let fingerprint = Fingerprint::of(&key.primary_key)?;
-        Some(Self { inner: Arc::new(Inner { key, fingerprint, facts: OnceLock::new() }) })
+        let known = std::iter::repeat_with(Known::default).take(key.public_subkeys.len().saturating_add(1)).collect();
+        Some(Self { inner: Arc::new(Inner { key, fingerprint, facts: OnceLock::new(), known }) })
     }
 
     /// What both know of one key: user ids, subkeys and signatures of either.
@@ -119,13 +120,14 @@ impl Certificate {
     }
 
     pub(crate) fn primary(&self) -> Component<'_> {
-        Component::Primary(&self.inner.key.primary_key)
+        Component::primary(&self.inner.key.primary_key).with(self.inner.known.first())
     }
 
     /// Every component with its place among the subkeys.
     pub(crate) fn components(&self) -> impl Iterator<Item = (Component<'_>, Option<usize>)> {
-        let subkeys = self.inner.key.public_subkeys.iter().enumerate();
-        let subkeys = subkeys.map(|(index, subkey)| (Component::Subkey(&subkey.key), Some(index)));
+        let subkeys = self.inner.key.public_subkeys.iter().zip(self.inner.known.iter().skip(1)).enumerate();
+        let subkeys =
+            subkeys.map(|(index, (subkey, known))| (Component::subkey(&subkey.key).with(Some(known)), Some(index)));
         std::iter::once((self.primary(), None)).chain(subkeys)
     }
 
@@ -149,7 +151,7 @@ impl Certificate {
 
     /// The algorithm of the primary key: `Ed25519`, `RSA-3072`.
     pub fn algorithm(&self) -> String {
-        algorithm::name(&self.primary())
+        self.primary().algorithm_name()
     }
 
     /// When the primary key was made, as its owner says.
@@ -190,7 +192,7 @@ impl Certificate {
         let usable = view.component(Purpose::Encryption)?;
         Ok(EncryptionPlan {
             key: usable.component.name().ok_or(Unusable::NoPart)?,
-            algorithm: algorithm::name(&usable.component),
+            algorithm: usable.component.algorithm_name(),
             protection: view.abilities().protection,
             expires_at: usable.expires_at,
         })
@@ -201,7 +203,7 @@ impl Certificate {
         let usable = View::now(self, now).component(Purpose::Signing)?;
         Ok(SigningPlan {
             key: usable.component.name().ok_or(Unusable::NoPart)?,
-            algorithm: algorithm::name(&usable.component),
+            algorithm: usable.component.algorithm_name(),
             expires_at: usable.expires_at,
         })
     }
@@ -213,7 +215,7 @@ impl Certificate {
             let usable = |purpose| view.usable(component, index, purpose).map(|_| ());
             Some(Part {
                 key: component.name()?,
-                algorithm: algorithm::name(&component),
+                algorithm: component.algorithm_name(),
                 created_at: time::from_packet(component.created_at()),
                 encryption: usable(Purpose::Encryption),
                 signing: usable(Purpose::Signing),

@@ -118,7 +118,7 @@ impl<'a> Recipient<'a> {
         SealedTo {
             certificate: self.certificate.fingerprint(),
             key: self.key,
-            algorithm: algorithm::name(&self.component),
+            algorithm: self.component.algorithm_name(),
         }
     }
 }
@@ -169,6 +169,10 @@ fn literal_head(content: usize) -> Result<Vec<u8>, SealError> {
     Ok(head)
 }
 
+/// The longest session key, and what a format draws beside it.
+const KEY_MAX: usize = 32;
+const SALT: usize = 32;
+
 fn sealed(
     recipients: &[Recipient<'_>],
     format: Format,
@@ -177,18 +181,20 @@ fn sealed(
 ) -> Result<Vec<u8>, SealError> {
     let cipher = format.cipher();
     let protection = if matches!(format, Format::V1 { .. }) { Protection::Mdc } else { Protection::Aead };
-    let mut key = Zeroizing::new(vec![0; cipher.key_size()]);
-    entropy.fill(&mut key);
+    // Drawn at once, since each draw costs as much as both.
+    let drawn = Zeroizing::new(random::<{ KEY_MAX + SALT }>(entropy));
+    let (salt, key) = drawn.split_first_chunk::<SALT>().ok_or(SealError::TooLarge)?;
+    let key = key.get(..cipher.key_size()).ok_or(SealError::TooLarge)?;
     let mut bytes = Vec::new();
     for recipient in recipients {
-        let packet = session::seal(recipient.component, protection, cipher, &key, entropy);
+        let packet = session::seal(recipient.component, protection, cipher, key, entropy);
         bytes.extend(packet.map_err(|_| SealError::Encrypt(recipient.certificate.fingerprint()))?);
     }
     let length = format.sealed_length(content.iter().map(|part| part.len()).sum());
     bytes.reserve_exact(length.saturating_add(8));
     write_head(tag::SEIPD, u32::try_from(length).map_err(|_| SealError::TooLarge)?, &mut bytes);
     let start = bytes.len();
-    container::seal(format, &key, &random(entropy), content, &mut bytes).map_err(|_| SealError::TooLarge)?;
+    container::seal(format, key, salt, content, &mut bytes).map_err(|_| SealError::TooLarge)?;
     debug_assert_eq!(bytes.len().saturating_sub(start), length, "the length was written before the content");
     Ok(bytes)
 }

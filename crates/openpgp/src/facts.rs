@@ -44,7 +44,7 @@ pub struct Bound {
 
 impl Facts {
     pub fn of(key: &SignedPublicKey) -> Self {
-        let primary = Component::Primary(&key.primary_key);
+        let primary = Component::primary(&key.primary_key);
         let direct = newest(&key.details.direct_signatures, SignatureType::Key, Over::Binding);
         let direct: Vec<_> = direct.filter(|one| one.signature.verify_key(&primary).is_ok()).collect();
         let mut revocations: Vec<_> =
@@ -109,7 +109,7 @@ fn is_returned(binding: &Signature, primary: Component<'_>, subkey: &SignedPubli
         return false;
     };
     sound(back, SignatureType::KeyBinding, Over::Binding).is_some()
-        && back.verify_primary_key_binding(&Component::Subkey(&subkey.key), &primary).is_ok()
+        && back.verify_primary_key_binding(&Component::subkey(&subkey.key), &primary).is_ok()
 }
 
 /// The sound ones of a kind, the newest first, not yet verified.

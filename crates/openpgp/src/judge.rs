@@ -100,7 +100,7 @@ impl<'a> View<'a> {
         if self.certificate.created_at() > self.at {
             return Err(Unusable::NotYet(self.certificate.created_at()));
         }
-        algorithm::check(&primary)?;
+        primary.check()?;
         if self.about_primary().next().is_none() {
             return Err(self.earliest_statement().map_or(Unusable::NotBound, Unusable::NotYet));
         }
@@ -139,10 +139,8 @@ impl<'a> View<'a> {
 
     /// All components with what binds them; the primary key binds itself.
     fn components(&self) -> impl Iterator<Item = (Component<'a>, Option<&'a Bound>)> {
-        let key = self.certificate.key();
-        let subkeys = key.public_subkeys.iter().zip(&self.facts.subkeys);
-        let subkeys = subkeys.map(|(subkey, bound)| (Component::Subkey(&subkey.key), Some(bound)));
-        std::iter::once((Component::Primary(&key.primary_key), None)).chain(subkeys)
+        let components = self.certificate.components();
+        components.map(|(component, index)| (component, index.and_then(|index| self.facts.subkeys.get(index))))
     }
 
     /// The component for a purpose, the newest where there are several: the one
@@ -179,7 +177,7 @@ impl<'a> View<'a> {
         if let Some(revocation) = bound.and_then(|bound| self.reaching(&bound.revocations)) {
             return Err(Unusable::PartRevoked(revocation));
         }
-        algorithm::check(&component)?;
+        component.check()?;
         let created_at = time::from_packet(component.created_at());
         if created_at > self.at {
             return Err(Unusable::NotYet(created_at));

@@ -219,7 +219,7 @@ pub fn add_revocation(key: &mut SignedPublicKey, bytes: &[u8]) -> Result<(), Key
     if revocations.is_empty() {
         return Err(KeyError::None);
     }
-    let primary = Component::Primary(&key.primary_key);
+    let primary = Component::primary(&key.primary_key);
     let fitting: Vec<Signature> =
         revocations.into_iter().filter(|signature| signature.verify_key(&primary).is_ok()).collect();
     if fitting.is_empty() {

@@ -17,7 +17,7 @@ use pgp::types::{
 };
 use zeroize::Zeroizing;
 
-use crate::component::Component;
+use crate::component::{Component, Packet};
 use crate::container::{Sealing, SessionKey};
 use crate::public::{self, left_padded};
 use crate::rng::Rng;
@@ -65,13 +65,13 @@ impl EncryptionKey for To<'_> {
         R: rand_core::CryptoRng + rand_core::RngCore,
     {
         let fingerprint = self.fingerprint();
-        let sealed = public::encrypt(self.public_params(), fingerprint.as_bytes(), plain, kind, self.entropy);
+        let sealed = public::encrypt(self.component, fingerprint.as_bytes(), plain, kind, self.entropy);
         if let Some(values) = sealed {
             return Ok(values);
         }
-        match self.component {
-            Component::Primary(key) => key.encrypt(rng, plain, kind),
-            Component::Subkey(key) => key.encrypt(rng, plain, kind),
+        match self.component.packet() {
+            Packet::Primary(key) => key.encrypt(rng, plain, kind),
+            Packet::Subkey(key) => key.encrypt(rng, plain, kind),
         }
     }
 }

@@ -61,7 +61,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     let folder = TempDir::with_prefix("bench-seal")?;
     let desk = Desk { folder: folder.path() };
     let keys = desk.make_keys()?;
-    let ours = output(Command::new(&example).args(["rates", &seconds.to_string()]).args(keys), b"")?;
+    let ours = output(Command::new(&example).args(["rates", &seconds.to_string(), ""]).args(keys), b"")?;
     let mut figures: Vec<Figure> = serde_json::from_slice(&ours)?;
     figures.extend(desk.commands(Duration::from_secs_f64(seconds))?);
     desk.run(&["gpgconf", "--kill", "all"], b"")?;

@@ -30,8 +30,11 @@ fn is_base64(bytes: &[u8]) -> bool {
 /// Base64 as almost everybody writes it: lines, and padding at the end alone.
 fn strict_base64(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut digits = Vec::with_capacity(bytes.len());
-    for line in bytes.split(|byte| *byte == b'\n') {
+    let mut from = 0;
+    for end in memchr::memchr_iter(b'\n', bytes).chain([bytes.len()]) {
+        let line = bytes.get(from..end).unwrap_or_default();
         digits.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
+        from = end + 1;
     }
     STANDARD.decode(digits.trim_ascii()).ok()
 }

@@ -1,14 +1,12 @@
 //! Version 1: AES in CFB mode and a modification detection code (RFC 9580 §5.13.1).
 
-use aws_lc_rs::cipher::{DecryptingKey, DecryptionContext, EncryptingKey, EncryptionContext, UnboundCipherKey};
-use aws_lc_rs::iv::FixedLength;
 use aws_lc_rs::{constant_time, digest};
 use pgp::crypto::sym::SymmetricKeyAlgorithm;
 use pgp::packet::StreamDecryptor;
 use pgp::types::Seipdv1ReadMode;
 use zeroize::Zeroizing;
 
-use super::{Broken, SALT, SessionKey, VERSION_1, aes, drain};
+use super::{Broken, SALT, SessionKey, VERSION_1, aes, cfb, drain};
 
 /// A block of AES and its last two bytes again.
 const PREFIX: usize = 18;
@@ -37,27 +35,19 @@ pub fn seal(
     let code = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, plain);
     out.extend(code.as_ref());
     let plain = out.get_mut(start..).ok_or(Broken)?;
-    let key = EncryptingKey::cfb128(unbound(cipher, key)?).map_err(|_| Broken)?;
-    key.less_safe_encrypt(plain, EncryptionContext::Iv128(FixedLength::from([0; 16]))).map_err(|_| Broken)?;
-    Ok(())
-}
-
-fn unbound(cipher: SymmetricKeyAlgorithm, key: &[u8]) -> Result<UnboundCipherKey, Broken> {
-    UnboundCipherKey::new(aes(cipher).ok_or(Broken)?, key).map_err(|_| Broken)
+    cfb::encrypt(aes(cipher).ok_or(Broken)?, key, plain)
 }
 
 /// Version 1 and its code, checked whole before anything is given back.
 pub fn open(session: &SessionKey, body: &[u8]) -> Result<Zeroizing<Vec<u8>>, Broken> {
     let cipher = session.cipher.ok_or(Broken)?;
-    let Some(_) = aes(cipher) else {
+    let Some(algorithm) = aes(cipher) else {
         let mode = Seipdv1ReadMode::CheckFirst { max_message_size: body.len() };
         let stream = StreamDecryptor::v1(cipher, mode, &session.key, body).map_err(|_| Broken)?;
         return drain(stream, body.len());
     };
     let mut plain = Zeroizing::new(body.to_vec());
-    let key = DecryptingKey::cfb128(unbound(cipher, &session.key)?).map_err(|_| Broken)?;
-    let start = DecryptionContext::Iv128(FixedLength::from([0; 16]));
-    key.decrypt(&mut plain, start).map_err(|_| Broken)?;
+    cfb::decrypt(algorithm, &session.key, &mut plain)?;
     let hashed = plain.len().checked_sub(digest::SHA1_OUTPUT_LEN).ok_or(Broken)?;
     let (content, code) = plain.split_at(hashed);
     let head = content.len().checked_sub(MDC_HEAD.len()).filter(|end| *end >= PREFIX).ok_or(Broken)?;

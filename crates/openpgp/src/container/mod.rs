@@ -5,6 +5,7 @@
 //! AES runs in the crypto provider; what the provider lacks (EAX, Twofish,
 //! Camellia) runs in rPGP. Nothing is returned before all of it is proven.
 
+mod cfb;
 mod chunks;
 mod mdc;
 

@@ -4,10 +4,11 @@ use aws_lc_rs::agreement::{self, Algorithm, ECDH_P256, ECDH_P384, ECDH_P521, Pri
 use aws_lc_rs::rsa::{Pkcs1PublicEncryptingKey, PublicEncryptingKey, PublicKeyComponents};
 use mail::Entropy;
 use pgp::crypto::{aes_kw, ecdh, x25519};
-use pgp::types::{EcdhPublicParams, EskType, Mpi, PkeskBytes, PublicParams};
+use pgp::types::{EcdhPublicParams, EskType, KeyDetails as _, Mpi, PkeskBytes, PublicParams};
 use zeroize::Zeroizing;
 
 use super::rsa_numbers;
+use crate::component::Component;
 
 /// How often a private scalar is drawn until one lies on the curve; once is
 /// enough but for odds beyond counting.
@@ -15,25 +16,32 @@ const DRAWS_MAX: usize = 16;
 
 /// Encrypts a session key; none where rPGP has to do it, or where the key is on no curve.
 pub fn encrypt(
-    params: &PublicParams,
+    component: Component<'_>,
     fingerprint: &[u8],
     plain: &[u8],
     kind: EskType,
     entropy: &dyn Entropy,
 ) -> Option<PkeskBytes> {
-    match params {
-        PublicParams::RSA(_) => encrypt_rsa(params, plain),
+    match component.public_params() {
+        PublicParams::RSA(_) => component.with_rsa(|key| encrypt_rsa(key, plain)),
         PublicParams::ECDH(ecdh) => encrypt_ecdh(ecdh, fingerprint, plain, entropy),
         PublicParams::X25519(own) => encrypt_x25519(own.key.as_bytes(), plain, kind, entropy),
         _ => None,
     }
 }
 
-/// The padding takes its randomness from the provider.
-fn encrypt_rsa(params: &PublicParams, plain: &[u8]) -> Option<PkeskBytes> {
+/// An RSA key ready for use; none for any other, or where the provider takes it for none.
+pub fn rsa_key(params: &PublicParams) -> Option<Pkcs1PublicEncryptingKey> {
+    let PublicParams::RSA(_) = params else {
+        return None;
+    };
     let (n, e) = rsa_numbers(params)?;
     let key: PublicEncryptingKey = PublicKeyComponents { n, e }.try_into().ok()?;
-    let key = Pkcs1PublicEncryptingKey::new(key).ok()?;
+    Pkcs1PublicEncryptingKey::new(key).ok()
+}
+
+/// The padding takes its randomness from the provider.
+fn encrypt_rsa(key: &Pkcs1PublicEncryptingKey, plain: &[u8]) -> Option<PkeskBytes> {
     let mut sealed = vec![0; key.ciphertext_size()];
     let sealed = key.encrypt(plain, &mut sealed).ok()?;
     Some(PkeskBytes::Rsa { mpi: Mpi::from_slice(sealed) })

@@ -8,7 +8,7 @@ mod verify;
 use pgp::ser::Serialize;
 use pgp::types::PublicParams;
 
-pub use encrypt::encrypt;
+pub use encrypt::{encrypt, rsa_key};
 pub use verify::verify;
 
 /// The modulus and the exponent of RSA, as they stand in a key packet (RFC 9580 §5.5.5.1).

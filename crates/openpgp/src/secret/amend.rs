@@ -185,7 +185,7 @@ fn extended(
         }
     }
     for (index, subkey) in key.public_subkeys.iter_mut().enumerate() {
-        let component = Component::Subkey(&subkey.key);
+        let component = Component::subkey(&subkey.key);
         if let Some(said) = view.live_subkey_statement(index) {
             let life = Life::until(expires_at, time::from_packet(component.created_at()));
             let again = author.again(said, life)?;

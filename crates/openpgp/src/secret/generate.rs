@@ -126,7 +126,7 @@ fn bound(
 ) -> PgpResult<SignedPublicKey> {
     let primary = packets.primary.public_key();
     let subkey = packets.subkey.public_key();
-    let author = Author { primary: Component::Primary(primary), signer, now, entropy };
+    let author = Author { primary: Component::primary(primary), signer, now, entropy };
     let life = Life::until(expires_at, now);
     let id = UserId::from_str(PacketHeaderVersion::New, user_id)?;
     let user = SignedUser { signatures: vec![author.user(&id, true, life)?], id };

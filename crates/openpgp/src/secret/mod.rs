@@ -246,9 +246,9 @@ impl std::fmt::Debug for SecretIdentity {
 impl Secrets {
     fn iter(&self) -> impl Iterator<Item = (Component<'_>, &SecretParams)> {
         let primary =
-            self.primary.iter().map(|key: &SecretKey| (Component::Primary(key.public_key()), key.secret_params()));
+            self.primary.iter().map(|key: &SecretKey| (Component::primary(key.public_key()), key.secret_params()));
         let subkeys =
-            self.subkeys.iter().map(|key: &SecretSubkey| (Component::Subkey(key.public_key()), key.secret_params()));
+            self.subkeys.iter().map(|key: &SecretSubkey| (Component::subkey(key.public_key()), key.secret_params()));
         primary.chain(subkeys)
     }
 

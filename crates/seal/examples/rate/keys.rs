@@ -46,7 +46,9 @@ pub fn openpgp(name: &str, kind: openpgp::KeyKind) -> Result<SecretIdentity, Box
     Ok(SecretIdentity::generate(&format!("{name} <{name}@x.example>"), kind, None, Timestamp::now(), &Random)?)
 }
 
-/// A message of so many bytes.
+const END: &[u8] = b".\r\n";
+
+/// A message of so many bytes, ended as texts are: by a line that needs no code.
 pub fn message(bytes: usize) -> Vec<u8> {
     let mut text = b"From: a@x.example\r\nTo: b@x.example\r\nSubject: Your results\r\nMIME-Version: 1.0\r\n\
         Content-Type: text/plain\r\n\r\n"
@@ -54,6 +56,7 @@ pub fn message(bytes: usize) -> Vec<u8> {
     while text.len() < bytes {
         text.extend_from_slice(b"The quick brown fox jumps over the lazy dog, and the dog sleeps on.\r\n");
     }
-    text.truncate(bytes);
+    text.truncate(bytes.saturating_sub(END.len()));
+    text.extend_from_slice(END);
     text
 }

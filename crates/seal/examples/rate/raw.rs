@@ -1,7 +1,6 @@
 //! The provider's own operations: what nothing can be faster than.
 
 use std::error::Error;
-use std::time::Duration;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::agreement::{self, PrivateKey};
@@ -15,28 +14,28 @@ use aws_lc_rs::signature::{
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::{Figure, rate};
+use crate::{Figure, Run};
 
 /// Each operation by itself.
-pub fn figures(at_least: Duration) -> Result<Vec<Figure>, Box<dyn Error>> {
+pub fn figures(run: &Run) -> Result<Vec<Figure>, Box<dyn Error>> {
     let mut figures = vec![
-        agree("raw p256 ephemeral and agree", &agreement::ECDH_P256, at_least)?,
-        agree("raw x25519 ephemeral and agree", &agreement::X25519, at_least)?,
-        agree_again("raw p256 agree", &agreement::ECDH_P256, at_least)?,
-        agree_again("raw x25519 agree", &agreement::X25519, at_least)?,
+        agree("raw p256 ephemeral and agree", &agreement::ECDH_P256, run)?,
+        agree("raw x25519 ephemeral and agree", &agreement::X25519, run)?,
+        agree_again("raw p256 agree", &agreement::ECDH_P256, run)?,
+        agree_again("raw x25519 agree", &agreement::X25519, run)?,
     ];
-    figures.extend(rsa(at_least)?);
-    figures.extend(signatures(at_least)?);
+    figures.extend(rsa(run)?);
+    figures.extend(signatures(run)?);
     for bytes in [4 << 10, 1 << 20, 16 << 20] {
-        figures.push(gcm(bytes, at_least)?);
+        figures.push(gcm(bytes, run)?);
         let input = vec![7; bytes];
-        figures.push(rate("raw sha-256", bytes, at_least, || digest::digest(&digest::SHA256, &input).as_ref().len()));
-        figures.push(rate("base64", bytes, at_least, || STANDARD.encode(&input).len()));
+        figures.push(run.rate("raw sha-256", bytes, || digest::digest(&digest::SHA256, &input).as_ref().len()));
+        figures.push(run.rate("base64", bytes, || STANDARD.encode(&input).len()));
     }
     Ok(figures)
 }
 
-fn agree(name: &str, curve: &'static agreement::Algorithm, at_least: Duration) -> Result<Figure, Box<dyn Error>> {
+fn agree(name: &str, curve: &'static agreement::Algorithm, run: &Run) -> Result<Figure, Box<dyn Error>> {
     let peer = PrivateKey::generate(curve)?.compute_public_key()?;
     let work = || {
         let own = PrivateKey::generate(curve).expect("a key");
@@ -45,34 +44,33 @@ fn agree(name: &str, curve: &'static agreement::Algorithm, at_least: Duration) -
         let secret = agreement::agree(&own, peer, (), |secret| Ok(secret.len())).expect("a secret");
         secret + public.as_ref().len()
     };
-    Ok(rate(name, 0, at_least, work))
+    Ok(run.rate(name, 0, work))
 }
 
-fn agree_again(name: &str, curve: &'static agreement::Algorithm, at_least: Duration) -> Result<Figure, Box<dyn Error>> {
+fn agree_again(name: &str, curve: &'static agreement::Algorithm, run: &Run) -> Result<Figure, Box<dyn Error>> {
     let peer = PrivateKey::generate(curve)?.compute_public_key()?;
     let own = PrivateKey::generate(curve)?;
     let work = || {
         let peer = agreement::UnparsedPublicKey::new(curve, peer.as_ref());
         agreement::agree(&own, peer, (), |secret| Ok(secret.len())).expect("a secret")
     };
-    Ok(rate(name, 0, at_least, work))
+    Ok(run.rate(name, 0, work))
 }
 
-fn rsa(at_least: Duration) -> Result<[Figure; 2], Box<dyn Error>> {
+fn rsa(run: &Run) -> Result<[Figure; 2], Box<dyn Error>> {
     let private = PrivateDecryptingKey::generate(KeySize::Rsa2048)?;
     let public = Pkcs1PublicEncryptingKey::new(private.public_key())?;
     let private = Pkcs1PrivateDecryptingKey::new(private)?;
     let mut sealed = vec![0; public.ciphertext_size()];
-    let encrypt = rate("raw rsa-2048 encrypt", 0, at_least, || {
-        public.encrypt(&[7; 32], &mut sealed).expect("a ciphertext").len()
-    });
+    let encrypt =
+        run.rate("raw rsa-2048 encrypt", 0, || public.encrypt(&[7; 32], &mut sealed).expect("a ciphertext").len());
     let mut opened = vec![0; private.min_output_size()];
     let decrypt =
-        rate("raw rsa-2048 decrypt", 0, at_least, || private.decrypt(&sealed, &mut opened).expect("a plaintext").len());
+        run.rate("raw rsa-2048 decrypt", 0, || private.decrypt(&sealed, &mut opened).expect("a plaintext").len());
     Ok([encrypt, decrypt])
 }
 
-fn signatures(at_least: Duration) -> Result<[Figure; 6], Box<dyn Error>> {
+fn signatures(run: &Run) -> Result<[Figure; 6], Box<dyn Error>> {
     let random = SystemRandom::new();
     let rsa = RsaKeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048)?;
     let ecdsa = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING)?;
@@ -83,24 +81,24 @@ fn signatures(at_least: Duration) -> Result<[Figure; 6], Box<dyn Error>> {
     let (by_ecdsa, by_ed25519) = (ecdsa.sign(&random, b"digest")?, ed25519.sign(b"digest"));
     let verify = |name, algorithm: &'static dyn VerificationAlgorithm, key: &[u8], signature: &[u8]| {
         let key = UnparsedPublicKey::new(algorithm, key);
-        rate(name, 0, at_least, || key.verify(b"digest", signature).map_or(0, |()| 1))
+        run.rate(name, 0, || key.verify(b"digest", signature).map_or(0, |()| 1))
     };
     Ok([
         verify("raw rsa-2048 verify", &RSA_PKCS1_2048_8192_SHA256, rsa.public_key().as_ref(), &by_rsa),
         verify("raw p256 verify", &ECDSA_P256_SHA256_ASN1, ecdsa.public_key().as_ref(), by_ecdsa.as_ref()),
         verify("raw ed25519 verify", &ED25519, ed25519.public_key().as_ref(), by_ed25519.as_ref()),
-        rate("raw rsa-2048 sign", 0, at_least, || {
+        run.rate("raw rsa-2048 sign", 0, || {
             rsa.sign(&RSA_PKCS1_SHA256, &random, b"digest", &mut signature).expect("a signature");
             signature.len()
         }),
-        rate("raw p256 sign", 0, at_least, || ecdsa.sign(&random, b"digest").expect("a signature").as_ref().len()),
-        rate("raw ed25519 sign", 0, at_least, || {
+        run.rate("raw p256 sign", 0, || ecdsa.sign(&random, b"digest").expect("a signature").as_ref().len()),
+        run.rate("raw ed25519 sign", 0, || {
             ed25519.sign(b"digest").as_ref().len() + ed25519.public_key().as_ref().len()
         }),
     ])
 }
 
-fn gcm(bytes: usize, at_least: Duration) -> Result<Figure, Box<dyn Error>> {
+fn gcm(bytes: usize, run: &Run) -> Result<Figure, Box<dyn Error>> {
     let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &[7; 32])?);
     let mut content = vec![7; bytes];
     let mut counter = 0_u64;
@@ -111,5 +109,5 @@ fn gcm(bytes: usize, at_least: Duration) -> Result<Figure, Box<dyn Error>> {
         let nonce = Nonce::assume_unique_for_key(nonce);
         key.seal_in_place_separate_tag(nonce, Aad::empty(), &mut content).expect("a tag").as_ref().len()
     };
-    Ok(rate("raw aes-256-gcm", bytes, at_least, work))
+    Ok(run.rate("raw aes-256-gcm", bytes, work))
 }

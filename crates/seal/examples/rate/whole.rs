@@ -2,7 +2,6 @@
 //! formats alone, without MIME and base64.
 
 use std::error::Error;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use openpgp::SecretIdentity;
@@ -14,12 +13,12 @@ use smime::trust::Trust;
 use smime::{DecryptionIdentity, KeyKind, SigningIdentity};
 
 use crate::keys::{Person, Random, message, openpgp, person};
-use crate::{Figure, rate, rate_of};
+use crate::{Figure, Run};
 
 const SIZES: [usize; 2] = [4 << 10, 1 << 20];
 
 /// Each method at each size.
-pub fn figures(key_files: &[&str], at_least: Duration) -> Result<Vec<Figure>, Box<dyn Error>> {
+pub fn figures(key_files: &[&str], run: &Run) -> Result<Vec<Figure>, Box<dyn Error>> {
     let mut figures = Vec::new();
     let mut secrets = vec![
         ("openpgp v4 aead", openpgp("b", openpgp::KeyKind::V4)?),
@@ -32,16 +31,16 @@ pub fn figures(key_files: &[&str], at_least: Duration) -> Result<Vec<Figure>, Bo
     }
     for bytes in SIZES {
         for (name, secret) in &secrets {
-            figures.extend(of_openpgp(name, secret, bytes, at_least)?);
+            figures.extend(of_openpgp(name, secret, bytes, run)?);
         }
         for (name, kind) in [("smime rsa-2048", KeyKind::Rsa2048), ("smime p256", KeyKind::P256)] {
-            figures.extend(of_smime(name, &person("b", kind)?, bytes, at_least)?);
+            figures.extend(of_smime(name, &person("b", kind)?, bytes, run)?);
         }
     }
     for (name, kind) in [("cms der rsa-2048 gcm", KeyKind::Rsa2048), ("cms der p256 gcm", KeyKind::P256)] {
         let person = person("b", kind)?;
         for bytes in [4 << 10, 1 << 20, 16 << 20] {
-            figures.extend(binary(name, &person, bytes, at_least)?);
+            figures.extend(binary(name, &person, bytes, run)?);
         }
     }
     Ok(figures)
@@ -53,12 +52,7 @@ fn sealed(message: &[u8], keys: Keys<'_>) -> Result<Vec<u8>, seal::protect::Prot
     Ok(protect(message, &how, Timestamp::now(), &Random)?.bytes)
 }
 
-fn of_openpgp(
-    name: &str,
-    secret: &SecretIdentity,
-    bytes: usize,
-    at_least: Duration,
-) -> Result<Vec<Figure>, Box<dyn Error>> {
+fn of_openpgp(name: &str, secret: &SecretIdentity, bytes: usize, run: &Run) -> Result<Vec<Figure>, Box<dyn Error>> {
     let message = message(bytes);
     let to = [secret.certificate().clone()];
     let sign = secret.signing(Timestamp::now())?;
@@ -71,10 +65,10 @@ fn of_openpgp(
         ("sign and encrypt", Keys::OpenPgp { to: &to, sign: Some(&sign) }),
         ("sign", Keys::OpenPgp { to: &[], sign: Some(&sign) }),
     ];
-    both_ways(name, &message, &forms, &keys, at_least)
+    both_ways(name, &message, &forms, &keys, run)
 }
 
-fn of_smime(name: &str, person: &Person, bytes: usize, at_least: Duration) -> Result<Vec<Figure>, Box<dyn Error>> {
+fn of_smime(name: &str, person: &Person, bytes: usize, run: &Run) -> Result<Vec<Figure>, Box<dyn Error>> {
     let message = message(bytes);
     let to = [person.certificate.usable_for_encryption(Timestamp::now())?];
     let sign = SigningIdentity { certificate: &person.certificate, chain: &[], signer: &person.key, encryption: None };
@@ -90,7 +84,7 @@ fn of_smime(name: &str, person: &Person, bytes: usize, at_least: Duration) -> Re
         ("sign and encrypt gcm", Keys::Smime { to: &to, sign: Some(&sign), cipher: gcm }),
         ("sign", Keys::Smime { to: &[], sign: Some(&sign), cipher: None }),
     ];
-    both_ways(name, &message, &forms, &keys, at_least)
+    both_ways(name, &message, &forms, &keys, run)
 }
 
 fn both_ways(
@@ -98,33 +92,32 @@ fn both_ways(
     message: &[u8],
     forms: &[(&str, Keys<'_>)],
     keys: &opening::Keys<'_>,
-    at_least: Duration,
+    run: &Run,
 ) -> Result<Vec<Figure>, Box<dyn Error>> {
     let mut figures = Vec::new();
     for (form, with) in forms {
         let seal = || sealed(message, *with).expect("a sealed message").len();
-        figures.push(rate(&format!("{name} {form}"), message.len(), at_least, seal));
+        figures.push(run.rate(&format!("{name} {form}"), message.len(), seal));
         let sealed = sealed(message, *with)?;
         let open = || {
             let opened = opening::open(&sealed, keys, Timestamp::now(), &Limits::default()).expect("an opened message");
             assert!(opened.report.signatures.iter().all(|signature| signature.valid));
             opened.entity.len()
         };
-        figures.push(rate(&format!("{name} {form}: open"), message.len(), at_least, open));
+        figures.push(run.rate(&format!("{name} {form}: open"), message.len(), open));
     }
     Ok(figures)
 }
 
 /// CMS in DER, as it is before base64 and MIME.
-fn binary(name: &str, person: &Person, bytes: usize, at_least: Duration) -> Result<[Figure; 2], Box<dyn Error>> {
+fn binary(name: &str, person: &Person, bytes: usize, run: &Run) -> Result<[Figure; 2], Box<dyn Error>> {
     let to = [person.certificate.usable_for_encryption(Timestamp::now())?];
     let identities = [DecryptionIdentity { certificate: Some(&person.certificate), decrypter: &person.key }];
     let seal = |content: Vec<u8>| smime::encrypt(content, &to, Some(ContentCipher::Aes256Gcm), &Random);
     let plain = message(bytes);
-    let sealing =
-        rate_of(name, bytes, at_least, || plain.clone(), |content| seal(content).expect("a sealed message").len());
+    let sealing = run.rate_of(name, bytes, || plain.clone(), |content| seal(content).expect("a sealed message").len());
     let der = seal(plain.clone())?.to_der();
     let open = |der| smime::decrypt_in_place(der, &identities, &smime::Limits::default()).expect("an opened message");
-    let opening = rate_of(&format!("{name}: open"), bytes, at_least, || der.clone(), |der| open(der).content.len());
+    let opening = run.rate_of(&format!("{name}: open"), bytes, || der.clone(), |der| open(der).content.len());
     Ok([sealing, opening])
 }

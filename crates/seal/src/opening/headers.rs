@@ -19,9 +19,10 @@ pub(super) fn protected(payload: &Entity<'_>, outer: &[u8]) -> Option<ProtectedF
     let scheme = scheme(payload)?;
     let block = inner_block(payload, scheme);
     let told = told(block);
+    let (inside, around) = (header::fields(block).collect::<Vec<_>>(), header::fields(outer).collect::<Vec<_>>());
     let (mut hidden, mut mismatch) = (Vec::new(), Vec::new());
     for name in SHOWN {
-        let (inner, outside) = (values(block, name), values(outer, name));
+        let (inner, outside) = (values(&inside, name), values(&around, name));
         // What the sender left outside (RFC 9788 §4.3); where nobody says, what is there.
         let left = match (scheme, &told) {
             (Scheme::Cipher, Some(told)) => {
@@ -38,7 +39,7 @@ pub(super) fn protected(payload: &Entity<'_>, outer: &[u8]) -> Option<ProtectedF
             mismatch.push(name.to_owned());
         }
     }
-    let subject = header::fields(block).find(|field| field.is("Subject")).map(|field| unstructured(field.value));
+    let subject = inside.iter().find(|field| field.is("Subject")).map(|field| unstructured(field.value));
     Some(ProtectedFields { by: scheme, subject, from: mailbox::author(block), hidden, mismatch })
 }
 
@@ -71,8 +72,8 @@ pub(super) fn shown<'a>(block: &'a [u8]) -> impl Iterator<Item = Field<'a>> {
 }
 
 /// Values as they are compared: decoded, without regard to blanks.
-fn values(block: &[u8], name: &str) -> Vec<String> {
-    header::fields(block).filter(|field| field.is(name)).map(|field| plain(field.value)).collect()
+fn values(fields: &[Field<'_>], name: &str) -> Vec<String> {
+    fields.iter().filter(|field| field.is(name)).map(|field| plain(field.value)).collect()
 }
 
 /// What the payload says was left outside; none where it says nothing of it.

@@ -24,10 +24,10 @@ pub(super) fn open(message: &[u8], keys: &Keys<'_>, now: Timestamp, limits: &Lim
         range: 0..message.len(),
         covers: Covers::Whole,
         is_entity: true,
+        is_entered: false,
         layers: Vec::new(),
         verdicts: Vec::new(),
     };
-    opening.enter()?;
     while opening.peel()? {}
     opening.look_inside()?;
     Ok(opening.finish(Entity::read(message).header))
@@ -42,6 +42,8 @@ struct Opening<'a> {
     range: Range<usize>,
     covers: Covers,
     is_entity: bool,
+    /// Whether anything protected was found.
+    is_entered: bool,
     layers: Vec<Layer>,
     verdicts: Vec<(Covers, Verdict)>,
 }
@@ -68,22 +70,6 @@ impl Opening<'_> {
         bytes.get(self.range.clone()).unwrap_or_default()
     }
 
-    /// Finds what is protected: the whole message, or the one part of it that is.
-    fn enter(&mut self) -> Result<(), Refused> {
-        if bare(self.at_hand()).is_some() {
-            return Ok(());
-        }
-        let entity = Entity::read(self.at_hand());
-        if let Some(found) = cover(&entity, true) {
-            if matches!(found, Cover::Inline(_)) {
-                self.covers = Covers::Part;
-            }
-            return Ok(());
-        }
-        let parts = protected_parts(&entity, self.limits, &|_| true)?;
-        self.narrow(&parts)?.then_some(()).ok_or(Refused::Nothing)
-    }
-
     /// Goes on with the only part among these, if there is one.
     fn narrow(&mut self, parts: &[Range<usize>]) -> Result<bool, Refused> {
         match parts {
@@ -98,20 +84,32 @@ impl Opening<'_> {
         }
     }
 
-    /// Peels one layer; false if there is none.
+    /// Peels one layer, or finds where the first one is; false if there is no more.
     fn peel(&mut self) -> Result<bool, Refused> {
         let entity = Entity::read(self.at_hand());
         let is_inside = !self.layers.is_empty();
         let found = if is_inside { cover(&entity, false) } else { bare(entity.raw).or_else(|| cover(&entity, true)) };
         let Some(found) = found.filter(|_| self.is_entity) else {
-            return self.descend();
+            return if self.is_entered { self.descend() } else { self.enter() };
         };
         if self.layers.len() >= self.limits.layers_max {
             return Err(Refused::TooDeep);
         }
+        let is_inline = matches!(found, Cover::Inline(_));
         let step = step(&entity, found, self.keys, self.now, self.limits)?;
+        if is_inline {
+            self.covers = Covers::Part;
+        }
+        self.is_entered = true;
         self.apply(step);
         Ok(true)
+    }
+
+    /// The whole message is not protected: goes on with the one part of it that is.
+    fn enter(&mut self) -> Result<bool, Refused> {
+        self.is_entered = true;
+        let parts = protected_parts(&Entity::read(self.at_hand()), self.limits, &|_| true)?;
+        if self.narrow(&parts)? { Ok(true) } else { Err(Refused::Nothing) }
     }
 
     /// A list server signs what it passes on: one sealed part within a signed

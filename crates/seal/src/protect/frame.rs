@@ -8,6 +8,7 @@ use mail::Entropy;
 use mail::seam::random;
 
 use super::lines::{base64_len, base64_lines};
+use crate::opening::hex;
 
 /// A boundary that nothing else has in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,9 +17,8 @@ pub(super) struct Boundary(String);
 impl Boundary {
     pub fn new(entropy: &dyn Entropy) -> Self {
         let bytes: [u8; 16] = random(entropy);
-        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         // `=_` can't stand in quoted-printable or base64 (RFC 2045 §6.7).
-        Self(format!("=_{digits}"))
+        Self(format!("=_{}", hex(&bytes)))
     }
 }
 

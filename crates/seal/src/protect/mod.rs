@@ -27,7 +27,6 @@ pub use payload::{Enclosed, canonical};
 
 use content_type::Mark;
 use fields::{Composed, Plan, compose};
-use frame::Boundary;
 use payload::{Shape, payload};
 
 /// With what a copy is protected. To nobody, it is only signed.
@@ -204,7 +203,7 @@ pub fn protect(
         is_displayed: how.headers.is_displayed && mark == Mark::Cipher,
         enclosed: how.replies.enclosed.as_ref(),
     };
-    let payload = payload(&message, &composed, &shape, &Boundary::new(entropy));
+    let payload = payload(&message, &composed, &shape, entropy);
     let Composed { outer, .. } = composed;
     match how.keys {
         Keys::OpenPgp { to, sign } => wrap::openpgp(outer, payload, to, sign, now, entropy),

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use mail::Entropy;
 use mail::entity::Entity;
 use mail::header::{self, Field};
 
@@ -39,7 +40,7 @@ pub struct Enclosed {
 /// One whose header has it is taken to have it all through: a bare LF in its
 /// body is content.
 pub fn canonical(message: &[u8]) -> Cow<'_, [u8]> {
-    let first = message.iter().position(|byte| *byte == b'\n');
+    let first = memchr::memchr(b'\n', message);
     let has_crlf = first.is_none_or(|at| message.get(..at).is_some_and(|line| line.ends_with(b"\r")));
     let header = Entity::read(message).header;
     let is_cut_short = !header.is_empty() && !header.ends_with(b"\n");
@@ -55,26 +56,24 @@ pub fn canonical(message: &[u8]) -> Cow<'_, [u8]> {
 
 /// The bytes with CRLF at each line's end; borrowed if they have it.
 pub(crate) fn crlf(bytes: &[u8]) -> Cow<'_, [u8]> {
-    let is_bare = |at: usize| at == 0 || bytes.get(at - 1) != Some(&b'\r');
-    let bare = bytes.iter().enumerate().filter(|(at, byte)| **byte == b'\n' && is_bare(*at)).count();
+    let is_bare = |at: &usize| *at == 0 || bytes.get(at - 1) != Some(&b'\r');
+    let bare = memchr::memchr_iter(b'\n', bytes).filter(is_bare).count();
     if bare == 0 {
         return Cow::Borrowed(bytes);
     }
     let mut out = Vec::with_capacity(bytes.len() + bare);
-    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        match line.strip_suffix(b"\n").filter(|content| !content.ends_with(b"\r")) {
-            Some(content) => {
-                out.extend_from_slice(content);
-                out.extend_from_slice(b"\r\n");
-            }
-            None => out.extend_from_slice(line),
-        }
+    let mut from = 0;
+    for at in memchr::memchr_iter(b'\n', bytes).filter(is_bare) {
+        out.extend_from_slice(bytes.get(from..at).unwrap_or_default());
+        out.extend_from_slice(b"\r\n");
+        from = at + 1;
     }
+    out.extend_from_slice(bytes.get(from..).unwrap_or_default());
     Cow::Owned(out)
 }
 
 /// The payload's bytes.
-pub(super) fn payload(message: &Entity<'_>, composed: &Composed, shape: &Shape<'_>, boundary: &Boundary) -> Vec<u8> {
+pub(super) fn payload(message: &Entity<'_>, composed: &Composed, shape: &Shape<'_>, entropy: &dyn Entropy) -> Vec<u8> {
     let shown = shape.is_displayed.then(|| display::shown(message, &composed.hidden)).flatten();
     let own = shown.as_deref().map_or_else(|| message.clone(), Entity::read);
     let mut marks = marks(shape.mark, shape.is_openpgp);
@@ -94,6 +93,7 @@ pub(super) fn payload(message: &Entity<'_>, composed: &Composed, shape: &Shape<'
             out.extend_from_slice(own.body);
         }
         Some(enclosed) => {
+            let boundary = &Boundary::new(entropy);
             let marks = marks.join("; ");
             let kind =
                 format!("MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"{boundary}\";\r\n {marks}\r\n");
