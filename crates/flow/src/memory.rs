@@ -3,6 +3,9 @@
 //!
 //! Who can wait for a share waits; a message that arrives does not, since its
 //! client would wait with it: it is judged later instead.
+//!
+//! Large messages together get a part of it and wait among themselves: some that
+//! go to hosts which take for ever must hold up no other mail.
 
 use std::sync::Arc;
 
@@ -13,27 +16,46 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(crate) struct Memory {
     shares: Arc<Semaphore>,
     all: usize,
+    /// What large messages together may have of it.
+    large: Arc<Semaphore>,
+    all_large: usize,
+}
+
+/// Memory that is lent, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Lent {
+    _shares: OwnedSemaphorePermit,
+    _large: Option<OwnedSemaphorePermit>,
 }
 
 /// The unit in which memory is lent.
 const SHARE_BYTES: usize = 1024;
 /// Beside the content itself stands what is made of it.
 const COPIES: usize = 3;
+/// A message that takes more than this part of the budget is large.
+const LARGE_PART: usize = 64;
 /// A share for content that still grows is lent in steps of this.
 const STEP_BYTES: usize = 64 * 1024;
 
 impl Memory {
     pub fn new(bytes_max: usize) -> Self {
         let all = (bytes_max / SHARE_BYTES).clamp(1, Semaphore::MAX_PERMITS);
-        Self { shares: Arc::new(Semaphore::new(all)), all }
+        let all_large = all - all / 4;
+        let pool = |shares| Arc::new(Semaphore::new(shares));
+        Self { shares: pool(all), all, large: pool(all_large), all_large }
     }
 
     /// Waits for the memory that a message of `bytes` takes. One that is larger
-    /// than the budget takes all of it.
-    pub async fn lend(&self, bytes: u64) -> OwnedSemaphorePermit {
+    /// than what large ones may have takes all of that.
+    pub async fn lend(&self, bytes: u64) -> Lent {
         let wanted = self.shares_for(usize::try_from(bytes).unwrap_or(usize::MAX));
-        let shares = self.shares.clone().acquire_many_owned(wanted);
-        shares.await.expect("the budget is never closed")
+        let is_large = usize::try_from(wanted).unwrap_or(usize::MAX) > self.all / LARGE_PART;
+        let wanted = wanted.min(u32::try_from(self.all_large).unwrap_or(u32::MAX));
+        let of = async |pool: &Arc<Semaphore>| {
+            pool.clone().acquire_many_owned(wanted).await.expect("the budget is never closed")
+        };
+        let large = if is_large { Some(of(&self.large).await) } else { None };
+        Lent { _shares: of(&self.shares).await, _large: large }
     }
 
     fn shares_for(&self, bytes: usize) -> u32 {
@@ -88,6 +110,9 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll, Waker};
+
     use super::*;
 
     #[test]
@@ -105,11 +130,32 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_largest_message_gets_all_there_is() {
-        let memory = Memory::new(10 * SHARE_BYTES);
+    async fn the_largest_message_gets_what_large_ones_may_have() {
+        let memory = Memory::new(8 * SHARE_BYTES);
         let all = memory.lend(u64::MAX).await;
-        assert_eq!(all.num_permits(), 10);
+        assert_eq!((memory.shares.available_permits(), memory.large.available_permits()), (2, 0));
         drop(all);
-        assert_eq!(memory.lend(0).await.num_permits(), 1);
+        assert_eq!((memory.shares.available_permits(), memory.large.available_permits()), (8, 6));
+        let _least = memory.lend(0).await;
+        assert_eq!(memory.shares.available_permits(), 7);
+    }
+
+    fn poll<F: Future>(future: &mut Pin<Box<F>>) -> Poll<F::Output> {
+        future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[tokio::test]
+    async fn a_large_message_that_waits_holds_up_no_small_one() {
+        let memory = Memory::new(1024 * SHARE_BYTES);
+        let large = 200 * SHARE_BYTES as u64;
+        let first = memory.lend(large).await;
+        let mut second = Box::pin(memory.lend(large));
+        assert!(poll(&mut second).is_pending(), "two of them are more than large ones may have");
+        for _ in 0..80 {
+            let mut small = Box::pin(memory.lend(SHARE_BYTES as u64));
+            assert!(poll(&mut small).is_ready());
+        }
+        drop(first);
+        assert!(poll(&mut second).is_ready());
     }
 }
