@@ -189,7 +189,7 @@ fn a_secret_changes_without_a_moment_in_which_none_is_good() {
 fn what_is_set_up_in_microsoft_365_is_printed_and_so_is_how_it_is_undone() {
     let beside = Beside::new();
     let machine = &beside.clinic.machine;
-    let setup = ["gateway", "setup", "m365", "--address", "192.0.2.25"];
+    let setup = ["gateway", "setup", "m365", "--address", "192.0.2.25", "--address", "2001:db8::25"];
     let script = machine.ok(setup);
     for line in [
         "New-OutboundConnector -Name 'Sealpost tenant outbound' `",
@@ -198,17 +198,27 @@ fn what_is_set_up_in_microsoft_365_is_printed_and_so_is_how_it_is_undone() {
         "    -TlsDomain 'secure.clinic.example' `",
         "    -IsTransportRuleScoped $true `",
         "New-InboundConnector -Name 'Sealpost tenant inbound' `",
+        // IPv4 only, and of any effect only where others are turned away: so it is switched off until the MX has changed.
         "    -SenderIPAddresses '192.0.2.25' `",
+        "    -RestrictDomainsToIPAddresses $true `",
         "New-TransportRule -Name 'Sealpost tenant route' `",
         "    -RouteMessageOutboundConnector 'Sealpost tenant outbound' `",
-        "    -ExceptIfSenderIpRanges '192.0.2.25' `",
+        "    -ExceptIfSenderIpRanges '192.0.2.25', '2001:db8::25' `",
         "    -SetHeaderName 'X-Sealpost-Tenant' `",
         "    -SetHeaderValue $secret `",
         "    -SenderDomainIs 'clinic.example' `",
         "#   clinic.example. MX 10 secure.clinic.example.",
+        "#   Set-InboundConnector -Identity 'Sealpost tenant inbound' -Enabled $true",
     ] {
         assert!(script.lines().any(|found| found == line), "{line}\n{script}");
     }
+    assert_eq!(
+        script.matches("-Enabled $false").count(),
+        2,
+        "neither the way in nor the rule is on at first\n{script}"
+    );
+    let ipv6_only = machine.run(["gateway", "setup", "m365", "--address", "2001:db8::25"]);
+    assert!(String::from_utf8_lossy(&ipv6_only.stderr).contains("IPv4 addresses only"), "{ipv6_only:?}");
     assert!(!script.contains(SECRET), "the secret is asked for when the script runs");
     assert!(machine.ok(setup.into_iter().chain(["--with-secret"])).contains(&format!("$secret = '{SECRET}'")));
     let rollback = machine.ok(["gateway", "setup", "m365", "--rollback"]);

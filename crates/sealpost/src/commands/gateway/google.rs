@@ -112,7 +112,8 @@ fn inbound_gateway(facts: &Facts<'_>) -> Step {
     let addresses: Vec<String> = facts.addresses.iter().map(ToString::to_string).collect();
     Step::new("Spam, phishing and malware > Inbound gateway", [
         format!("Gateway IPs: {}", addresses.join(", ")),
-        "Automatically detect external IP: yes".to_owned(),
+        "Automatically detect external IP: yes. Google makes no SPF and DMARC checks of what comes from these addresses;".to_owned(),
+        "Sealpost has made them, and its policy acts on them (gateway.honour_dmarc, X-Sealpost-Warning)".to_owned(),
         "Require TLS for connections from the email gateways listed above: yes".to_owned(),
         "Reject all mail not from gateway IPs: only once the MX records have changed and no mail comes by the old way".to_owned(),
     ])

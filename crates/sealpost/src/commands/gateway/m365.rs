@@ -1,9 +1,12 @@
 //! Microsoft 365: cmdlets of Exchange Online PowerShell, as Microsoft
 //! documents them (New-OutboundConnector, New-InboundConnector,
-//! New-TransportRule; learn.microsoft.com/powershell/module/exchange).
+//! Set-InboundConnector, New-TransportRule, Set-ArcConfig;
+//! learn.microsoft.com/powershell/module/exchangepowershell).
 //!
 //! The transport rule is made last and switched off, so that nothing happens
 //! before somebody means it to; the rollback takes it away first.
+
+use std::net::IpAddr;
 
 use super::setup::{Facts, Step};
 
@@ -43,7 +46,11 @@ pub fn rollback(facts: &Facts<'_>) -> Vec<Step> {
     )];
     if !facts.inbound.is_empty() {
         let lines = facts.inbound.iter().map(|(domain, host)| format!("#   {domain}. MX 0 {host}."));
-        steps.push(Step::new("First, in the DNS: mail from outside comes straight to Microsoft 365 again. Wait for the old MX to be forgotten.", lines));
+        steps.push(Step::new(
+            "First the way in is open for all again.",
+            [format!("Set-InboundConnector -Identity {} -Enabled $false", name(facts, "inbound"))],
+        ));
+        steps.push(Step::new("Then, in the DNS: mail from outside comes straight to Microsoft 365 again. Wait for the old MX to be forgotten.", lines));
     }
     let quiet = "-Confirm:$false";
     steps.push(Step::new(
@@ -104,18 +111,22 @@ fn outbound_connector(facts: &Facts<'_>) -> Step {
     )
 }
 
+/// The addresses count only where others are turned away, and a connector for
+/// all senders that is on without that would have Microsoft skip the true
+/// sender of every message: so it is made for these addresses alone, and off.
+/// It takes no IPv6 addresses (Set-InboundConnector, -SenderIPAddresses).
 fn inbound_connector(facts: &Facts<'_>) -> Vec<Step> {
     let mut steps = vec![Step::new(
-        "The way in: what Sealpost hands on comes over TLS, from its addresses. Microsoft then judges the server before it.",
+        "The way in: what Sealpost hands on comes over TLS, from its IPv4 addresses and no others. Microsoft then judges the server before it. Switched off at first: it would turn away what still comes by the old way.",
         continued(&[
             format!("New-InboundConnector -Name {}", name(facts, "inbound")),
             "-ConnectorType Partner".to_owned(),
             "-SenderDomains '*'".to_owned(),
-            format!("-SenderIPAddresses {}", addresses(facts)),
-            "-RestrictDomainsToIPAddresses $false".to_owned(),
+            format!("-SenderIPAddresses {}", listed(facts.addresses.iter().filter(|address| address.is_ipv4()))),
+            "-RestrictDomainsToIPAddresses $true".to_owned(),
             "-RequireTls $true".to_owned(),
             "-EFSkipLastIP $true".to_owned(),
-            "-Enabled $true".to_owned(),
+            "-Enabled $false".to_owned(),
         ]),
     )];
     if let Some(sealer) = &facts.sealer {
@@ -145,7 +156,7 @@ fn rule(facts: &Facts<'_>) -> Step {
             "-FromScope InOrganization".to_owned(),
             "-SentToScope NotInOrganization".to_owned(),
             format!("-SenderDomainIs {}", senders.join(", ")),
-            format!("-ExceptIfSenderIpRanges {}", addresses(facts)),
+            format!("-ExceptIfSenderIpRanges {}", listed(facts.addresses.iter())),
             format!("-RouteMessageOutboundConnector {}", name(facts, "outbound")),
             format!("-SetHeaderName {}", quoted(&facts.connector.secret_field)),
             "-SetHeaderValue $secret".to_owned(),
@@ -158,14 +169,15 @@ fn rule(facts: &Facts<'_>) -> Step {
 fn mx(facts: &Facts<'_>) -> Step {
     let lines = facts.inbound.iter().map(|(domain, _)| format!("#   {domain}. MX 10 {}.", facts.hostname));
     let after = [
-        "# Once no mail comes by the old way any more, nobody else is let in:".to_owned(),
-        format!("#   Set-InboundConnector -Identity {} -RestrictDomainsToIPAddresses $true", name(facts, "inbound")),
+        "# Once no mail comes by the old way any more, the way in is opened for Sealpost and closed for all others:"
+            .to_owned(),
+        format!("#   Set-InboundConnector -Identity {} -Enabled $true", name(facts, "inbound")),
     ];
     Step::new("Mail from outside: when `sealpost gateway check` is well, publish this in the DNS.", lines.chain(after))
 }
 
-fn addresses(facts: &Facts<'_>) -> String {
-    facts.addresses.iter().map(|address| quoted(&address.to_string())).collect::<Vec<_>>().join(", ")
+fn listed<'a>(addresses: impl Iterator<Item = &'a IpAddr>) -> String {
+    addresses.map(|address| quoted(&address.to_string())).collect::<Vec<_>>().join(", ")
 }
 
 /// The name of a thing in the tenant.

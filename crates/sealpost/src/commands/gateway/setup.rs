@@ -60,6 +60,12 @@ pub async fn run(cli: &Cli, wanted: &Setup) -> Result<ExitCode> {
     };
     let connector = connector(&config, wanted.connector.as_deref(), word, |one| one.kind == kind)?;
     let facts = facts(&config, connector, wanted).await?;
+    let takes_mail_in = wanted.system == MailSystem::M365 && !wanted.rollback && !facts.inbound.is_empty();
+    if takes_mail_in && !facts.addresses.iter().any(IpAddr::is_ipv4) {
+        bail!(
+            "an inbound connector of Microsoft's takes IPv4 addresses only, and there is none: give one by --address"
+        );
+    }
     let steps = match (wanted.system, wanted.rollback) {
         (MailSystem::M365, false) => m365::setup(&facts),
         (MailSystem::M365, true) => m365::rollback(&facts),
