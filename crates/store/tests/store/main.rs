@@ -18,6 +18,7 @@ mod org;
 mod portal;
 mod power;
 mod queue;
+mod recalled;
 mod recipient_keys;
 mod reports;
 mod schema;
