@@ -1,6 +1,7 @@
 //! The command line: noun, then verb. Data goes to stdout and all else to
 //! stderr; exit 0 is well, 1 failed, 2 usage.
 
+mod demo;
 mod domain;
 mod gateway;
 mod keys;
@@ -19,6 +20,7 @@ use mail::{Address, ApiKeyId, Domain, MessageId};
 
 use crate::doctor::Area;
 
+pub use demo::Demo;
 pub use domain::{DkimKind, DkimVerb, DomainVerb};
 pub use gateway::{GatewayVerb, MailSystem, SecretVerb, Setup};
 pub use keys::{KeyVerb, RecipientVerb};
@@ -230,17 +232,6 @@ pub struct Serve {
     /// Print the addresses that are listened on as one JSON object
     #[arg(long)]
     pub announce: bool,
-}
-
-/// `sealpost demo`.
-#[derive(Debug, Args)]
-pub struct Demo {
-    /// End after the run; not well unless everything was as it should be
-    #[arg(long)]
-    pub once: bool,
-    /// Keep the receipts (*.jws) and the public key (receipts.jwk) in this folder
-    #[arg(long, value_name = "DIR")]
-    pub receipts: Option<PathBuf>,
 }
 
 /// `sealpost inspect`.

@@ -34,16 +34,16 @@ pub struct Clinic {
 }
 
 impl Clinic {
-    /// Starts all of it.
-    pub async fn open() -> Result<Self> {
+    /// Starts all of it, on this database.
+    pub async fn open(store: &str) -> Result<Self> {
         let dir = tempfile::Builder::new().prefix("sealpost-demo-").tempdir().context("no temporary folder")?;
         let authority = Authority::new()?;
         let world = World::start(&authority).await?;
         let portal = format!("http://{}", port_or_free(8025)?);
-        let config = configuration(dir.path(), &authority, &world, &portal)?;
+        let config = configuration(dir.path(), &authority, &world, &portal, store)?;
         let seams = Seams::default();
         RootKey::generate_file(&dir.path().join("keys/root.key"), &config.server.data_dir, seams.entropy.as_ref())?;
-        let installation = Installation::open(&config, &seams).await?;
+        let installation = Installation::open(&config, &seams).await.context("the demo wants an empty database")?;
         let organisation = installation.organisation(None)?.clone();
         let senders = ["*@lakeside.example".parse()?];
         let secret = credential::generate(&installation.journey, &organisation, "front-desk", &senders).await?;
@@ -70,7 +70,7 @@ fn port_or_free(port: u16) -> Result<SocketAddr> {
     Ok(free.local_addr()?)
 }
 
-fn configuration(dir: &Path, authority: &Authority, world: &World, portal: &str) -> Result<Config> {
+fn configuration(dir: &Path, authority: &Authority, world: &World, portal: &str, store: &str) -> Result<Config> {
     let keys = dir.join("keys");
     private_dir(&keys)?;
     let (certificate, key) = authority.issue(HOSTNAME)?;
@@ -112,7 +112,11 @@ fn configuration(dir: &Path, authority: &Authority, world: &World, portal: &str)
 
         [health]
         listen = "127.0.0.1:0"
+
+        [store]
+        url = {store}
         "#,
+        store = toml::Value::String(store.to_owned()),
         dir = dir.display(),
         mx_port = world.mx_port,
         name_server = world.name_server,

@@ -42,7 +42,7 @@ pub async fn run(wanted: &Demo) -> Result<ExitCode> {
 
 async fn run_to_the_end(wanted: &Demo) -> Result<ExitCode> {
     print("Sealpost demo: Lakeside Family Clinic and its patients, all on this machine.\n")?;
-    let clinic = Clinic::open().await?;
+    let clinic = Clinic::open(&wanted.store).await?;
     let org = clinic.engine.journey.organisations.iter().next().context("the demo has a clinic")?.org;
     let played = tokio::time::timeout(PATIENCE, play(&clinic, org)).await;
     let failures = played.context("the demo took too long")??;

@@ -4,6 +4,7 @@
 use std::process::Command;
 
 use testkit::clients::python;
+use testkit::postgres::Postgres;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_sealpost");
 
@@ -34,4 +35,15 @@ fn the_demo_is_well_and_its_receipts_are_verified_by_another_library() {
     );
     let verified = python(&program, b"").expect_success();
     assert!(verified.text.contains("delivered") && verified.text.contains("opened"));
+}
+
+#[test]
+fn the_demo_is_well_on_postgresql_and_leaves_a_database_with_mail_alone() {
+    let url = Postgres::shared().database();
+    let demo = || Command::new(BINARY).args(["demo", "--once", "--store", &url]).output().unwrap();
+    let first = demo();
+    assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
+    let second = demo();
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert!(!second.status.success() && said.contains("an empty database"), "{said}");
 }
