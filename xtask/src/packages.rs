@@ -15,6 +15,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("knot", "/usr/sbin/knotd"),
     ("libfaketime", "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"),
     ("openssl", "/usr/bin/openssl"),
+    ("pebble", "/usr/bin/pebble"),
     ("postfix", "/usr/lib/postfix/sbin/master"),
     ("postgresql", "/usr/lib/postgresql/*/bin/initdb"),
     ("python3-cryptography", "/usr/lib/python3/dist-packages/cryptography"),

@@ -37,6 +37,8 @@ pub struct Journey {
     pub(crate) undecided: Arc<Notify>,
     /// Wakes who keeps track of keys: a command may have changed some.
     pub(crate) keys_changed: Arc<Notify>,
+    /// Wakes who keeps the listeners' certificate: a command may have had a new one.
+    pub(crate) certificate_changed: Arc<Notify>,
     /// The addresses for which there are keys.
     pub(crate) keys: Arc<KeyIndex>,
     /// Inbound mail that may bring keys.
@@ -72,6 +74,7 @@ impl Journey {
             queued: Arc::default(),
             undecided: Arc::default(),
             keys_changed: Arc::default(),
+            certificate_changed: Arc::default(),
             keys: Arc::default(),
             harvest: Arc::default(),
             reports: Arc::default(),
@@ -96,6 +99,7 @@ impl Journey {
             queued: self.queued.clone(),
             undecided: self.undecided.clone(),
             keys_changed: self.keys_changed.clone(),
+            certificate_changed: self.certificate_changed.clone(),
             keys: self.keys.clone(),
             harvest: self.harvest.clone(),
             reports: self.reports.clone(),
@@ -125,7 +129,7 @@ impl Journey {
         let _ = self.inquirer.set(inquirer);
     }
 
-    /// Looks at the queue, at what is undecided and at keys now: another process changed them.
+    /// Looks at the queue, at what is undecided, at keys and at the certificate now: another process changed them.
     pub async fn wake(&self) {
         if let Err(error) = self.store.look_again().await {
             tracing::warn!(%error, "what another process changed in the queue is found later");
@@ -133,6 +137,7 @@ impl Journey {
         self.queued.notify_one();
         self.undecided.notify_one();
         self.keys_changed.notify_one();
+        self.certificate_changed.notify_one();
     }
 
     /// Makes one transition durable.

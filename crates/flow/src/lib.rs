@@ -23,6 +23,7 @@ pub mod arrival;
 mod bounces;
 mod carry;
 mod case;
+pub mod certificates;
 mod courier;
 pub mod credentials;
 mod crossing;

@@ -39,6 +39,8 @@ pub const METERS: &[(&str, Reading, &str)] = &[
     (HELD, Reading::Gauge, "Messages that wait for a person"),
     (WATCH_ROUNDS, Reading::Counter, "Rounds of the watch list that this node made, by result"),
     (WATCH_FALLEN, Reading::Gauge, "Domains of the watch list that protect mail less than they did; alert on this"),
+    (CERTIFICATE_ORDERS, Reading::Counter, "Certificates that this node ordered by ACME, by result"),
+    (CERTIFICATE_ENDS, Reading::Gauge, "When the certificate that was had by ACME ends; alert when it is near"),
     (ORG_KEYS_EXPIRING, Reading::Gauge, "Keys of the organisation's own that end soon or have ended; alert on this"),
 ];
 
@@ -58,6 +60,11 @@ pub const HELD: &str = "sealpost_messages_held";
 pub(crate) const WATCH_ROUNDS: &str = "sealpost_watch_rounds_total";
 /// Domains of the watch list that are fallen.
 pub(crate) const WATCH_FALLEN: &str = "sealpost_watch_fallen_domains";
+
+/// Certificates that were ordered by ACME.
+pub(crate) const CERTIFICATE_ORDERS: &str = "sealpost_certificate_orders_total";
+/// When the certificate that was had by ACME ends, as seconds since 1970.
+pub(crate) const CERTIFICATE_ENDS: &str = "sealpost_certificate_expiry_timestamp_seconds";
 
 /// Keys of the organisation's own that sign and end soon, or have ended.
 pub const ORG_KEYS_EXPIRING: &str = "sealpost_own_keys_expiring";
@@ -164,6 +171,8 @@ impl Tally {
             | Event::KeyUnwanted { .. }
             | Event::Traced { .. }
             | Event::PostureFell { .. }
+            | Event::CertificateIssued { .. }
+            | Event::CertificateFailed { .. }
             | Event::PostureRecovered { .. }
             | Event::KeyRemoved { .. }
             | Event::KeyOffered { .. }

@@ -64,6 +64,10 @@ pub enum Action {
     ReadReports,
     /// Send reports on TLS to other domains, and keep those that come in.
     KeepReports,
+    /// See how the listeners' certificate stands.
+    ReadCertificates,
+    /// Order certificates for the listeners from an authority.
+    OrderCertificates,
     /// Make or list organisations.
     ManageOrganisations,
     /// Make, rotate and rewrap keys at rest.
@@ -106,6 +110,7 @@ fn fits(action: Action, resource: &Resource) -> bool {
         A::Submit | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => matches!(resource, R::Organisation(_)),
         A::ReadKeys | A::ManageKeys | A::LearnKeys | A::ManageOrgKeys => matches!(resource, R::Organisation(_)),
         A::ReadWatch | A::ReadReports | A::KeepWatch | A::KeepReports => matches!(resource, R::Organisation(_)),
+        A::ReadCertificates | A::OrderCertificates => matches!(resource, R::Organisation(_)),
         A::InspectHeader => matches!(resource, R::Organisation(_)),
         A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::EraseMessage | A::ReadReceipts => {
             matches!(resource, R::Message(..))
@@ -127,6 +132,7 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::ReadQueue | A::ReadPolicy | A::ManageCredentials | A::RequestCode | A::OpenAtPortal | A::Reply => false,
             A::EraseMessage | A::ManageOrganisations | A::RotateKeys => false,
             A::ReadWatch | A::ReadReports | A::KeepWatch | A::KeepReports | A::InspectHeader => false,
+            A::ReadCertificates | A::OrderCertificates => false,
         },
         Principal::Application { scopes, .. } => match action {
             A::Submit => scopes.contains(&Scope::Send),
@@ -138,6 +144,7 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::EraseMessage | A::RequestCode | A::OpenAtPortal | A::Reply => false,
             A::ManageOrganisations | A::RotateKeys => false,
             A::ReadWatch | A::ReadReports | A::KeepWatch | A::KeepReports => false,
+            A::ReadCertificates | A::OrderCertificates => false,
         },
         Principal::Operator { .. } => match action {
             A::ReadTimeline | A::JudgeHeld | A::ReadReceipts | A::ReadLedger | A::ReadQueue => true,
@@ -149,6 +156,7 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::ReadContent => false,
             A::Process | A::RequestCode | A::OpenAtPortal | A::Reply => false,
             A::KeepWatch | A::KeepReports | A::ManageOrganisations | A::RotateKeys | A::InspectHeader => false,
+            A::ReadCertificates | A::OrderCertificates => true,
         },
         Principal::Host { .. } => match action {
             A::ManageOrganisations | A::RotateKeys => true,
@@ -157,6 +165,7 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::ReadLedger | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => false,
             A::EraseMessage | A::RequestCode | A::OpenAtPortal | A::Reply => false,
             A::ReadWatch | A::ReadReports | A::KeepWatch | A::KeepReports | A::InspectHeader => false,
+            A::ReadCertificates | A::OrderCertificates => false,
         },
         Principal::System { .. } => match action {
             A::Process | A::ReadContent | A::ReadPolicy | A::ReadQueue | A::ReadLedger => true,
@@ -165,6 +174,7 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::Submit | A::ReadTimeline | A::JudgeHeld | A::ReadReceipts | A::ManageCredentials => false,
             A::EraseMessage | A::InspectHeader => false,
             A::RequestCode | A::OpenAtPortal | A::Reply | A::ManageOrganisations | A::RotateKeys => false,
+            A::ReadCertificates | A::OrderCertificates => true,
         },
         Principal::Recipient { .. } => match action {
             A::RequestCode | A::OpenAtPortal | A::Reply | A::GiveKey | A::JudgeOwn => true,
@@ -173,6 +183,7 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::ReadLedger | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => false,
             A::EraseMessage | A::ManageOrganisations | A::RotateKeys => false,
             A::ReadWatch | A::ReadReports | A::KeepWatch | A::KeepReports | A::InspectHeader => false,
+            A::ReadCertificates | A::OrderCertificates => false,
         },
     }
 }
@@ -203,13 +214,14 @@ mod tests {
     const MESSAGE: MessageId = MessageId::from_bytes([1; 16]);
     const OTHER_MESSAGE: MessageId = MessageId::from_bytes([2; 16]);
 
-    const ACTIONS: [Action; 26] = [
+    const ACTIONS: [Action; 29] = [
         Action::Submit,
         Action::Process,
         Action::ReadTimeline,
         Action::ReadContent,
         Action::JudgeHeld,
         Action::JudgeOwn,
+        Action::EraseMessage,
         Action::ReadReceipts,
         Action::ReadLedger,
         Action::ReadQueue,
@@ -227,6 +239,8 @@ mod tests {
         Action::ReadReports,
         Action::KeepWatch,
         Action::KeepReports,
+        Action::ReadCertificates,
+        Action::OrderCertificates,
         Action::ManageOrganisations,
         Action::RotateKeys,
         Action::InspectHeader,
@@ -282,6 +296,7 @@ mod tests {
                 A::Submit,
                 A::ReadTimeline,
                 A::JudgeHeld,
+                A::EraseMessage,
                 A::ReadReceipts,
                 A::ReadLedger,
                 A::ReadQueue,
@@ -292,6 +307,8 @@ mod tests {
                 A::ManageOrgKeys,
                 A::ReadWatch,
                 A::ReadReports,
+                A::ReadCertificates,
+                A::OrderCertificates,
             ],
         );
         check(&host, &[A::ManageOrganisations, A::RotateKeys]);
@@ -309,6 +326,8 @@ mod tests {
                 A::ReadReports,
                 A::KeepWatch,
                 A::KeepReports,
+                A::ReadCertificates,
+                A::OrderCertificates,
             ],
         );
         check(&recipient, &[A::JudgeOwn, A::GiveKey, A::RequestCode, A::OpenAtPortal, A::Reply]);

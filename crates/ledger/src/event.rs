@@ -567,6 +567,24 @@ events! {
         /// How they stand.
         because: Vec<String>,
     }
+    /// An authority issued the certificate of the listeners.
+    CertificateIssued = "certificate_issued" {
+        /// The names that it bears.
+        names: Vec<Domain>,
+        /// Who issued it.
+        issuer: String,
+        /// SHA-256 of it, in hexadecimal.
+        sha256: String,
+        /// Until when it is valid.
+        ends_at: Timestamp,
+    }
+    /// A certificate was ordered and not had; the one before stays.
+    CertificateFailed = "certificate_failed" {
+        /// The names that it was to bear.
+        names: Vec<Domain>,
+        /// Why.
+        because: String,
+    }
     /// An API key was made.
     ApiKeyMade = "api_key_made" {
         /// The key.

@@ -300,6 +300,16 @@ mod tests {
                 noticed_by: "watch".to_owned(),
                 because: vec!["grade B".to_owned()],
             },
+            Event::CertificateIssued {
+                names: vec![mail::Domain::parse("secure.clinic.example").unwrap()],
+                issuer: "CN=R1".to_owned(),
+                sha256: "00".repeat(32),
+                ends_at: at(90),
+            },
+            Event::CertificateFailed {
+                names: vec![mail::Domain::parse("secure.clinic.example").unwrap()],
+                because: "not proven".to_owned(),
+            },
             Event::ApiKeyMade {
                 key: ApiKeyId::from_bytes([9; 16]),
                 name: "refills".into(),

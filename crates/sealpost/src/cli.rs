@@ -1,6 +1,7 @@
 //! The command line: noun, then verb. Data goes to stdout and all else to
 //! stderr; exit 0 is well, 1 failed, 2 usage.
 
+mod acme;
 mod demo;
 mod domain;
 mod gateway;
@@ -20,6 +21,7 @@ use mail::{Address, ApiKeyId, Domain, MessageId};
 
 use crate::doctor::Area;
 
+pub use acme::AcmeVerb;
 pub use demo::Demo;
 pub use domain::{DkimKind, DkimVerb, DomainVerb};
 pub use gateway::{GatewayVerb, MailSystem, SecretVerb, Setup};
@@ -114,6 +116,9 @@ pub enum Command {
     /// Port 25 beside a mail system: setup, secret, check
     #[command(subcommand)]
     Gateway(GatewayVerb),
+    /// The listeners' certificate, had from an authority: status, renew
+    #[command(subcommand)]
+    Acme(AcmeVerb),
     /// Own domains: add, list, check each DNS record
     #[command(subcommand)]
     Domain(DomainVerb),

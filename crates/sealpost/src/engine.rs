@@ -7,29 +7,30 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
-use axum::Router;
 use discovery::fetch::{FetchConfig, Fetcher};
 use flow::application::Applications;
 use flow::judging::Judging;
 use flow::keys::{Finder, Inquirer};
-use flow::listener::tls::{CertificateFiles, server_config};
+use flow::listener::tls::{CertificateFiles, Source, server_config};
 use flow::listener::{self, Door, Exchange, NamedNetworks, Reception};
 use flow::org_keys::{Publication, PublishedKeys};
 use flow::portal::{Clinic, Portal};
 use flow::watch::{Watch, WatchList};
 use flow::{Courier, Journey, LinkDesk, SubmissionDesk};
-use ledger::{Ledger, Sequencer};
-use tokio::sync::{Mutex, watch};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
-use transport::{Anchors, TokioNetwork, Transport};
+use transport::{Anchors, Transport};
 use web::portal::Site;
+use web::{PlainPages, ServeError, ServeLimits, Tls};
 
+use crate::certificates::{self, HadByAcme};
 use crate::config::Config;
 use crate::gateway;
-use crate::installation::{Installation, Seams, checkpoint_dir, origin, private_dir};
+use crate::installation::{Installation, Seams};
+use crate::ledger_keeper::LedgerKeeper;
 use crate::meters;
 use crate::reach;
 use crate::sockets::Sockets;
@@ -48,6 +49,8 @@ pub struct Addresses {
     pub gateway: Vec<SocketAddr>,
     /// The portal.
     pub portal: Vec<SocketAddr>,
+    /// Plain HTTP, which sends visitors on to the portal.
+    pub portal_http: Vec<SocketAddr>,
     /// Health.
     pub health: Option<SocketAddr>,
 }
@@ -64,7 +67,11 @@ pub struct Engine {
     transport: Arc<Transport>,
     sockets: Arc<Sockets>,
     data_dir: PathBuf,
+    had_by_acme: Option<HadByAcme>,
 }
+
+/// Ends when the doors are to close.
+type Stopped = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Tasks with the signal that stops them. None runs before all of them are
 /// ready: a configuration that fails halfway has taken no client.
@@ -134,7 +141,9 @@ impl Engine {
             transport: transport.clone(),
             sockets,
             data_dir: config.server.data_dir.clone(),
+            had_by_acme: None,
         };
+        engine.keep_certificate(config, seams).await?;
         engine.open_submission(config).await?;
         engine.open_gateway(config, seams).await?;
         engine.open_portal(config, seams).await?;
@@ -162,6 +171,7 @@ impl Engine {
             ("named_networks", first(&self.addresses.named_networks)),
             ("gateway", first(&self.addresses.gateway)),
             ("portal", first(&self.addresses.portal)),
+            ("portal_http", first(&self.addresses.portal_http)),
             ("health", self.addresses.health.as_ref().map(ToString::to_string)),
         ];
         all.into_iter().filter_map(|(name, address)| Some((name, address?))).collect()
@@ -193,8 +203,9 @@ impl Engine {
     async fn open_submission(&mut self, config: &Config) -> Result<()> {
         let desk = Arc::new(SubmissionDesk::new(self.journey.clone()));
         let reception = Reception::new(desk, listener_settings(config));
-        if let Some((chain, key)) = config.submission_tls() {
-            let tls = server_config(files(chain, key), &[]).context("submission: no TLS")?;
+        let source = self.source(config, config.server.hostname.as_str(), config.submission_tls());
+        if let Some(source) = source {
+            let tls = server_config(source, &[]).context("submission: no TLS")?;
             for address in &config.submission.starttls {
                 let at =
                     self.open_door("submission.starttls", &reception, *address, Door::StartTls(tls.clone())).await?;
@@ -221,12 +232,13 @@ impl Engine {
         let dns = reach::dns(&config.delivery, seams)?.secure;
         let Some(gateway) = gateway::gateway(config, &self.journey.organisations, dns)? else { return Ok(()) };
         self.journey.open_gateway(gateway.clone());
-        let (chain, key) = config.gateway_tls().context("the gateway has no certificate")?;
+        let source = self.source(config, config.server.hostname.as_str(), config.gateway_tls());
+        let source = source.context("the gateway has no certificate")?;
         let anchors = match &config.gateway.anchors {
             Some(path) => gateway::anchors("gateway.anchors", path)?,
             None => Anchors::public(),
         };
-        let exchange = Exchange::new(files(chain, key), gateway, anchors, seams.clock.clone());
+        let exchange = Exchange::new(source, gateway, anchors, seams.clock.clone());
         let door = Door::Exchange(exchange.context("gateway: no TLS")?);
         let desk = Arc::new(SubmissionDesk::new(self.journey.clone()));
         let reception = Reception::new(desk, gateway::listener_settings(config));
@@ -275,16 +287,50 @@ impl Engine {
         let keys: Arc<dyn PublishedKeys> = Arc::new(Publication::new(self.journey.clone()));
         let pages = web::portal::router(site(config, keys.clone(), self.journey.clone())?, portal, seams.clock.clone());
         let router = pages.merge(api).merge(web::wkd::router(keys));
-        let tls = match config.portal_tls() {
-            Some((chain, key)) => {
-                Some(server_config(files(chain, key), &["h2", "http/1.1"]).context("portal: no TLS")?)
-            }
-            None => None,
-        };
+        let tls = self.portal_tls(config)?;
+        let answers = self.had_by_acme.as_ref().map(|had| had.answers.clone());
         for address in &config.portal.listen {
-            let at = self.open_web("portal", *address, router.clone(), tls.clone()).await?;
+            let limits = web_limits(config);
+            let (router, tls) = (router.clone(), tls.clone());
+            let served = |socket, stopped| web::serve(socket, router, tls, limits, stopped);
+            let at = self.open_web("portal", *address, served).await?;
             self.addresses.portal.push(at);
         }
+        for address in &config.portal.listen_http {
+            let pages = PlainPages::new(&config.portal_url(), answers.clone());
+            let limits = web_limits(config);
+            let served = |socket, stopped| web::serve_plain(socket, pages, limits, stopped);
+            let at = self.open_web("portal.listen_http", *address, served).await?;
+            self.addresses.portal_http.push(at);
+        }
+        Ok(())
+    }
+
+    fn portal_tls(&self, config: &Config) -> Result<Option<Tls>> {
+        if !config.portal_url().starts_with("https://") {
+            return Ok(None);
+        }
+        let host = config.portal_host().map(|host| host.to_string()).unwrap_or_default();
+        let Some(source) = self.source(config, &host, config.portal_tls()) else { return Ok(None) };
+        let tls = server_config(source, &["h2", "http/1.1"]).context("portal: no TLS")?;
+        let answers = self.had_by_acme.as_ref().map(|had| had.answers.clone());
+        Ok(Some(Tls { config: tls, answers }))
+    }
+
+    /// What a listener of that name shows.
+    fn source(&self, config: &Config, name: &str, files: Option<(&Path, &Path)>) -> Option<Source> {
+        let files = files.map(|(chain, key)| CertificateFiles { chain: chain.to_owned(), key: key.to_owned() });
+        certificates::source(config, self.had_by_acme.as_ref(), name, files.map(Source::from))
+    }
+
+    /// Shows the certificate that is kept before any listener opens, and keeps it from then on.
+    async fn keep_certificate(&mut self, config: &Config, seams: &Seams) -> Result<()> {
+        let Some((keeper, had)) = certificates::keeper(config, seams, &self.journey)? else { return Ok(()) };
+        if !keeper.show().await.context("acme")? {
+            tracing::warn!("there is no certificate by ACME yet: until it is had, files or a stand-in are shown");
+        }
+        self.had_by_acme = Some(had);
+        self.inner.add(keeper.run(self.inner.stop.subscribe()));
         Ok(())
     }
 
@@ -303,26 +349,31 @@ impl Engine {
             Box::pin(async move { meters::page(journey).await.map_err(|error| error.to_string()) })
         });
         let router = web::health::router(Vec::new(), vec![ready]).merge(web::health::meters(page));
-        let at = self.open_web("health", config.health.listen, router, None).await?;
+        let limits = ServeLimits { connections_per_address_max: None, ..ServeLimits::default() };
+        let served = |socket, stopped| web::serve(socket, router, None, limits, stopped);
+        let at = self.open_web("health", config.health.listen, served).await?;
         self.addresses.health = Some(at);
         Ok(())
     }
 
-    async fn open_web(
+    async fn open_web<F>(
         &mut self,
         section: &'static str,
         address: SocketAddr,
-        router: Router,
-        tls: Option<Arc<rustls::ServerConfig>>,
-    ) -> Result<SocketAddr> {
+        served: impl FnOnce(TcpListener, Stopped) -> F,
+    ) -> Result<SocketAddr>
+    where
+        F: Future<Output = Result<(), ServeError>> + Send + 'static,
+    {
         let socket = self.sockets.bind(section, address).await?;
         let at = socket.local_addr()?;
         let mut stop = self.doors.stop.subscribe();
-        let stopped = async move {
+        let stopped: Stopped = Box::pin(async move {
             let _ = stop.wait_for(|stopped| *stopped).await;
-        };
+        });
+        let served = served(socket, stopped);
         self.doors.add(async move {
-            if let Err(error) = web::serve(socket, router, tls, web::ServeLimits::default(), stopped).await {
+            if let Err(error) = served.await {
                 tracing::error!(%error, %at, "a listener of the web ended");
             }
         });
@@ -374,62 +425,13 @@ fn watch_list(config: &Config, seams: &Seams, journey: &Arc<Journey>) -> Result<
     Ok(Some(Watch::new(journey.clone(), list, prober)))
 }
 
-/// Gives journal rows their positions and signs the heads.
-#[derive(Clone)]
-struct LedgerKeeper {
-    sequencer: Arc<Sequencer>,
-    journey: Arc<Journey>,
-    origins: Arc<Vec<(mail::OrgId, String)>>,
-    /// One at a time: all of them write the same checkpoint files.
-    turn: Arc<Mutex<()>>,
-}
-
-impl LedgerKeeper {
-    fn new(config: &Config, seams: &Seams, journey: Arc<Journey>) -> Result<Self> {
-        let dir = checkpoint_dir(config);
-        private_dir(&dir)?;
-        let sequencer = Sequencer::new(journey.store.clone(), seams.clock.clone(), dir);
-        let origins = origins(config, &journey);
-        Ok(Self { sequencer: Arc::new(sequencer), journey, origins, turn: Arc::default() })
+/// Everybody who comes through a proxy has the proxy's address.
+fn web_limits(config: &Config) -> ServeLimits {
+    let defaults = ServeLimits::default();
+    match config.portal.proxies.is_empty() {
+        true => defaults,
+        false => ServeLimits { connections_per_address_max: None, ..defaults },
     }
-
-    /// The same for another configuration; the two take turns.
-    fn succeeding(&self, config: &Config, journey: Arc<Journey>) -> Self {
-        Self { origins: origins(config, &journey), journey, ..self.clone() }
-    }
-
-    async fn catch_up(&self) -> Result<()> {
-        let _turn = self.turn.lock().await;
-        for (org, origin) in self.origins.iter() {
-            if let Some(organisation) = self.journey.organisations.find(*org) {
-                let ledger = Ledger { org: *org, origin, key: &organisation.signing_key };
-                self.sequencer.catch_up(&ledger).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn run(self, mut stop: watch::Receiver<bool>) {
-        const EVERY: Duration = Duration::from_secs(1);
-        loop {
-            tokio::select! {
-                _ = stop.wait_for(|stopped| *stopped) => return,
-                () = tokio::time::sleep(EVERY) => {}
-            }
-            if let Err(error) = self.catch_up().await {
-                tracing::error!(%error, "the ledger can't go on");
-            }
-        }
-    }
-}
-
-fn origins(config: &Config, journey: &Journey) -> Arc<Vec<(mail::OrgId, String)>> {
-    let of = |one: &Arc<flow::Organisation>| (one.org, origin(config, &one.profile.slug));
-    Arc::new(journey.organisations.iter().map(of).collect())
-}
-
-fn files(chain: &Path, key: &Path) -> CertificateFiles {
-    CertificateFiles { chain: chain.to_owned(), key: key.to_owned() }
 }
 
 fn site(config: &Config, keys: Arc<dyn PublishedKeys>, journey: Arc<Journey>) -> Result<Site> {
@@ -498,7 +500,5 @@ pub fn ask_issuers(config: &Config, seams: &Seams, journey: &Journey) -> Result<
 }
 
 fn fetcher(config: &Config, seams: &Seams, wanted: FetchConfig) -> Result<Fetcher> {
-    let anchors = reach::anchors(&config.delivery)?;
-    let resolver = reach::dns(&config.delivery, seams)?.resolver;
-    Ok(Fetcher::new(wanted, &anchors, Arc::new(TokioNetwork), resolver, seams.clock.clone())?)
+    reach::fetcher(&config.delivery, &reach::anchors(&config.delivery)?, seams, wanted)
 }

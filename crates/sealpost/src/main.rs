@@ -1,5 +1,6 @@
 //! Sealpost: the command line and the wiring. It holds no logic of the journey.
 
+mod certificates;
 mod cli;
 mod commands;
 mod config;
@@ -9,6 +10,7 @@ mod engine;
 mod gateway;
 mod inspect;
 mod installation;
+mod ledger_keeper;
 mod logs;
 mod meters;
 mod owner;
@@ -81,6 +83,7 @@ async fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Vault(verb) => commands::vault::run(cli, verb).await,
         Command::Apikey(verb) => commands::apikey::run(cli, verb).await,
         Command::Credential(verb) => commands::credential::run(cli, verb).await,
+        Command::Acme(verb) => commands::acme::run(cli, verb).await,
         Command::Domain(verb) => commands::domain::run(cli, verb).await,
         Command::Dkim(verb) => commands::dkim::run(cli, verb).await,
         Command::Gateway(verb) => commands::gateway::run(cli, verb).await,

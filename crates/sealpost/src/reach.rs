@@ -72,6 +72,13 @@ pub fn anchors(delivery: &Delivery) -> Result<Anchors> {
     }
 }
 
+/// What fetches over HTTPS, with whom these anchors vouch for.
+pub fn fetcher(delivery: &Delivery, anchors: &Anchors, seams: &Seams, wanted: FetchConfig) -> Result<Fetcher> {
+    let resolver = dns(delivery, seams)?.resolver;
+    let fetcher = Fetcher::new(wanted, anchors, Arc::new(TokioNetwork), resolver, seams.clock.clone());
+    fetcher.context("HTTPS can't be set up")
+}
+
 /// What fetches MTA-STS policies.
 pub fn policies(delivery: &Delivery, dns: &Dns, seams: &Seams) -> Result<Arc<dyn PolicySource>> {
     let config = FetchConfig { allow_private: delivery.allow_private, ..FetchConfig::default() };

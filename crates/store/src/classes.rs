@@ -201,6 +201,12 @@ pub const COLUMNS: &[Column] = &[
     both("report", "mark", Personal),
     both("report", "at", Open),
     both("report", "sealed", Sealed),
+    both("acme", "org", Open),
+    // Hosts and tokens.
+    both("acme", "name", Open),
+    both("acme", "until", Open),
+    // Private keys.
+    both("acme", "sealed", Secret),
     both("run", "org", Open),
     both("run", "first_position", Open),
     both("run", "first_journal", Open),

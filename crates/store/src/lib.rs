@@ -34,9 +34,9 @@ pub use body::{BodyRef, BodyWriter, SpooledBody};
 pub use error::StoreError;
 pub use lane::{Lane, Room};
 pub use row::{
-    CredentialRow, Dimensions, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, MessageState, OrgKeyRow, OrgRow,
-    ParcelRow, ParcelState, PostureRow, QueueSummary, RecipientKeyRow, ReportRow, RunRow, StsPolicyRow, TlsSessionRow,
-    WatchRoundRow,
+    AcmeRow, CredentialRow, Dimensions, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, MessageState, OrgKeyRow,
+    OrgRow, ParcelRow, ParcelState, PostureRow, QueueSummary, RecipientKeyRow, ReportRow, RunRow, StsPolicyRow,
+    TlsSessionRow, WatchRoundRow,
 };
 pub use store::{Pending, Store};
 pub use transition::{Acceptance, JournalNew, NewLink, NewParcel, Transition, Write};

@@ -17,6 +17,7 @@ pub(crate) const SQLITE: &[Migration] = &[
     Migration { number: 5, text: include_str!("../migrations/sqlite/0005-sts.sql") },
     Migration { number: 6, text: include_str!("../migrations/sqlite/0006-reports.sql") },
     Migration { number: 7, text: include_str!("../migrations/sqlite/0007-lanes.sql") },
+    Migration { number: 8, text: include_str!("../migrations/sqlite/0008-acme.sql") },
 ];
 
 /// For PostgreSQL.
@@ -28,6 +29,7 @@ pub(crate) const POSTGRES: &[Migration] = &[
     Migration { number: 5, text: include_str!("../migrations/postgres/0005-sts.sql") },
     Migration { number: 6, text: include_str!("../migrations/postgres/0006-reports.sql") },
     Migration { number: 7, text: include_str!("../migrations/postgres/0007-lanes.sql") },
+    Migration { number: 8, text: include_str!("../migrations/postgres/0008-acme.sql") },
 ];
 
 #[cfg(test)]

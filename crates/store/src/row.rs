@@ -372,6 +372,17 @@ pub struct ReportRow {
     pub sealed: Vec<u8>,
 }
 
+/// Something that ACME keeps: an account, a certificate, an answer to a challenge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcmeRow {
+    /// What it is. Names hosts of the configuration, nobody's address.
+    pub name: String,
+    /// When it may be forgotten.
+    pub until: Timestamp,
+    /// What is kept, private keys included, sealed.
+    pub sealed: Vec<u8>,
+}
+
 /// A run of journal rows that got their positions in the tree together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunRow {

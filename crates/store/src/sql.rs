@@ -10,6 +10,7 @@ use mail::{MessageId, OrgId, OrgKeyId, ParcelId, RecipientKeyId};
 use crate::StoreError;
 use crate::transition::Write;
 
+pub(crate) mod acme;
 pub(crate) mod journal;
 pub(crate) mod key;
 pub(crate) mod message;
@@ -28,6 +29,7 @@ pub(crate) fn statement(org: OrgId, write: &Write) -> Option<key::Statement> {
         .or_else(|| watch::statement(org, write))
         .or_else(|| sts::statement(org, write))
         .or_else(|| reports::statement(org, write))
+        .or_else(|| acme::statement(org, write))
 }
 
 /// A question and how its answer is read.
@@ -225,6 +227,7 @@ mod tests {
             of(sts::one(org, [0; 16])),
             of(reports::sessions(org, 1, 1)),
             of(reports::reports(org, 1)),
+            of(acme::one(org, "certificate")),
             of(probe()),
         ]
     }
@@ -256,6 +259,8 @@ mod tests {
             (reports::REPORTED, 3),
             (reports::KEEP, 4),
             (reports::FORGET, 2),
+            (acme::PUT, 4),
+            (acme::FORGET, 2),
             (TOUCH_PROBE, 0),
         ]
     }

@@ -10,8 +10,8 @@ use crate::body::{BodyRef, BodyWriter};
 use crate::error::StoreError;
 use crate::lane::{Lane, Room};
 use crate::row::{
-    CredentialRow, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, OrgKeyRow, OrgRow, ParcelRow, PostureRow,
-    QueueSummary, RecipientKeyRow, ReportRow, RunRow, StsPolicyRow, TlsSessionRow, WatchRoundRow,
+    AcmeRow, CredentialRow, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, OrgKeyRow, OrgRow, ParcelRow,
+    PostureRow, QueueSummary, RecipientKeyRow, ReportRow, RunRow, StsPolicyRow, TlsSessionRow, WatchRoundRow,
 };
 use crate::transition::Transition;
 
@@ -126,6 +126,8 @@ pub trait Store: Send + Sync + 'static {
     fn waiting(&self, lane: Lane, after: Option<(Timestamp, ParcelId)>, limit: usize) -> Pending<'_, Vec<ParcelRow>>;
     /// What operators keep back, after this parcel, in the order of ids.
     fn paused(&self, org: OrgId, after: Option<ParcelId>, limit: usize) -> Pending<'_, Vec<ParcelRow>>;
+    /// What ACME keeps under a name.
+    fn acme(&self, org: OrgId, name: &str) -> Pending<'_, Option<AcmeRow>>;
     /// How the organisation's queue stands.
     fn queue(&self, org: OrgId) -> Pending<'_, QueueSummary>;
 

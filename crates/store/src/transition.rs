@@ -6,7 +6,7 @@ use mail::{MessageId, OrgId, ParcelId, RecipientKeyId};
 use crate::body::SpooledBody;
 use crate::lane::Lane;
 use crate::row::{
-    CredentialRow, Dimensions, DiscoveryRow, MessageState, OrgKeyRow, ParcelState, RecipientKeyRow, ReportRow,
+    AcmeRow, CredentialRow, Dimensions, DiscoveryRow, MessageState, OrgKeyRow, ParcelState, RecipientKeyRow, ReportRow,
     StsPolicyRow, TlsSessionRow, WatchRoundRow,
 };
 
@@ -205,6 +205,13 @@ pub enum Write {
     Report(ReportRow),
     /// Reports that came before this are forgotten.
     ForgetReports {
+        /// The time.
+        before: Timestamp,
+    },
+    /// Something that ACME keeps; it takes the place of what had its name.
+    Acme(AcmeRow),
+    /// What ACME kept until a time before this is forgotten.
+    ForgetAcme {
         /// The time.
         before: Timestamp,
     },

@@ -16,6 +16,7 @@ pub mod dns;
 pub mod gnupg;
 pub mod knot;
 pub mod loopback;
+pub mod pebble;
 pub mod postfix;
 pub mod postgres;
 pub mod powercut;

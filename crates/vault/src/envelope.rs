@@ -64,6 +64,8 @@ pub enum Label {
     TlsSession = 11,
     /// A report that came in.
     Report = 12,
+    /// What ACME keeps: its account, certificates and their keys.
+    Acme = 13,
 }
 
 /// The bytes that begin every envelope.

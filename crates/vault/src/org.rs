@@ -198,7 +198,8 @@ impl OrgVault {
             | Label::WatchRound
             | Label::StsPolicy
             | Label::TlsSession
-            | Label::Report => &self.current,
+            | Label::Report
+            | Label::Acme => &self.current,
         }
     }
 

@@ -5,14 +5,17 @@
 //! and its pages say nothing that [`flow::portal`] did not decide.
 
 pub mod api;
+mod crowd;
 pub mod health;
 mod inspect;
 mod pace;
+mod plain;
 pub mod portal;
 mod rate;
 pub mod sanitise;
 pub mod server;
 pub mod wkd;
 
+pub use plain::PlainPages;
 pub use portal::{Accent, AccentError, Site};
-pub use server::{PeerAddress, PeerTls, ServeError, ServeLimits, serve};
+pub use server::{PeerAddress, PeerTls, ServeError, ServeLimits, Tls, serve, serve_plain};

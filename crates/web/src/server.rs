@@ -15,18 +15,24 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use flow::certificates::{ACME_TLS, Answers};
 use flow::listener::TlsFacts;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown, Watcher};
-use tokio::io::{AsyncRead, AsyncWrite};
+use rustls::server::{Acceptor, ClientHello};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 use tower::ServiceExt;
+
+use crate::crowd::{Crowd, Place};
+use crate::plain::PlainPages;
 
 /// The other end of the connection that a request came by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,11 +42,29 @@ pub struct PeerAddress(pub SocketAddr);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerTls(pub TlsFacts);
 
+/// The TLS of a listener.
+#[derive(Clone)]
+pub struct Tls {
+    /// For those who come to visit.
+    pub config: Arc<rustls::ServerConfig>,
+    /// What answers authorities at this port (TLS-ALPN-01, RFC 8737), where anything does.
+    pub answers: Option<Arc<Answers>>,
+}
+
+impl From<Arc<rustls::ServerConfig>> for Tls {
+    fn from(config: Arc<rustls::ServerConfig>) -> Self {
+        Self { config, answers: None }
+    }
+}
+
 /// What one listener bears.
 #[derive(Debug, Clone)]
 pub struct ServeLimits {
     /// Connections at once; more wait in the kernel's queue.
     pub connections_max: usize,
+    /// Connections at once from one IPv4 address or one IPv6 /64; more are closed. None: as many as there are, for a
+    /// listener to which everybody comes through one proxy.
+    pub connections_per_address_max: Option<usize>,
     /// From the first byte of a connection to the end of its TLS handshake.
     pub handshake: Duration,
     /// For a request's header, and between two requests of a connection.
@@ -58,6 +82,7 @@ impl Default for ServeLimits {
     fn default() -> Self {
         Self {
             connections_max: 1024,
+            connections_per_address_max: Some(128),
             handshake: Duration::from_secs(10),
             header: Duration::from_secs(15),
             request: Duration::from_secs(60),
@@ -123,7 +148,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    tls: Option<Tls>,
     limits: ServeLimits,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
@@ -131,11 +156,33 @@ pub async fn serve(
     if tls.is_none() && !local.ip().to_canonical().is_loopback() {
         return Err(ServeError::ClearText(local));
     }
+    serve_at(listener, router, tls, limits, shutdown).await
+}
+
+/// Serves the pages that anybody may read over the wire, without TLS and
+/// wherever the listener is, until `shutdown` ends.
+pub async fn serve_plain(
+    listener: TcpListener,
+    pages: PlainPages,
+    limits: ServeLimits,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), ServeError> {
+    serve_at(listener, pages.into_router(), None, limits, shutdown).await
+}
+
+async fn serve_at(
+    listener: TcpListener,
+    router: Router,
+    tls: Option<Tls>,
+    limits: ServeLimits,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), ServeError> {
     let graceful = GracefulShutdown::new();
     let door = Door {
         router,
-        tls: tls.map(TlsAcceptor::from),
+        tls,
         connections: Arc::new(Semaphore::new(limits.connections_max)),
+        crowd: limits.connections_per_address_max.map(Crowd::new),
         limits: Arc::new(limits),
     };
     let grace = door.limits.grace;
@@ -144,8 +191,10 @@ pub async fn serve(
         tokio::select! {
             () = &mut shutdown => break,
             (stream, peer, permit) = door.next(&listener) => {
+                // Who has its share already is closed before it costs anything.
+                let Some(place) = door.place(peer) else { continue };
                 let (door, watcher) = (door.clone(), graceful.watcher());
-                tokio::spawn(async move { door.attend(stream, peer, permit, watcher).await });
+                tokio::spawn(async move { door.attend(stream, peer, (permit, place), watcher).await });
             }
         }
     }
@@ -156,12 +205,39 @@ pub async fn serve(
     Ok(())
 }
 
+impl Tls {
+    /// The handshake; none where it fails, or was an authority's.
+    async fn accept(&self, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+        let Some(answers) = &self.answers else {
+            return TlsAcceptor::from(self.config.clone()).accept(stream).await.ok();
+        };
+        let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await.ok()?;
+        match asked_by_authority(&start.client_hello()) {
+            None => start.into_stream(self.config.clone()).await.ok(),
+            Some(name) => {
+                // RFC 8737 §3: nothing is said after the handshake.
+                let mut stream = start.into_stream(answers.tls(&name).await?).await.ok()?;
+                let _closed = stream.shutdown().await;
+                None
+            }
+        }
+    }
+}
+
+/// The name that an authority asks about: it offers `acme-tls/1` and nothing else.
+fn asked_by_authority(hello: &ClientHello<'_>) -> Option<String> {
+    let mut offered = hello.alpn()?;
+    let only = offered.next() == Some(ACME_TLS) && offered.next().is_none();
+    only.then(|| hello.server_name().unwrap_or_default().to_owned())
+}
+
 /// What each connection needs.
 #[derive(Clone)]
 struct Door {
     router: Router,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
     connections: Arc<Semaphore>,
+    crowd: Option<Arc<Crowd>>,
     limits: Arc<ServeLimits>,
 }
 
@@ -180,18 +256,23 @@ impl Door {
         }
     }
 
+    /// A place for one more connection of this peer; none where it has its share.
+    fn place(&self, peer: SocketAddr) -> Option<Option<Place>> {
+        self.crowd.as_ref().map_or(Some(None), |crowd| crowd.enter(peer.ip()).map(Some))
+    }
+
     /// Sees one connection through. What goes wrong in it is its client's
     /// affair and no line in the log: scanners make thousands.
     async fn attend(
         self,
         stream: TcpStream,
         peer: SocketAddr,
-        _permit: Option<OwnedSemaphorePermit>,
+        _held: (Option<OwnedSemaphorePermit>, Option<Place>),
         watcher: Watcher,
     ) {
         let _nodelay = stream.set_nodelay(true);
         let Some(tls) = &self.tls else { return self.speak(stream, false, (peer, None), watcher).await };
-        let Ok(Ok(stream)) = timeout(self.limits.handshake, tls.accept(stream)).await else { return };
+        let Ok(Some(stream)) = timeout(self.limits.handshake, tls.accept(stream)).await else { return };
         let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let facts = TlsFacts::of(stream.get_ref().1);
         self.speak(stream, is_h2, (peer, facts), watcher).await;
@@ -262,6 +343,7 @@ mod tests {
     }
 
     async fn server(router: Router, tls: Option<Arc<rustls::ServerConfig>>, limits: ServeLimits) -> Server {
+        let tls = tls.map(Tls::from);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -364,6 +446,32 @@ mod tests {
         let _silent = TcpStream::connect(server.address).await.unwrap();
         let answer = asked(server.address, GET).await;
         assert!(answer.starts_with("HTTP/1.1 200"), "once the silent one was let go: {answer}");
+    }
+
+    #[tokio::test]
+    async fn an_address_has_its_share_of_connections_and_gets_it_back() {
+        let limits = ServeLimits { connections_per_address_max: Some(2), ..ServeLimits::default() };
+        let server = server(router(), None, limits).await;
+        let first = TcpStream::connect(server.address).await.unwrap();
+        let mut second = TcpStream::connect(server.address).await.unwrap();
+        // The second one is served before the third comes.
+        second.write_all(GET.as_bytes()).await.unwrap();
+        let mut begun = [0; 12];
+        second.read_exact(&mut begun).await.unwrap();
+        let mut third = TcpStream::connect(server.address).await.unwrap();
+        let mut answer = Vec::new();
+        let _ = third.read_to_end(&mut answer).await;
+        assert!(answer.is_empty(), "closed at once");
+        drop(first);
+        loop {
+            // The server sees the end of the first one when it reads next.
+            let mut again = TcpStream::connect(server.address).await.unwrap();
+            let _ = again.write_all(GET.as_bytes()).await;
+            if again.read_exact(&mut begun).await.is_ok() {
+                break;
+            }
+        }
+        assert!(begun.starts_with(b"HTTP/1.1 200"));
     }
 
     fn tls(protocols: &[&[u8]]) -> (Arc<rustls::ServerConfig>, Arc<rustls::ClientConfig>) {

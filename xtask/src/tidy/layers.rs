@@ -20,6 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("transport", &["mail", "seal", "smtp"]),
     ("discovery", &["mail", "smtp", "transport"]),
     ("provenance", &["mail", "trace", "transport"]),
+    ("acme", &["mail", "transport", "discovery"]),
     ("ledger", &["mail", "store"]),
     ("identity", &["mail"]),
     (
@@ -37,6 +38,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "transport",
             "discovery",
             "provenance",
+            "acme",
             "ledger",
             "identity",
             "trace",
@@ -59,6 +61,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "transport",
             "discovery",
             "provenance",
+            "acme",
             "ledger",
             "identity",
             "flow",

@@ -3,7 +3,9 @@
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, LOCATION, USER_AGENT};
+use hyper::header::{
+    ACCEPT, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, HeaderValue, LOCATION, USER_AGENT,
+};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use transport::Stream;
@@ -42,6 +44,21 @@ pub(super) async fn ask(
     question: Question<'_>,
     body_bytes_max: usize,
 ) -> Result<Answer, FetchError> {
+    let response = pass(stream, request(url, question)?, body_bytes_max).await?;
+    let location = match redirects(&response) {
+        true => Some(text(&response, LOCATION).ok_or(FetchError::Http)?),
+        false => None,
+    };
+    let (status, content_type) = (response.status().as_u16(), text(&response, CONTENT_TYPE));
+    Ok(Answer { status, content_type, location, body: response.into_body().to_vec() })
+}
+
+/// Sends a request as it is and gives the whole answer; the body of a redirect is not read.
+pub(super) async fn pass(
+    stream: Box<dyn Stream>,
+    request: Request<Full<Bytes>>,
+    body_bytes_max: usize,
+) -> Result<Response<Bytes>, FetchError> {
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEAD_FIELDS_MAX)
@@ -49,8 +66,8 @@ pub(super) async fn ask(
         .await
         .map_err(|_| FetchError::Http)?;
     let asking = async {
-        let response = sender.send_request(request(url, question)?).await.map_err(|_| FetchError::Http)?;
-        answer(response, body_bytes_max).await
+        let response = sender.send_request(request).await.map_err(|_| FetchError::Http)?;
+        whole(response, body_bytes_max).await
     };
     tokio::pin!(asking);
     tokio::pin!(connection);
@@ -61,6 +78,17 @@ pub(super) async fn ask(
         // It may end right after the last byte, which the asker has yet to take.
         _ = &mut connection => asking.await,
     }
+}
+
+/// A request whose target and fields are the asker's, as one of a connection to the host of `url`.
+pub(super) fn addressed(url: &Url, request: Request<Bytes>) -> Result<Request<Full<Bytes>>, FetchError> {
+    let form = |_| FetchError::Url(super::url::UrlError::Form);
+    let (mut parts, body) = request.into_parts();
+    parts.uri = url.target().parse().map_err(|_| FetchError::Url(super::url::UrlError::Form))?;
+    parts.headers.insert(HOST, HeaderValue::from_str(&url.authority()).map_err(form)?);
+    parts.headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+    parts.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    Ok(Request::from_parts(parts, Full::new(body)))
 }
 
 fn request(url: &Url, question: Question<'_>) -> Result<Request<Full<Bytes>>, FetchError> {
@@ -79,26 +107,27 @@ fn request(url: &Url, question: Question<'_>) -> Result<Request<Full<Bytes>>, Fe
         .map_err(|_| FetchError::Url(super::url::UrlError::Form))
 }
 
-async fn answer(response: Response<Incoming>, body_bytes_max: usize) -> Result<Answer, FetchError> {
-    let status = response.status().as_u16();
-    let content_type = text(&response, CONTENT_TYPE);
-    if matches!(status, 301 | 302 | 303 | 307 | 308) {
-        let location = text(&response, LOCATION).ok_or(FetchError::Http)?;
-        return Ok(Answer { status, content_type, location: Some(location), body: Vec::new() });
+fn redirects<B>(response: &Response<B>) -> bool {
+    matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+async fn whole(response: Response<Incoming>, body_bytes_max: usize) -> Result<Response<Bytes>, FetchError> {
+    if redirects(&response) {
+        return Ok(response.map(|_| Bytes::new()));
     }
     // Nothing was offered in Accept-Encoding: an encoded body is a bomb or a mistake.
     if text(&response, CONTENT_ENCODING).is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
         return Err(FetchError::Encoding);
     }
-    let body = Limited::new(response.into_body(), body_bytes_max).collect().await.map_err(|error| {
-        match error.is::<LengthLimitError>() {
+    let (parts, body) = response.into_parts();
+    let body =
+        Limited::new(body, body_bytes_max).collect().await.map_err(|error| match error.is::<LengthLimitError>() {
             true => FetchError::TooLarge(body_bytes_max),
             false => FetchError::Http,
-        }
-    })?;
-    Ok(Answer { status, content_type, location: None, body: body.to_bytes().to_vec() })
+        })?;
+    Ok(Response::from_parts(parts, body.to_bytes()))
 }
 
-fn text(response: &Response<Incoming>, name: HeaderName) -> Option<String> {
+fn text<B>(response: &Response<B>, name: HeaderName) -> Option<String> {
     Some(response.headers().get(name)?.to_str().ok()?.to_owned())
 }

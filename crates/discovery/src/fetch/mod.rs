@@ -18,6 +18,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::body::Bytes;
+use hyper::{Request, Response};
 use mail::Clock;
 use rustls_pki_types::ServerName;
 use tokio::time::{Instant, timeout_at};
@@ -160,6 +162,23 @@ impl Fetcher {
             Some(_) => Err(FetchError::Redirected(status)),
             None => Ok(Fetched { status, content_type, body, url: url.clone() }),
         }
+    }
+
+    /// Sends a whole request and gives the whole answer, with its fields and
+    /// whatever its status: for a conversation over several requests (ACME,
+    /// RFC 8555). A redirect is not followed.
+    pub async fn send(
+        &self,
+        url: &Url,
+        request: Request<Bytes>,
+        bounds: Bounds,
+    ) -> Result<Response<Bytes>, FetchError> {
+        let whole = async {
+            let request = exchange::addressed(url, request)?;
+            let stream = self.connect(url, &bounds).await?;
+            exchange::pass(stream, request, bounds.body_bytes_max).await
+        };
+        timeout_at(Instant::now() + bounds.time, whole).await.map_err(|_| FetchError::TimedOut)?
     }
 
     async fn ask_once(

@@ -19,7 +19,7 @@ use smtp::server::reply::{self, Fixed};
 use transport::Anchors;
 
 use super::conversation::Client;
-use super::tls::{CertificateFiles, TlsError, server_config_asking};
+use super::tls::{Source, TlsError, server_config_asking};
 use crate::gateway::{Caller, Gateway, NotTaken, Passage};
 
 /// The door for mail servers.
@@ -32,10 +32,10 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// A door that shows the certificate of `files` and judges those of
+    /// A door that shows the certificate of `source` and judges those of
     /// clients by `anchors`.
     pub fn new(
-        files: CertificateFiles,
+        source: Source,
         gateway: Arc<Gateway>,
         anchors: Anchors,
         clock: Arc<dyn Clock>,
@@ -44,7 +44,7 @@ impl Exchange {
         // they are asked only where it means something.
         let asks = gateway.connectors.iter().any(|connector| connector.certificate.is_some());
         let verifier: Option<Arc<dyn ClientCertVerifier>> = asks.then(|| Arc::new(AnyCertificate::new()) as _);
-        Ok(Self { tls: server_config_asking(files, &[], verifier)?, gateway, anchors, clock })
+        Ok(Self { tls: server_config_asking(source, &[], verifier)?, gateway, anchors, clock })
     }
 
     /// The connectors' names that a client's certificate is valid for.

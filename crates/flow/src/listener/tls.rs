@@ -1,5 +1,6 @@
 //! The server side of TLS: versions and suites that are allowed, and
-//! certificates that are read from PEM files and read again when they change.
+//! certificates that are read from PEM files and read again when they change,
+//! or held in memory and replaced there.
 //!
 //! Standards: SP 800-52r2 (TLS 1.2 with ECDHE and AEAD, TLS 1.3; nothing
 //! else), RFC 7468 (PEM). Handshakes look at the files at most once a second;
@@ -8,7 +9,7 @@
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use rustls::ServerConfig;
@@ -66,20 +67,87 @@ pub enum TlsError {
     Configuration(#[source] rustls::Error),
 }
 
-/// The configuration of a listener that shows the certificate of `files`, and
-/// a newer one once the files change. `alpn` names protocols of HTTP (`h2`).
-pub fn server_config(files: CertificateFiles, alpn: &[&str]) -> Result<Arc<ServerConfig>, TlsError> {
-    server_config_asking(files, alpn, None)
+/// Where a listener's certificate comes from: the one that is held, once there
+/// is one, else that of the files, else what stands in for the held one.
+#[derive(Clone, Debug, Default)]
+pub struct Source {
+    /// One that is had by ACME.
+    pub held: Option<Arc<Held>>,
+    /// Files.
+    pub files: Option<CertificateFiles>,
+}
+
+impl From<CertificateFiles> for Source {
+    fn from(files: CertificateFiles) -> Self {
+        Self { held: None, files: Some(files) }
+    }
+}
+
+/// A certificate that is held in memory, and replaced there for all listeners that show it.
+#[derive(Debug)]
+pub struct Held {
+    provider: Arc<CryptoProvider>,
+    stand_in: Option<Arc<CertifiedKey>>,
+    shown: RwLock<Option<(String, Arc<CertifiedKey>)>>,
+}
+
+impl Held {
+    /// None yet; until then `stand_in` is shown where there are no files.
+    ///
+    /// # Errors
+    /// The key does not serve the certificate.
+    pub fn new(stand_in: Option<(CertificateDer<'static>, PrivateKeyDer<'static>)>) -> Result<Self, rustls::Error> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let certified = |(certificate, key)| CertifiedKey::from_der(vec![certificate], key, &provider);
+        let stand_in = stand_in.map(certified).transpose()?.map(Arc::new);
+        Ok(Self { provider, stand_in, shown: RwLock::default() })
+    }
+
+    /// Shows this one from now on, known by `sha256`.
+    ///
+    /// # Errors
+    /// The key does not serve the certificate; what was shown stays.
+    pub fn hold(
+        &self,
+        sha256: &str,
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+    ) -> Result<(), rustls::Error> {
+        let key = Arc::new(CertifiedKey::from_der(chain, key, &self.provider)?);
+        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = Some((sha256.to_owned(), key));
+        Ok(())
+    }
+
+    /// Whether the certificate with this digest is the one that is shown.
+    pub fn bears(&self, sha256: &str) -> bool {
+        self.shown.read().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(|(one, _)| one == sha256)
+    }
+
+    /// Whether there is one.
+    pub fn is_held(&self) -> bool {
+        self.current().is_some()
+    }
+
+    fn current(&self) -> Option<Arc<CertifiedKey>> {
+        self.shown.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(_, key)| key.clone())
+    }
+}
+
+/// The configuration of a listener that shows the certificate of `source`, and
+/// a newer one once there is one. `alpn` names protocols of HTTP (`h2`).
+pub fn server_config(source: impl Into<Source>, alpn: &[&str]) -> Result<Arc<ServerConfig>, TlsError> {
+    server_config_asking(source.into(), alpn, None)
 }
 
 /// The same for a listener that asks clients for a certificate.
 pub(super) fn server_config_asking(
-    files: CertificateFiles,
+    source: Source,
     alpn: &[&str],
     clients: Option<Arc<dyn ClientCertVerifier>>,
 ) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let certificates = Certificates::read(files, provider.clone())?;
+    let files = source.files.map(|files| Certificates::read(files, provider.clone())).transpose()?;
+    let certificates = Shelf { held: source.held, files };
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .map_err(TlsError::Configuration)?
@@ -150,9 +218,25 @@ impl Certificates {
     }
 }
 
-impl ResolvesServerCert for Certificates {
+/// What a listener shows, from its sources.
+#[derive(Debug)]
+struct Shelf {
+    held: Option<Arc<Held>>,
+    files: Option<Certificates>,
+}
+
+impl Shelf {
+    fn current(&self, now: Instant) -> Option<Arc<CertifiedKey>> {
+        let held = self.held.as_ref();
+        held.and_then(|held| held.current())
+            .or_else(|| self.files.as_ref().map(|files| files.current(now)))
+            .or_else(|| held.and_then(|held| held.stand_in.clone()))
+    }
+}
+
+impl ResolvesServerCert for Shelf {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.current(Instant::now()))
+        self.current(Instant::now())
     }
 }
 
@@ -223,6 +307,36 @@ mod tests {
 
         write(folder.path(), "c.example");
         assert_ne!(certificates.current(start + Duration::from_secs(20)).cert, second.cert);
+    }
+
+    fn own(name: &str) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+        let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        (made.cert.der().clone(), key)
+    }
+
+    #[test]
+    fn what_is_held_stands_over_files_and_those_over_what_stands_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let (stand_in, first, second) = (own("a.example"), own("b.example"), own("b.example"));
+        let of = |own: &(CertificateDer<'static>, PrivateKeyDer<'static>)| Some(own.0.clone());
+        let (of_stand_in, of_first, of_second) = (of(&stand_in), of(&first), of(&second));
+        let held = Arc::new(Held::new(Some(stand_in)).unwrap());
+        let files = certificates(&write(folder.path(), "c.example")).unwrap();
+        let of_files = files.current(Instant::now()).cert.first().cloned();
+        let bare = Shelf { held: Some(held.clone()), files: None };
+        let with_files = Shelf { held: Some(held.clone()), files: Some(files) };
+        let shown = |shelf: &Shelf| shelf.current(Instant::now()).and_then(|key| key.cert.first().cloned());
+        assert_eq!((shown(&bare), shown(&with_files)), (of_stand_in, of_files));
+
+        held.hold("1", vec![first.0], first.1).unwrap();
+        assert_eq!((shown(&bare), shown(&with_files)), (of_first.clone(), of_first.clone()));
+        assert!(held.hold("2", vec![second.0.clone()], own("x.example").1).is_err(), "another key");
+        assert_eq!(shown(&bare), of_first, "what was shown stays");
+        held.hold("2", vec![second.0], second.1).unwrap();
+        assert_eq!(shown(&bare), of_second);
+        assert!(held.bears("2") && !held.bears("1"));
+        assert!(shown(&Shelf { held: Some(Arc::new(Held::new(None).unwrap())), files: None }).is_none());
     }
 
     #[test]

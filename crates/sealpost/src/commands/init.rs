@@ -39,7 +39,8 @@ pub async fn run(cli: &Cli, wanted: &Init) -> Result<ExitCode> {
         print(&zone_line(key))?;
     }
     installation.journey.store.close().await?;
-    say("Next: put a real certificate in place, make a login and start the server:");
+    say("Next: have a real certificate ([acme] in the configuration, or files in place of the self-signed one),");
+    say("make a login and start the server:");
     say(&format!(
         "  sealpost credential add LOGIN --sender '*@{}'",
         wanted.domains.first().map_or("", |one| one.as_str())
@@ -106,7 +107,11 @@ fn configuration(wanted: &Init, files: &Files) -> String {
     line(format_args!("data_dir = {}\n", quoted(&wanted.data_dir.display().to_string())));
     line(format_args!("[vault]\nroot_key_file = {}\n", quoted(&files.root_key.display().to_string())));
     line(format_args!("[submission]\ncertificate = {}", quoted(&files.certificate.display().to_string())));
-    line(format_args!("key = {}", quoted(&files.key.display().to_string())));
+    line(format_args!("key = {}\n", quoted(&files.key.display().to_string())));
+    line(format_args!("# A certificate that everybody trusts, renewed by itself, where port 443 of the"));
+    line(format_args!("# hostname reaches this machine: read the authority's terms and take the # away."));
+    line(format_args!("# [acme]\n# directory = \"https://acme-v02.api.letsencrypt.org/directory\""));
+    line(format_args!("# contact = [{}]\n# terms_agreed = true", quoted(&format!("postmaster@{main}"))));
     text
 }
 

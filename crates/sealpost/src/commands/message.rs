@@ -10,8 +10,8 @@ use flow::listing::{self, Filter};
 use flow::portal::Passphrase;
 use flow::{Timeline, mend, recall, timeline};
 use identity::{Action, Resource};
-use ledger::{Event, TracedHop, Transit};
-use mail::{Address, Level, MessageId, Method};
+use ledger::{Event, TracedHop, Transit, Verdict};
+use mail::{Address, Level, MessageId, Method, Need};
 use serde_json::json;
 
 use super::{Opened, line_from_stdin, print, say};
@@ -111,9 +111,7 @@ fn details(event: &Event) -> String {
         }
         Event::Traced { verdict, because, hops, hops_left_out } => traced(*verdict, because, hops, *hops_left_out),
         Event::Authenticated { results, warnings, .. } => format!("{results}{}", after(warnings)),
-        Event::Decided { recipient, decision, needs, because, .. } => {
-            format!("{recipient}: {decision}{}, because {}", told(", needs ", needs.as_ref()), because.join(", "))
-        }
+        Event::Decided { recipient, decision, needs, because, .. } => decided(recipient, *decision, *needs, because),
         Event::TlsRequiredNo { heeded, because } => heard(*heeded, because),
         Event::Sealed { recipient, method, because, key } => sealed_so(recipient, *method, because, key.as_ref()),
         Event::Queued { kind, recipients, .. } => format!("{kind} for {}", list_of(recipients)),
@@ -141,9 +139,10 @@ fn details(event: &Event) -> String {
         | Event::PassphraseWrong { recipient, .. }
         | Event::KeyProofWrong { recipient, .. }
         | Event::ResendAsked { recipient } => recipient.to_string(),
-        Event::PostureFell { domain, because, .. } | Event::PostureRecovered { domain, because, .. } => {
-            format!("{domain}: {}", because.join("; "))
-        }
+        Event::PostureFell { domain, because, .. } => format!("{domain}: {}", because.join("; ")),
+        Event::PostureRecovered { domain, because, .. } => format!("{domain}: {}", because.join("; ")),
+        Event::CertificateIssued { names, issuer, .. } => format!("{}: by {issuer}", list_of(names)),
+        Event::CertificateFailed { names, because } => format!("{}: {because}", list_of(names)),
         Event::Replied { recipient, reply, to, topic, .. } => replied(recipient, *reply, to, topic.as_deref()),
         Event::Recalled { recipient, outcome, by, reason } => format!("{recipient}: {outcome}, by {by}: {reason}"),
         Event::ApiKeyMade { key, by, .. } | Event::ApiKeyRevoked { key, by } => format!("{key}, by {by}"),
@@ -174,6 +173,10 @@ fn details(event: &Event) -> String {
         Event::OrgKeyExpiring { key, fingerprint, ends_at } => format!("{key} {fingerprint} ends at {ends_at}"),
         Event::OrgKeyRevoked { key, fingerprint, because, by } => format!("{key} {fingerprint}: {because}, by {by}"),
     }
+}
+
+fn decided(recipient: &Address, decision: Verdict, needs: Option<Need>, because: &[String]) -> String {
+    format!("{recipient}: {decision}{}, because {}", told(", needs ", needs.as_ref()), because.join(", "))
 }
 
 /// What is known, after some words; nothing where it is not.
@@ -260,8 +263,8 @@ fn traced(verdict: Transit, because: &str, hops: &[TracedHop], left_out: u32) ->
     lines.iter().map(|line| shown(line)).collect::<Vec<_>>().join(&format!("\n{:41}", ""))
 }
 
-fn list_of(addresses: &[Address]) -> String {
-    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+fn list_of(all: &[impl std::fmt::Display]) -> String {
+    all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 async fn passphrase(

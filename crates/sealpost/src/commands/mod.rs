@@ -1,6 +1,7 @@
 //! The commands, one file a noun. Each asks [`identity::authorize`] before it
 //! touches anything.
 
+pub mod acme;
 pub mod apikey;
 pub mod audit;
 pub mod config;

@@ -23,6 +23,7 @@ pub fn problems(loaded: &Loaded) -> Vec<Problem> {
     found.shaping(&loaded.config);
     found.streams(&loaded.config);
     found.portal(&loaded.config);
+    found.acme(&loaded.config);
     found.replies(&loaded.config);
     found.dkim(&loaded.config);
     found.watch(&loaded.config);
@@ -109,8 +110,11 @@ impl Found<'_> {
         match (&submission.certificate, &submission.key) {
             (Some(_), None) => self.wrong("submission.key", "not set, but submission.certificate is"),
             (None, Some(_)) => self.wrong("submission.certificate", "not set, but submission.key is"),
-            (None, None) if listens => {
-                self.wrong("submission.certificate", "not set, but there are listeners that need TLS");
+            (None, None) if listens && !config.acme_covers(config.server.hostname.as_str()) => {
+                self.wrong(
+                    "submission.certificate",
+                    "not set, but there are listeners that need TLS: set it, or [acme] to have one",
+                );
             }
             _ => {}
         }
@@ -210,7 +214,8 @@ impl Found<'_> {
             self.wrong("portal.certificate", "certificate and key are set together");
         }
         let loopback = portal.listen.iter().all(|listen| listen.ip().is_loopback());
-        if config.portal_tls().is_none() && !loopback {
+        let by_acme = config.portal_host().is_some_and(|host| config.acme_covers(host.as_str()));
+        if config.portal_tls().is_none() && !loopback && !by_acme {
             self.wrong("portal.listen", "without a certificate pages are served on loopback only");
         }
         let url = config.portal_url();
@@ -269,6 +274,7 @@ pub fn unreadable_files(loaded: &Loaded) -> Vec<Problem> {
         &config.portal.certificate,
         &config.portal.key,
         &config.delivery.anchors,
+        &config.acme.anchors,
         &config.smime.anchors,
         &config.gateway.certificate,
         &config.gateway.key,

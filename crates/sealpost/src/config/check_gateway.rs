@@ -15,7 +15,8 @@ impl Found<'_> {
         if gateway.certificate.is_some() != gateway.key.is_some() {
             self.wrong("gateway.certificate", "certificate and key are set together");
         }
-        if !gateway.listen.is_empty() && config.gateway_tls().is_none() {
+        let by_acme = config.acme_covers(config.server.hostname.as_str());
+        if !gateway.listen.is_empty() && config.gateway_tls().is_none() && !by_acme {
             self.wrong("gateway.certificate", "not set, but gateway.listen is; that of submission would do");
         }
         if !gateway.listen.is_empty() && gateway.connector.is_empty() && gateway.inbound.is_empty() {

@@ -12,10 +12,11 @@ use super::{Inputs, Origin, Problem, Problems};
 pub const PREFIX: &str = "SEALPOST_";
 
 /// Keys whose value is a secret: never shown, and readable from a file named by `…_FILE`.
-pub const SECRETS: [&str; 1] = ["store.url"];
+pub const SECRETS: [&str; 2] = ["store.url", "acme.external_account_key"];
 
 /// Keys that name a file, which a credential of systemd can be.
-pub const FILES: [&str; 11] = [
+pub const FILES: [&str; 12] = [
+    "acme.anchors",
     "delivery.anchors",
     "smime.anchors",
     "delivery.dnssec_anchors",

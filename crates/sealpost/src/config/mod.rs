@@ -10,6 +10,7 @@
 //! This module reads configuration and nothing else: it opens no listener, no
 //! database and no key. A secret is never shown.
 
+mod acme;
 mod check;
 mod check_gateway;
 mod delivery;

@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use mail::Domain;
 use serde::{Deserialize, Serialize};
 
+use super::acme::Acme;
 use super::delivery::{Delivery, Route, Shaping};
 use super::gateway::Gateway;
 use super::keys::{Keys, OrgKeys, Smime};
@@ -55,6 +56,9 @@ pub struct Config {
     /// The pick-up portal.
     #[serde(default)]
     pub portal: Portal,
+    /// The listeners' certificate, had from an authority.
+    #[serde(default)]
+    pub acme: Acme,
     /// Signing.
     #[serde(default)]
     pub dkim: Dkim,
@@ -238,6 +242,8 @@ pub struct NamedNetworks {
 pub struct Portal {
     /// Where pages are served.
     pub listen: Vec<SocketAddr>,
+    /// Where plain HTTP is sent on to the portal, and authorities are answered (HTTP-01).
+    pub listen_http: Vec<SocketAddr>,
     /// What links begin with; none: `https://` and `server.hostname`.
     pub url: Option<String>,
     /// The certificate chain, PEM; none: that of `[submission]`.
@@ -262,6 +268,7 @@ impl Default for Portal {
     fn default() -> Self {
         Self {
             listen: vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, 443))],
+            listen_http: Vec::new(),
             url: None,
             certificate: None,
             key: None,

@@ -5,6 +5,7 @@
 //! from being made. What is told names files, domains and keys of the
 //! configuration, never a recipient.
 
+mod acme;
 mod certificates;
 mod data;
 mod host;
@@ -164,7 +165,7 @@ impl Doctor {
             },
             Area::Ledger => self.with_store(findings, data::Part::Ledger, config).await,
             Area::Queue => self.with_store(findings, data::Part::Queue, config).await,
-            Area::Certificates => certificates::check(config, &self.seams, findings),
+            Area::Certificates => certificates::check(config, self.opened(), &self.seams, findings).await,
             Area::Keys => match self.opened() {
                 Some(installation) => keys::check(installation, &self.seams, findings).await,
                 None => findings.skip("needs a database that opens"),

@@ -1,6 +1,7 @@
 //! End to end: the real binary between real peers, one file a behaviour.
 //! One test binary, so that it is linked once.
 
+mod acme;
 mod api;
 mod border;
 mod bound;

@@ -107,6 +107,8 @@ impl<'a> Batch<'a> {
                 | Write::WatchRound(_)
                 | Write::StsPolicy(_)
                 | Write::ForgetStsPolicies { .. }
+                | Write::Acme(_)
+                | Write::ForgetAcme { .. }
                 | Write::ForgetWatchRounds { .. }
                 | Write::TlsSession(_)
                 | Write::TlsReported { .. }

@@ -39,7 +39,8 @@ pub(super) fn order(org: OrgId, write: &Write) -> (u8, OrgId, Vec<u8>) {
         Write::TlsSession(row) => (13, org, [&row.day.to_be_bytes()[..], &row.domain, &row.kind].concat()),
         Write::Report(row) => (14, org, row.mark.to_vec()),
         Write::Resume { parcel, .. } => (15, org, parcel.as_bytes().to_vec()),
-        _ => (16, org, Vec::new()),
+        Write::Acme(row) => (16, org, row.name.as_bytes().to_vec()),
+        _ => (17, org, Vec::new()),
     }
 }
 

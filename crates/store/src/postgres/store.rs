@@ -17,8 +17,8 @@ use crate::change::{Answer, Change};
 use crate::lane::{Lane, Room};
 use crate::migrations::POSTGRES;
 use crate::row::{
-    CredentialRow, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, OrgKeyRow, OrgRow, ParcelRow, PostureRow,
-    QueueSummary, RecipientKeyRow, ReportRow, RunRow, StsPolicyRow, TlsSessionRow, WatchRoundRow,
+    AcmeRow, CredentialRow, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, OrgKeyRow, OrgRow, ParcelRow,
+    PostureRow, QueueSummary, RecipientKeyRow, ReportRow, RunRow, StsPolicyRow, TlsSessionRow, WatchRoundRow,
 };
 use crate::sql::{self, Param, Query};
 use crate::turns::{Turns, in_order};
@@ -347,6 +347,10 @@ impl Store for PostgresStore {
 
     fn paused(&self, org: OrgId, after: Option<ParcelId>, limit: usize) -> Pending<'_, Vec<ParcelRow>> {
         self.all(sql::parcel::paused(org, after, limit))
+    }
+
+    fn acme(&self, org: OrgId, name: &str) -> Pending<'_, Option<AcmeRow>> {
+        self.one(sql::acme::one(org, name))
     }
 
     fn queue(&self, org: OrgId) -> Pending<'_, QueueSummary> {

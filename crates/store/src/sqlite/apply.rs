@@ -137,6 +137,8 @@ impl<'a> Group<'a> {
             | Write::WatchRound(_)
             | Write::StsPolicy(_)
             | Write::ForgetStsPolicies { .. }
+            | Write::Acme(_)
+            | Write::ForgetAcme { .. }
             | Write::ForgetWatchRounds { .. }
             | Write::TlsSession(_)
             | Write::TlsReported { .. }

@@ -12,8 +12,8 @@ use super::spool::BodySpool;
 use crate::change::{Answer, Change};
 use crate::lane::{Lane, Room};
 use crate::row::{
-    CredentialRow, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, OrgKeyRow, OrgRow, ParcelRow, PostureRow,
-    QueueSummary, RecipientKeyRow, ReportRow, RunRow, StsPolicyRow, TlsSessionRow, WatchRoundRow,
+    AcmeRow, CredentialRow, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, OrgKeyRow, OrgRow, ParcelRow,
+    PostureRow, QueueSummary, RecipientKeyRow, ReportRow, RunRow, StsPolicyRow, TlsSessionRow, WatchRoundRow,
 };
 use crate::sql::{self, Query};
 use crate::{BodyRef, BodyWriter, Pending, SqliteOptions, Store, StoreError, Transition};
@@ -229,6 +229,10 @@ impl Store for SqliteStore {
 
     fn paused(&self, org: OrgId, after: Option<ParcelId>, limit: usize) -> Pending<'_, Vec<ParcelRow>> {
         self.all(sql::parcel::paused(org, after, limit))
+    }
+
+    fn acme(&self, org: OrgId, name: &str) -> Pending<'_, Option<AcmeRow>> {
+        self.one(sql::acme::one(org, name))
     }
 
     fn queue(&self, org: OrgId) -> Pending<'_, QueueSummary> {

@@ -1,6 +1,7 @@
 //! What the store promises, on every engine.
 
 mod accept;
+mod acme;
 mod child;
 mod classes;
 mod crash;

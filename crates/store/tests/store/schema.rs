@@ -116,6 +116,9 @@ async fn check(store: &dyn Store, version: usize) {
         let (lane, destination) = if version > 6 { (daily(CLINIC), Some([0x25; 16])) } else { (unnamed(), None) };
         assert_eq!((parcel.lane, parcel.destination), (lane, destination));
     }
+    if version > 7 {
+        assert_eq!(store.acme(CLINIC, "certificate").await.unwrap().unwrap().sealed, [0x26]);
+    }
     accept_and_queue(store, CLINIC, 9, at(9)).await;
     let entry = JournalNew { message: None, at: at(9), entry: b"new".to_vec() };
     commit_one(store, Transition { org: CLINIC, writes: vec![], journal: Some(entry) }).await.unwrap();
