@@ -127,6 +127,11 @@ impl Reporter {
         }
         // Another node may have sent some before this one had the claim.
         let rows = self.journey.store.tls_sessions(org, today, ROWS_MAX).await?;
+        // Where there are more than are read, those of the last domain may not be all.
+        let is_cut = rows.len() >= ROWS_MAX;
+        let last = rows.last().map(|row| (row.day, row.domain)).filter(|_| is_cut);
+        let whole = rows.iter().position(|row| Some((row.day, row.domain)) == last).filter(|at| *at > 0);
+        let rows = rows.get(..whole.unwrap_or(rows.len())).unwrap_or_default();
         let mut done = 0;
         for of_domain in rows.chunk_by(|one, other| (one.day, one.domain) == (other.day, other.domain)) {
             if let Some(due) = self.due(organisation, of_domain)
