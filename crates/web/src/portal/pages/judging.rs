@@ -82,7 +82,7 @@ pub(in crate::portal) fn task(words: &Words<'_>, link: LinkId, look: &Look, wron
             Task::GivePassphrase(lacking) => {
                 p.lead { (words.say_with("judge-give-lead", &[("at", &at)])) }
                 (recipients(lacking))
-                form method="post" action=(words.url(&format!("/h/{link}/passphrase"))) {
+                form.judge method="post" action=(words.url(&format!("/h/{link}/passphrase"))) {
                     (passphrase(words, true, wrong))
                     button.primary type="submit" { (words.say("judge-give-button")) }
                 }
@@ -115,7 +115,7 @@ fn recipients(all: &[Address]) -> Markup {
 fn judge(words: &Words<'_>, link: LinkId, wrong: Option<Wrong>) -> Markup {
     let is_wrong = wrong == Some(Wrong::Reason);
     html! {
-        form method="post" action=(words.url(&format!("/h/{link}/release"))) {
+        form.judge method="post" action=(words.url(&format!("/h/{link}/release"))) {
             label for="reason" { (words.say("judge-reason")) }
             input #reason name="reason" type="text" required maxlength="500" autocomplete="off"
                 aria-invalid=[is_wrong.then_some("true")] aria-describedby=[is_wrong.then_some("wrong")];
