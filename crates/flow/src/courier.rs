@@ -8,7 +8,7 @@ use identity::{Action, Forbidden, Principal, Resource, authorize};
 use ledger::{Event, EventKind, Record};
 use mail::{Address, Domain, Level};
 use seal::{Kind, Parcel};
-use store::{Leased, ParcelState, Room, StoreError, Transition, Write};
+use store::{Leased, ParcelRow, ParcelState, Room, StoreError, Transition, Write};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use transport::{Fate, Permit, PutOff, Transport};
@@ -111,7 +111,9 @@ impl Courier {
                 under_way.join_next().await;
                 continue;
             }
-            let due = self.until_due().await;
+            // What has no place is due all the time, and a place that is given back wakes.
+            let least = if self.places.is_tight() { Duration::from_millis(250) } else { Duration::ZERO };
+            let due = self.until_due().await.max(least);
             tokio::select! {
                 _ = stop.wait_for(|stopped| *stopped) => break,
                 () = self.journey.queued.notified() => {}
@@ -271,7 +273,8 @@ impl Courier {
 
     async fn is_recalled(&self, case: &Case<'_>, parcel: &Parcel) -> Result<bool, StoreError> {
         let rows = self.journey.store.parcels(parcel.org(), case.message).await?;
-        Ok(rows.iter().any(|row| row.parcel == parcel.id() && row.state == ParcelState::Recalled))
+        let is_out = |row: &ParcelRow| matches!(row.state, ParcelState::Recalled | ParcelState::Dropped);
+        Ok(rows.iter().any(|row| row.parcel == parcel.id() && is_out(row)))
     }
 
     async fn before(

@@ -58,6 +58,7 @@ mod portal_desk;
 mod portal_keys;
 mod posture;
 mod prepared;
+pub mod queue;
 pub mod recall;
 mod receipts;
 mod record;

@@ -116,7 +116,6 @@ impl Tally {
         }
     }
 
-    #[expect(clippy::too_many_lines, reason = "one arm an event, so that a new one is not forgotten")]
     fn add(&mut self, event: &Event, method: &'static str) {
         match event {
             Event::Accepted { door, tls, .. } => {
@@ -156,6 +155,7 @@ impl Tally {
             | Event::Released { .. }
             | Event::ResendAsked { .. }
             | Event::Recalled { .. }
+            | Event::QueueChanged { .. }
             | Event::CredentialMade { .. }
             | Event::CredentialRevoked { .. }
             | Event::ApiKeyMade { .. }

@@ -184,7 +184,8 @@ impl Copies {
 
     /// What waits in the queue is not sent, but for words to the sender.
     fn stop(&mut self, case: &Case<'_>, changes: &mut Changes) -> Result<(), NotRecalled> {
-        let waits = |row: &&ParcelRow| row.state == ParcelState::Waiting && row.kind != Kind::Dsn.number();
+        let is_queued = |row: &ParcelRow| matches!(row.state, ParcelState::Waiting | ParcelState::Paused);
+        let waits = |row: &&ParcelRow| is_queued(row) && row.kind != Kind::Dsn.number();
         for row in self.parcels.iter().filter(waits) {
             changes.writes.push(Write::Stop { parcel: row.parcel, state: ParcelState::Recalled });
             if row.kind == Kind::Content.number() {

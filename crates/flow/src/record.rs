@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use ledger::{Event, ReceiptKind, Status};
+use mail::bounce::Class;
 use mail::{Address, EnhancedCode, KeyFormat, Level, Method, Recipient, Reply};
 use policy::Unmet;
 use seal::{Kind, Parcel, ParcelKey, TlsAsked};
@@ -202,6 +203,7 @@ impl<'a> Recording<'a> {
                     recipient: address,
                     because: because.clone(),
                     reply: reply_of(cause),
+                    class: Some(class_of(cause).word().to_owned()),
                 });
                 if recipient.notify.failure {
                     let remote = reply_of(cause).zip(self.last_host()).map(|(reply, host)| (host, reply));
@@ -507,6 +509,17 @@ fn tls_fails(cause: &Cause) -> bool {
         | Cause::OutOfTime
         | Cause::Unavailable
         | Cause::Unsendable => false,
+    }
+}
+
+/// The class of what ended a delivery, by the same words as that of a bounce
+/// that comes in.
+fn class_of(cause: &Cause) -> Class {
+    match cause {
+        Cause::NoSuchDomain | Cause::NullMx | Cause::NoRoute => Class::BadAddress,
+        Cause::TooLarge(_) => Class::Content,
+        Cause::Replied(_, reply) => Class::of(reply.enhanced, &reply.text),
+        _ => Class::Unknown,
     }
 }
 

@@ -36,6 +36,8 @@ pub enum Action {
     ReadLedger,
     /// See how much waits.
     ReadQueue,
+    /// Hold back, let go, try now and drop what waits.
+    ManageQueue,
     /// Read the policy in force, and explain a decision.
     ReadPolicy,
     /// Make, list and revoke credentials of submission.
@@ -107,7 +109,9 @@ fn fits(action: Action, resource: &Resource) -> bool {
     use Action as A;
     use Resource as R;
     match action {
-        A::Submit | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => matches!(resource, R::Organisation(_)),
+        A::Submit | A::ReadQueue | A::ManageQueue | A::ReadPolicy | A::ManageCredentials => {
+            matches!(resource, R::Organisation(_))
+        }
         A::ReadKeys | A::ManageKeys | A::LearnKeys | A::ManageOrgKeys => matches!(resource, R::Organisation(_)),
         A::ReadWatch | A::ReadReports | A::KeepWatch | A::KeepReports => matches!(resource, R::Organisation(_)),
         A::ReadCertificates | A::OrderCertificates => matches!(resource, R::Organisation(_)),
@@ -131,7 +135,8 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts | A::ReadLedger => false,
             A::ReadQueue | A::ReadPolicy | A::ManageCredentials | A::RequestCode | A::OpenAtPortal | A::Reply => false,
             A::EraseMessage | A::ManageOrganisations | A::RotateKeys => false,
-            A::ReadWatch | A::ReadReports | A::KeepWatch | A::KeepReports | A::InspectHeader => false,
+            A::ReadWatch | A::ReadReports | A::KeepWatch | A::KeepReports => false,
+            A::InspectHeader | A::ManageQueue => false,
             A::ReadCertificates | A::OrderCertificates => false,
         },
         Principal::Application { scopes, .. } => match action {
@@ -139,6 +144,7 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::ReadTimeline | A::ReadQueue | A::ReadReceipts => scopes.contains(&Scope::Read),
             A::JudgeHeld => scopes.contains(&Scope::Judge),
             A::InspectHeader => scopes.contains(&Scope::Inspect),
+            A::ManageQueue => false,
             A::Process | A::ReadContent | A::ReadLedger | A::ReadPolicy | A::ManageCredentials => false,
             A::ReadKeys | A::ManageKeys | A::LearnKeys | A::ManageOrgKeys | A::GiveKey | A::JudgeOwn => false,
             A::EraseMessage | A::RequestCode | A::OpenAtPortal | A::Reply => false,
@@ -148,7 +154,7 @@ fn may(principal: &Principal, action: Action) -> bool {
         },
         Principal::Operator { .. } => match action {
             A::ReadTimeline | A::JudgeHeld | A::ReadReceipts | A::ReadLedger | A::ReadQueue => true,
-            A::EraseMessage | A::ReadPolicy | A::ManageCredentials => true,
+            A::EraseMessage | A::ReadPolicy | A::ManageCredentials | A::ManageQueue => true,
             A::ReadKeys | A::ManageKeys | A::ManageOrgKeys | A::ReadWatch | A::ReadReports => true,
             A::LearnKeys | A::GiveKey | A::JudgeOwn => false,
             A::Submit => true,
@@ -164,7 +170,8 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::Submit | A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts => false,
             A::ReadLedger | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => false,
             A::EraseMessage | A::RequestCode | A::OpenAtPortal | A::Reply => false,
-            A::ReadWatch | A::ReadReports | A::KeepWatch | A::KeepReports | A::InspectHeader => false,
+            A::ReadWatch | A::ReadReports | A::KeepWatch | A::KeepReports => false,
+            A::InspectHeader | A::ManageQueue => false,
             A::ReadCertificates | A::OrderCertificates => false,
         },
         Principal::System { .. } => match action {
@@ -172,7 +179,7 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::ReadKeys | A::LearnKeys | A::ReadWatch | A::ReadReports | A::KeepWatch | A::KeepReports => true,
             A::ManageKeys | A::ManageOrgKeys | A::GiveKey | A::JudgeOwn => false,
             A::Submit | A::ReadTimeline | A::JudgeHeld | A::ReadReceipts | A::ManageCredentials => false,
-            A::EraseMessage | A::InspectHeader => false,
+            A::EraseMessage | A::InspectHeader | A::ManageQueue => false,
             A::RequestCode | A::OpenAtPortal | A::Reply | A::ManageOrganisations | A::RotateKeys => false,
             A::ReadCertificates | A::OrderCertificates => true,
         },
@@ -182,7 +189,8 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::Submit | A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::ReadReceipts => false,
             A::ReadLedger | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => false,
             A::EraseMessage | A::ManageOrganisations | A::RotateKeys => false,
-            A::ReadWatch | A::ReadReports | A::KeepWatch | A::KeepReports | A::InspectHeader => false,
+            A::ReadWatch | A::ReadReports | A::KeepWatch | A::KeepReports => false,
+            A::InspectHeader | A::ManageQueue => false,
             A::ReadCertificates | A::OrderCertificates => false,
         },
     }
@@ -214,7 +222,7 @@ mod tests {
     const MESSAGE: MessageId = MessageId::from_bytes([1; 16]);
     const OTHER_MESSAGE: MessageId = MessageId::from_bytes([2; 16]);
 
-    const ACTIONS: [Action; 29] = [
+    const ACTIONS: [Action; 30] = [
         Action::Submit,
         Action::Process,
         Action::ReadTimeline,
@@ -225,6 +233,7 @@ mod tests {
         Action::ReadReceipts,
         Action::ReadLedger,
         Action::ReadQueue,
+        Action::ManageQueue,
         Action::ReadPolicy,
         Action::ManageCredentials,
         Action::ReadKeys,
@@ -300,6 +309,7 @@ mod tests {
                 A::ReadReceipts,
                 A::ReadLedger,
                 A::ReadQueue,
+                A::ManageQueue,
                 A::ReadPolicy,
                 A::ManageCredentials,
                 A::ReadKeys,

@@ -258,6 +258,10 @@ events! {
         because: String,
         /// The peer's reply, where it said so.
         reply: Option<Reply>,
+        /// The class of the cause: `bad_address`, `full`, `blocked`, `policy`,
+        /// `content`, `greylisted`, `unknown`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        class: Option<String>,
     }
     /// The portal's notice was taken by the recipient's server.
     Notified = "notified" {
@@ -307,6 +311,19 @@ events! {
         recipient: Address,
         /// Why it is needed.
         because: String,
+    }
+    /// An operator did something to a parcel in the queue.
+    QueueChanged = "queue_changed" {
+        /// The parcel.
+        parcel: ParcelId,
+        /// Whom it is for.
+        recipients: Vec<Address>,
+        /// What was done: `hold`, `release`, `retry`, `drop`.
+        deed: String,
+        /// Who did it.
+        by: String,
+        /// Why.
+        reason: String,
     }
     /// The recipient read the message in the portal.
     Opened = "opened" {

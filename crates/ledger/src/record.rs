@@ -194,7 +194,7 @@ mod tests {
             Event::Held { recipient: Some(recipient.clone()), because: because.clone() },
             Event::Released { recipient: None, by: "admin".to_owned(), reason: Some("looked at".to_owned()) },
             Event::Rejected { recipient: recipient.clone(), by: "admin".to_owned(), reason: because.clone() },
-            Event::Bounced { parcel, recipient, because, reply: None },
+            Event::Bounced { parcel, recipient, because, reply: None, class: Some("full".to_owned()) },
         ]
     }
 
@@ -210,6 +210,13 @@ mod tests {
             Event::CodeAccepted { recipient: recipient.clone(), peer },
             Event::PassphraseWrong { recipient: recipient.clone(), peer: None },
             Event::PassphraseMissing { recipient: recipient.clone(), because: because.clone() },
+            Event::QueueChanged {
+                parcel: ParcelId::from_bytes([7; 16]),
+                recipients: vec![recipient.clone()],
+                deed: "hold".to_owned(),
+                by: "operator:ada".to_owned(),
+                reason: "a wrong list".to_owned(),
+            },
             Event::Opened { recipient: recipient.clone(), met: vec!["code".to_owned()], peer },
             Event::Replied {
                 recipient: recipient.clone(),

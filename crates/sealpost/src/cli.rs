@@ -9,6 +9,7 @@ mod keys;
 mod listing;
 mod org_keys;
 mod proof;
+mod queue;
 mod report;
 mod send;
 mod watch;
@@ -29,6 +30,7 @@ pub use keys::{KeyVerb, RecipientVerb};
 pub use listing::MessageList;
 pub use org_keys::{NewOrgKey, OrgKeyVerb, PrivateKeyKind, RevokeReason};
 pub use proof::{AuditVerb, ReceiptVerb, Verify};
+pub use queue::{QueueDeed, QueueVerb, Which};
 pub use report::{ReportVerb, ReportsShown};
 pub use send::{Mailbox, Parts, Send};
 pub use watch::WatchVerb;
@@ -73,6 +75,9 @@ pub enum Command {
     /// Messages: list, timeline, passphrase
     #[command(subcommand)]
     Message(MessageVerb),
+    /// What waits to be delivered: list, show, hold, release, retry, drop
+    #[command(subcommand)]
+    Queue(QueueVerb),
     /// Receipts: show, export, verify offline
     #[command(subcommand)]
     Receipt(ReceiptVerb),

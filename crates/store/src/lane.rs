@@ -49,6 +49,11 @@ impl Lane {
         OrgId(u32::try_from((self.0 >> ORG_SHIFT) & i64::from(u32::MAX)).unwrap_or(u32::MAX))
     }
 
+    /// Whether it is one of a stream of this name.
+    pub fn is_of(self, stream: &str) -> bool {
+        (self.0 >> SENDER_BITS) & ((1 << STREAM_BITS) - 1) == bits(stream, STREAM_BITS)
+    }
+
     /// It and what it is part of, the widest first: all of its organisation,
     /// all of its stream, itself, each within its priority.
     pub(crate) const fn levels(self) -> [(u8, i64); 3] {
@@ -106,6 +111,7 @@ mod tests {
                 let lane = Lane::new(priority, OrgId(org), "reminders", "credential:ehr");
                 assert_eq!(Lane::from_number(lane.number()), Some(lane));
                 assert_eq!((lane.priority(), lane.org()), (priority, OrgId(org)));
+                assert!(lane.is_of("reminders") && !lane.is_of("letters"));
             }
         }
         assert_eq!(Lane::from_number(-1), None);

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use flow::holds::{self, Held, Judge};
 use flow::listing::{self, Filter};
 use flow::portal::Passphrase;
-use flow::{Timeline, mend, recall, timeline};
+use flow::{Timeline, mend, queue, recall, timeline};
 use identity::{Action, Resource};
 use ledger::{Event, TracedHop, Transit, Verdict};
 use mail::{Address, Level, MessageId, Method, Need};
@@ -68,10 +68,18 @@ async fn show(cli: &Cli, id: MessageId, organisation: &Organisation) -> Result<E
     let opened = Opened::new(cli, organisation).await?;
     let org = opened.organisation.org;
     opened.may(Action::ReadTimeline, &Resource::Message(org, id))?;
-    let timeline = timeline(&opened.installation.journey, org, id).await?;
-    match cli.json {
-        true => print(&to_json(&timeline)?.to_string())?,
-        false => print(&describe(&timeline))?,
+    let journey = &opened.installation.journey;
+    let timeline = timeline(journey, org, id).await?;
+    let waiting = queue::of_message(journey, org, id).await?;
+    if cli.json {
+        let mut told = to_json(&timeline)?;
+        told["waiting"] = waiting.iter().map(super::queue::to_json).collect();
+        print(&told.to_string())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    print(&describe(&timeline))?;
+    for one in &waiting {
+        print(&format!("waits: {}", one.why))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -144,6 +152,9 @@ fn details(event: &Event) -> String {
         Event::CertificateIssued { names, issuer, .. } => format!("{}: by {issuer}", list_of(names)),
         Event::CertificateFailed { names, because } => format!("{}: {because}", list_of(names)),
         Event::Replied { recipient, reply, to, topic, .. } => replied(recipient, *reply, to, topic.as_deref()),
+        Event::QueueChanged { recipients, deed, by, reason, .. } => {
+            format!("{}: {deed}, by {by}: {reason}", list_of(recipients))
+        }
         Event::Recalled { recipient, outcome, by, reason } => format!("{recipient}: {outcome}, by {by}: {reason}"),
         Event::ApiKeyMade { key, by, .. } | Event::ApiKeyRevoked { key, by } => format!("{key}, by {by}"),
         Event::Opened { recipient, met, .. } => format!("{recipient}: met {}", met.join(" and ")),

@@ -21,6 +21,7 @@ pub mod orgkey;
 mod passphrase;
 pub mod policy;
 pub mod probe;
+pub mod queue;
 pub mod receipt;
 pub mod recipient;
 pub mod report;

@@ -38,6 +38,7 @@ pub use origin::Origin;
 pub use sections::{Config, Log, LogFormat, Organisation};
 pub use store::StoreUrl;
 pub use stream::Stream;
+pub use units::Span;
 
 /// What one problem is about: whose place it is in, and what to do.
 #[derive(Debug, thiserror::Error)]

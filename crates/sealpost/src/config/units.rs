@@ -60,6 +60,14 @@ impl TryFrom<String> for Span {
     }
 }
 
+impl std::str::FromStr for Span {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::try_from(text.to_owned())
+    }
+}
+
 impl From<Span> for String {
     fn from(span: Span) -> String {
         span.to_string()

@@ -38,6 +38,7 @@ mod orgkeys;
 mod overload;
 mod portal;
 mod probe;
+mod queue;
 mod recall;
 mod replies;
 mod reports;

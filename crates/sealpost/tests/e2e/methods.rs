@@ -131,7 +131,7 @@ fn a_refused_recipient_is_reported_without_the_content_and_the_other_is_served()
         },
     );
     clinic.wait_for(&id, "delivered", &pat);
-    clinic.wait_for(&id, "bounced", &nobody);
+    assert_eq!(clinic.wait_for(&id, "bounced", &nobody)["class"], "bad_address");
     clinic.wait_for(&id, "dsn_sent", &clinic.nurse);
     let letter = clinic.letter(Kind::Good, &clinic.nurse);
     assert_eq!(letter.header("Return-Path"), ["<>"]);

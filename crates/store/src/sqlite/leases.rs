@@ -165,14 +165,20 @@ impl Leases {
         leased: &mut Vec<Leased>,
     ) -> Result<(), StoreError> {
         let wanted = leased.len().saturating_add(share);
+        let mut size = share.clamp(1, PAGE);
         while leased.len() < wanted {
             let passed = self.lanes.get(&lane).and_then(|waiting| waiting.passed);
-            let page = reader.places(lane, passed, now, (wanted - leased.len()).clamp(1, PAGE))?;
+            let page = reader.places(lane, passed, now, size)?;
+            // What is held is passed in a few steps.
+            size = PAGE.min(size * 4);
             if page.is_empty() {
                 self.change(lane, |waiting| (waiting.quiet_until, waiting.is_exact) = (now.saturating_add(1), false));
                 return Ok(());
             }
             for place in page {
+                if leased.len() == wanted {
+                    return Ok(());
+                }
                 let taken = self.take_one(reader, place, until)?;
                 self.change(lane, |waiting| (waiting.passed, waiting.is_exact) = (Some(place), false));
                 leased.extend(taken);

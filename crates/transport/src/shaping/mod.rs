@@ -7,7 +7,7 @@
 //! waits for a destination is told once and waits in the queue, not here.
 //!
 //! The books are those of one node, and in memory: rates hold for each node,
-//! and a restart begins anew.
+//! and a restart, or a reload of the configuration, begins anew.
 
 mod group;
 mod table;
