@@ -99,9 +99,14 @@ async fn stored(case: &Case<'_>, leased: &Leased, parcel: &Parcel) -> Result<Vec
     if parcel.body_sha256() == Some(&case.manifest.body_sha256) {
         return Ok(stored);
     }
+    if !seal::opening::may_be_protected(&stored) {
+        // Neither: the parcel will not open.
+        return Ok(stored);
+    }
     // It was judged as what was inside, when it came sealed to the organisation.
-    let looked = org_keys::look(case, &stored).await;
-    Ok(looked.content.unwrap_or(stored))
+    let inside = org_keys::inside(case, &stored).await;
+    let is_judged = |inside: &Vec<u8>| parcel.body_sha256() == Some(&seal::body_digest(inside));
+    inside.filter(is_judged).ok_or(NotCarried::NotOpenedNow)
 }
 
 async fn deliver(

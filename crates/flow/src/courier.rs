@@ -53,6 +53,9 @@ pub(crate) enum NotCarried {
     Forbidden(#[from] Forbidden),
     #[error(transparent)]
     NotAParcel(#[from] crate::enqueue::NotAParcel),
+    /// It came sealed, was opened and judged, and no key opens it now: an HSM may not answer.
+    #[error("what it came sealed in does not open now")]
+    NotOpenedNow,
     #[error("the message's row does not open")]
     Manifest,
     #[error("the message's body does not open")]
@@ -324,15 +327,17 @@ impl Courier {
 
     /// What can't be carried now is tried later; what never can be leaves the queue.
     async fn put_back(&self, leased: &Leased, why: &NotCarried) {
+        let now = self.journey.clock.now();
+        let is_over = later(leased.created_at, self.journey.settings.expire_after) <= now;
         let write = match why {
+            NotCarried::NotOpenedNow if is_over => Write::Finish { parcel: leased.parcel, state: ParcelState::Held },
             NotCarried::NotAParcel(_) | NotCarried::Manifest | NotCarried::Body(_) | NotCarried::Forged(_) => {
                 Write::Finish { parcel: leased.parcel, state: ParcelState::Held }
             }
-            NotCarried::NotServed | NotCarried::Forbidden(_) | NotCarried::Store(_) => {
+            NotCarried::NotOpenedNow | NotCarried::NotServed | NotCarried::Forbidden(_) | NotCarried::Store(_) => {
                 let is_passing = matches!(why, NotCarried::Store(error) if error.may_retry());
                 let wait = if is_passing { STORE_BACK_AFTER } else { PUT_BACK_FOR };
-                let due = later(self.journey.clock.now(), wait);
-                Write::Retry { parcel: leased.parcel, due }
+                Write::Retry { parcel: leased.parcel, due: later(now, wait) }
             }
         };
         let transition = Transition { org: leased.org, writes: vec![write], journal: None };

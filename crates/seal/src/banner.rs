@@ -197,7 +197,7 @@ pub(crate) fn is_superset(charset: &str) -> bool {
 }
 
 /// Charsets that can be read, so that the text can be written in another.
-fn is_known(charset: &str) -> bool {
+pub(crate) fn is_known(charset: &str) -> bool {
     is_superset(charset) || charset.starts_with("utf-16") || charset == "utf-7" || charset.starts_with("iso-2022-")
 }
 

@@ -74,9 +74,12 @@ impl Field<'_> {
         gleaned
     }
 
-    /// A known key of the author's that may vouch for another.
+    /// A known key of the author's that may vouch for another. Whoever can send as somebody
+    /// can write an Autocrypt field: a key from there lifts neither itself nor another.
     fn signer(&self, key: &Known) -> Option<openpgp::Certificate> {
-        let is_own = key.state == KeyState::Active && self.policy.is_same_mailbox(&key.address, self.author);
+        let is_own = key.state == KeyState::Active
+            && key.counts_as() != KeySource::Autocrypt
+            && self.policy.is_same_mailbox(&key.address, self.author);
         match &key.material {
             Material::OpenPgp(certificate) if is_own => Some(certificate.clone()),
             _ => None,

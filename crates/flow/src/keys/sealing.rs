@@ -92,7 +92,12 @@ pub(crate) async fn seal(case: &Case<'_>, parcel: &Parcel, stored: Vec<u8>) -> R
             // An HSM may not answer. No recipient's key is to blame, and nothing goes unsigned.
             Err(NotOpened::NotProtected(ProtectError::Sign(_))) => {
                 let key = signature.key().map(|key| key.id.to_string()).unwrap_or_default();
-                return nobody(case, parcel, &Missing(format!("the key {key} could not sign"))).await;
+                let nobody = nobody(case, parcel, &Missing(format!("the key {key} could not sign"))).await?;
+                return Ok(unsealed(parcel, nobody));
+            }
+            Err(NotOpened::NotProtected(ProtectError::Crypto)) => {
+                let nobody = nobody(case, parcel, &Missing("it could not be sealed".to_owned())).await?;
+                return Ok(unsealed(parcel, nobody));
             }
             Err(why) => refused_keys(&why, holders.len()),
         };
@@ -125,6 +130,16 @@ async fn nobody(case: &Case<'_>, parcel: &Parcel, missing: &Missing) -> Result<S
         unusable.push(Unusable { because: missing.to_string(), ..without });
     }
     Ok(SealedParcel { sealed: None, signing: None, unusable })
+}
+
+/// The same, for none of the recipients' other keys: they would ask for what
+/// failed again, and lead back here without end.
+fn unsealed(parcel: &Parcel, mut nobody: SealedParcel) -> SealedParcel {
+    let is_transit = parcel.grounds().need.transit().is_some();
+    for one in &mut nobody.unusable {
+        one.next = if is_transit { Next::Tls } else { Next::Portal };
+    }
+    nobody
 }
 
 /// How one recipient's copy was sealed, as the ledger says it.
@@ -218,7 +233,7 @@ async fn attempt(
     }
     let (parcel, stored) = (parcel.clone(), Arc::clone(stored));
     let sealing = tokio::task::spawn_blocking(move || with.open(&parcel, &stored));
-    sealing.await.unwrap_or(Err(NotOpened::NoKeys))
+    sealing.await.unwrap_or(Err(NotOpened::NotProtected(ProtectError::Crypto)))
 }
 
 /// With what a copy is sealed.

@@ -30,7 +30,7 @@ pub use publication::{Publication, PublishedKey, PublishedKeys};
 pub use ring::Keeper;
 pub use warn::{ends_soon, expiring};
 
-pub(crate) use opening::{Looked, Proven, Unsealed, look, unsealed};
+pub(crate) use opening::{Looked, Proven, Unsealed, inside, look, unsealed};
 pub(crate) use ring::{Ring, refresh};
 pub(crate) use signing::{Missing, Original, Signature, Signs, autocrypt_field, replies, sign_original};
 pub(crate) use warn::warn;

@@ -117,6 +117,14 @@ pub(crate) async fn unsealed(case: &Case<'_>, stored: &[u8]) -> Option<Unsealed>
     at_the_bench(case, stored, Bench::unsealed).await.flatten()
 }
 
+/// What was inside of a message that [`look`] has opened before, for whom its
+/// digest is kept: it is not judged again, so that no key that ended since then
+/// and no signature that counts no more takes back what was accepted. None where
+/// no key opens it now.
+pub(crate) async fn inside(case: &Case<'_>, stored: &[u8]) -> Option<Vec<u8>> {
+    at_the_bench(case, stored, Bench::inside).await.flatten()
+}
+
 /// Does this with a message and the keys of those whom it is for, when it is its turn.
 async fn at_the_bench<T: Send + 'static>(
     case: &Case<'_>,
@@ -217,6 +225,11 @@ impl Bench {
         let opened = opened.ok().filter(|opened| opened.report.encrypted && !opened.report.is_malleable())?;
         let content = restored(stored, &opened).filter(|content| self.is_by_same(content))?;
         Some(Unsealed { opened, content })
+    }
+
+    fn inside(&self, stored: &[u8], trust: &Trust) -> Option<Vec<u8>> {
+        let Openings::Alike(opened) = self.openings(stored, trust) else { return None };
+        restored(stored, &opened.ok()?)
     }
 
     fn openings(&self, stored: &[u8], trust: &Trust) -> Openings {

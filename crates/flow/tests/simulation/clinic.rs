@@ -154,9 +154,14 @@ impl Clinic {
 
     /// Staff gives a recipient's key.
     pub fn know(&self, journey: &Journey, certificate: &openpgp::Certificate, address: &str) {
+        self.know_material(journey, keyring::Material::OpenPgp(certificate.clone()), address);
+    }
+
+    /// The same of either format.
+    pub fn know_material(&self, journey: &Journey, material: keyring::Material, address: &str) {
         let found = keyring::Found {
             address: Address::parse(address).unwrap(),
-            material: keyring::Material::OpenPgp(certificate.clone()),
+            material,
             source: mail::KeySource::Staff,
             detail: "the simulation".into(),
             is_bound_by_hand: false,

@@ -264,6 +264,59 @@ fn where_the_hsm_does_not_sign_nothing_goes_unsigned() {
     }
 }
 
+#[test]
+fn a_recipient_with_two_keys_is_not_sent_from_one_to_the_other() {
+    run(async || {
+        let mut setting = Setting::new(14);
+        setting.hsm.becomes(Mood::Refuses);
+        let clinic = &setting.clinic;
+        let key = smime::SoftwareKey::generate(smime::KeyKind::P256, clinic.entropy()).unwrap();
+        let draft = smime::issue::Draft {
+            common_name: "K",
+            organisation: None,
+            addresses: &[KEYED.parse().unwrap()],
+            role: smime::issue::Role::Both,
+            not_before: clinic.now(),
+            not_after: clinic.now() + Duration::from_secs(3_600_000),
+        };
+        let certificate = draft.self_signed(&key, clinic.entropy()).unwrap();
+        let key = keyring::SmimeKey { certificate, chain: Vec::new(), announced: None };
+        clinic.know_material(&setting.start().journey, keyring::Material::Smime(key), KEYED);
+        let (sent, _) = setting.sends(KEYED, &secure(), "token").await;
+        let events = check::events(&setting.clinic, &sent).await;
+        let rerouted: Vec<_> = events.iter().filter(|event| event["event"] == "rerouted").collect();
+        assert_eq!(rerouted.len(), 1, "{rerouted:?}");
+        assert_eq!(rerouted[0]["to"], "portal");
+        check::nothing_in_clear(&setting.clinic);
+    });
+}
+
+#[test]
+fn what_was_opened_when_it_came_waits_for_the_hsm_when_it_goes() {
+    for format in 0..2 {
+        run(async || {
+            let mut setting = Setting::new(15);
+            let content = to_herself(&setting)[format].clone();
+            let to = vec!["patient1@good.example".to_owned()];
+            let running = setting.start();
+            let sent = loop {
+                if let Some(sent) = running.submit_content(&content, "token", to.clone(), &mut setting.dice).await {
+                    break sent;
+                }
+            };
+            setting.hsm.becomes(Mood::Refuses);
+            running.run_for(Duration::from_secs(7_200)).await;
+            assert_eq!(check::taken(&setting.clinic).len(), 0, "nothing goes that is not opened");
+            setting.hsm.becomes(Mood::Answers);
+            setting.start().run_to_the_end(Duration::from_secs(3 * 24 * 3_600)).await;
+            let taken = check::taken(&setting.clinic);
+            assert!(taken.iter().any(|copy| copy.to == to && copy.content.contains(MARKER)), "{taken:?}");
+            let events = check::events(&setting.clinic, &sent).await;
+            assert!(!events.iter().any(|event| event["event"] == "bounced"), "{events:?}");
+        });
+    }
+}
+
 /// What the nurse seals to herself, in either format.
 fn to_herself(setting: &Setting) -> [String; 2] {
     let inside = format!("Content-Type: text/plain\r\n\r\n{MARKER} token\r\n");

@@ -6,6 +6,7 @@ use mail::header;
 
 use super::content_type::with_parameters;
 use super::fields::is_structural;
+use crate::banner;
 
 /// The mark of a part that begins so.
 pub(super) const MARK: &str = "hp-legacy-display=\"1\"";
@@ -59,11 +60,22 @@ fn parts(entity: &Entity<'_>, hidden: &[(String, String)], depth: usize, all: bo
 }
 
 fn text(entity: &Entity<'_>, shown: &str, out: &mut Vec<u8>) -> bool {
+    if !is_readable(entity) {
+        return false;
+    }
     let text = entity.text();
     leaf(entity, &format!("{shown}{text}"), out)
 }
 
+/// A text in a charset that is not known stays as it is: written in another it would be lost.
+fn is_readable(entity: &Entity<'_>) -> bool {
+    banner::is_known(&entity.parameter("charset").unwrap_or("us-ascii").to_ascii_lowercase())
+}
+
 fn html(entity: &Entity<'_>, shown: &str, out: &mut Vec<u8>) -> bool {
+    if !is_readable(entity) {
+        return false;
+    }
     let text = entity.text();
     let lower = text.to_ascii_lowercase();
     let body = lower.find("<body").and_then(|from| lower.get(from..)?.find('>').map(|end| from + end + 1));
@@ -124,6 +136,7 @@ mod tests {
             "Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: base64\r\n\r\naGk=\r\n",
             Some(&format!("{PLAIN}hi")),
         );
+        check("Content-Type: text/plain; charset=x-of-its-own\r\n\r\nhi", None);
         check("Content-Type: application/pdf\r\n\r\nx", None);
         check("Content-Disposition: attachment\r\n\r\nx", None);
         check("Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n", None);

@@ -439,6 +439,31 @@ fn a_key_that_the_one_before_signed_is_used_at_once() {
 }
 
 #[test]
+fn a_key_from_a_field_vouches_neither_for_itself_nor_for_another() {
+    let (clinic, gpg, other, third) = (border::clinic(""), GnuPg::new(), GnuPg::new(), GnuPg::new());
+    let domain = Domain::new(&clinic);
+    let (pat, quinn) = (domain.address("pat"), domain.address("quinn"));
+    let fingerprint = gpg.generate(&format!("Pat <{pat}>"), "ed25519", "cv25519");
+    other.generate(&format!("Pat <{pat}>"), "ed25519", "cv25519");
+    third.generate(&format!("Quinn <{quinn}>"), "ed25519", "cv25519");
+    let server = clinic.serve();
+    let message = domain.signed(&domain.letter("pat", &autocrypt(&gpg, &pat)), &["autocrypt"]);
+    domain.bring(&server, ELSEWHERE, "pat", &message);
+    key(&clinic, &pat);
+    for enclosed in [&gpg, &other] {
+        let message = domain.signed(&handing_over(&gpg, enclosed, &pat, &clinic.nurse), &[]);
+        domain.bring(&server, ELSEWHERE, "pat", &message);
+    }
+    // Whoever comes later is known: those before were looked at.
+    let message = domain.signed(&domain.letter("quinn", &autocrypt(&third, &quinn)), &["autocrypt"]);
+    domain.bring(&server, ELSEWHERE, "quinn", &message);
+    key(&clinic, &quinn);
+    let found = keys(&clinic, &pat);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((&found[0]["fingerprint"], &found[0]["source"]), (&json!(fingerprint), &json!("autocrypt")));
+}
+
+#[test]
 fn what_is_sealed_to_us_is_looked_into_for_keys() {
     let (people, gpg) = (Authority::new(), GnuPg::new());
     let clinic = border::clinic(&people.configuration());
