@@ -109,6 +109,7 @@ pub fn describe(timeline: &Timeline) -> String {
     lines.join("\n")
 }
 
+#[expect(clippy::too_many_lines, reason = "one arm an event, so that a new one is not forgotten")]
 fn details(event: &Event) -> String {
     match event {
         Event::Accepted { submitter, peer, sender, recipients, body_bytes, stream, .. } => {
