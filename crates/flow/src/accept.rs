@@ -11,7 +11,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest;
 use identity::Submitter;
 use ledger::{ContentDigest, Digest, Door, Event, Salt};
-use mail::reading::{ReadingError, header_block};
+use mail::reading::ReadingError;
 use mail::{Envelope, MessageId, Reply};
 use store::{Acceptance, BodyWriter, MessageState, SpooledBody, StoreError, Write};
 use vault::{BodySealer, Label, MessageKey};
@@ -387,7 +387,7 @@ impl Arrived {
             return Err(reply::unreadable(why));
         }
         let verdict = judge::judge(&self.organisation, &self.manifest, &judged, &read);
-        let prepared = Prepared::new(case, verdict, header_block(&judged), &looked).await;
+        let prepared = Prepared::new(case, verdict, &judged, &looked).await;
         let prepared = prepared.map_err(|why| reply::not_stored(&why))?;
         // Its client should not wait for a directory.
         if !keys::wanted(case, &prepared).await.map_err(|why| reply::not_stored(&why))?.is_empty() {

@@ -112,6 +112,8 @@ struct Member<'a> {
 
 /// What was added to why a method was chosen, where a copy leads to the portal.
 const LEADS: &str = "; it leads to the portal for replies";
+/// The same, where a copy is shorter than the message.
+const IS_CUT: &str = "; the text that it quotes of earlier messages is left out";
 
 impl<'a> Sorted<'a> {
     fn add(&mut self, case: &Case<'_>, prepared: &Prepared, recipient: &'a Recipient, decision: &Decision) {
@@ -129,7 +131,9 @@ impl<'a> Sorted<'a> {
     fn deliver(&mut self, case: &Case<'_>, prepared: &Prepared, recipient: &'a Recipient, grounds: Grounds) {
         let Chosen { method, because, key, content } = prepared.choose(case, recipient, &grounds);
         let leads = leads(case, matches!(method, Method::OpenPgp | Method::Smime));
-        let because = if leads && method != Method::Portal { because + LEADS } else { because };
+        let is_copy = method != Method::Portal;
+        let because = if leads && is_copy { because + LEADS } else { because };
+        let because = if prepared.is_cut && is_copy { because + IS_CUT } else { because };
         match (method, key) {
             (Method::Tls, _) => {
                 let member = Member { recipient, because, key: None };

@@ -2,6 +2,7 @@
 //! recipients hold, and what a copy for them would be made of.
 
 use keyring::{Candidate, Candidates};
+use mail::reading::header_block;
 use mail::{Address, KeyFormat, Method, Recipient};
 use policy::keys::UseWhen;
 use policy::{KeyPolicy, Verdict};
@@ -24,6 +25,8 @@ pub(crate) struct Prepared {
     pub keys: AtHand,
     pub edits: Edits,
     pub copy: SealedCopy,
+    /// Whether copies leave out what the text quotes of earlier messages.
+    pub is_cut: bool,
     /// Who gets what came to a return path.
     pub redirects: Vec<(Address, Option<Address>)>,
     /// What its protection proves, where it came sealed or signed.
@@ -40,8 +43,9 @@ pub(crate) struct Chosen {
 }
 
 impl Prepared {
-    /// Reads what the recipients of a message with this header block hold.
-    pub async fn new(case: &Case<'_>, verdict: Verdict, header: &[u8], looked: &Looked) -> Result<Self, StoreError> {
+    /// Reads what the recipients of this message, as it was judged, hold.
+    pub async fn new(case: &Case<'_>, verdict: Verdict, judged: &[u8], looked: &Looked) -> Result<Self, StoreError> {
+        let header = header_block(judged);
         let recipients = &case.manifest.envelope.recipients;
         let (keys, open_edits) = match case.manifest.is_inbound() {
             true => (AtHand::default(), inbound::edits(case, looked.proven.as_ref())),
@@ -54,7 +58,8 @@ impl Prepared {
         let body_sha256 = looked.body_sha256(case);
         let copy = SealedCopy { body_sha256, edits, open_edits: open_edits.clone(), outer_subject };
         let redirects = redirects(case).await;
-        Ok(Self { verdict, keys, edits: open_edits, copy, redirects, proven: looked.proven.clone() })
+        let is_cut = open_edits.cuts(judged);
+        Ok(Self { verdict, keys, edits: open_edits, copy, is_cut, redirects, proven: looked.proven.clone() })
     }
 
     /// Chooses for one recipient.

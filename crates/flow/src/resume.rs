@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use identity::{Action, Forbidden, Principal, Resource, authorize};
-use mail::reading::header_block;
 use mail::{MessageId, OrgId};
 use store::{MessageRow, MessageState, StoreError, Write};
 use tokio::sync::watch;
@@ -139,7 +138,7 @@ pub(crate) async fn judge_stored(case: &Case<'_>, row: &MessageRow) -> Result<Pr
     let judged = judge::view(case, looked.content(&stored));
     let read = judge::read(&judged, &case.journey.settings.mime);
     let verdict = judge::judge(case.organisation, case.manifest, &judged, &read);
-    Ok(Prepared::new(case, verdict, header_block(&judged), &looked).await?)
+    Ok(Prepared::new(case, verdict, &judged, &looked).await?)
 }
 
 async fn stored(case: &Case<'_>, row: &MessageRow) -> Result<Vec<u8>, NotDecided> {

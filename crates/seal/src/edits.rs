@@ -31,7 +31,9 @@ pub struct Edits {
 impl Edits {
     /// The recipient's copy of `stored`.
     pub fn apply(&self, stored: &[u8]) -> Vec<u8> {
-        let message = header::split(stored);
+        // Before the subject is replaced, which tells a forward.
+        let stored = self.shortened(stored);
+        let message = header::split(&stored);
         let mut copy = Vec::with_capacity(stored.len() + 64);
         if let Some(marks) = &self.marks {
             copy.extend_from_slice(marks.above.as_bytes());
@@ -41,16 +43,24 @@ impl Edits {
         }
         copy.extend_from_slice(b"\r\n");
         copy.extend_from_slice(message.body);
-        match self.text(&copy) {
-            Cow::Owned(changed) => changed,
-            Cow::Borrowed(_) => copy,
+        match self.banner.as_deref().map(|banner| banner::add(&copy, banner)) {
+            Some(Cow::Owned(changed)) => changed,
+            Some(Cow::Borrowed(_)) | None => copy,
         }
     }
 
-    /// The message with all that changes in its text.
+    /// Whether anything that `stored` quotes is left out of its copy.
+    pub fn cuts(&self, stored: &[u8]) -> bool {
+        self.unquoted && quotes::is_cut(stored)
+    }
+
+    fn shortened<'m>(&self, message: &'m [u8]) -> Cow<'m, [u8]> {
+        if self.unquoted { quotes::leave_out(message) } else { Cow::Borrowed(message) }
+    }
+
+    /// The message as it was stored with all that changes in its text.
     pub(crate) fn text<'m>(&self, message: &'m [u8]) -> Cow<'m, [u8]> {
-        let message = if self.unquoted { quotes::leave_out(message) } else { Cow::Borrowed(message) };
-        match (&self.banner, message) {
+        match (&self.banner, self.shortened(message)) {
             (None, message) => message,
             (Some(banner), Cow::Borrowed(message)) => banner::add(message, banner),
             (Some(banner), Cow::Owned(message)) => Cow::Owned(banner::add(&message, banner).into_owned()),
@@ -106,6 +116,19 @@ mod tests {
             "Subject: [secure]\r\n SSN\r\nThread-Topic: SSN\r\nTo: y\r\n\r\nb",
             "Subject: Hello\r\nTo: y\r\n\r\nb",
         );
+    }
+
+    #[test]
+    fn a_forward_stays_whole_though_its_subject_is_replaced() {
+        let edits = Edits { subject: Some("Hello".to_owned()), unquoted: true, ..Edits::default() };
+        let reply = "Subject: Re: a\r\nReferences: <a@x.example>\r\n\r\nYes.\r\n\r\n> b\r\n> c\r\n";
+        let forward = reply.replace("Re:", "Fwd:");
+        for (stored, is_cut) in [(reply, true), (&forward, false)] {
+            let copy = edits.apply(stored.as_bytes());
+            assert!(copy.starts_with(b"Subject: Hello\r\n"));
+            assert_eq!(!copy.ends_with(b"> b\r\n> c\r\n"), is_cut, "{stored}");
+            assert_eq!(edits.cuts(stored.as_bytes()), is_cut);
+        }
     }
 
     #[test]

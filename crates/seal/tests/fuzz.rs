@@ -1,6 +1,7 @@
 //! Fuzz target of `opening`: whatever is changed in a message, nothing panics,
 //! nothing that nobody sealed comes out with a proof of integrity, and no
-//! signature is valid for what nobody signed.
+//! signature is valid for what nobody signed. And of the quotations that are left
+//! out: what was shortened is not shortened again.
 //!
 //! As a test it runs a few hundred times; `BOLERO_RANDOM_ITERATIONS` and
 //! `BOLERO_RANDOM_TEST_TIME_MS` make it more.
@@ -163,4 +164,59 @@ fn changed_messages() {
     let (runs, read) = (runs.load(Relaxed), read.load(Relaxed));
     eprintln!("opening: {runs} runs, {read} read");
     assert!(read > 0, "the target is never reached");
+}
+
+/// What texts are put together from, so that quotations come about.
+const PIECES: [&str; 28] = [
+    "Yes.\r\n",
+    "\r\n",
+    "> a\r\n",
+    ">> b\r\n",
+    ">60 mL/min\r\n",
+    "On Monday, Pat wrote:\r\n",
+    "-----Original Message-----\r\n",
+    "________________________________\r\n",
+    "From: Pat\r\n",
+    "Sent: Monday\r\n",
+    "-- \r\n",
+    "<",
+    "<body>",
+    "</body>",
+    "<p>Hi</p>",
+    "&nbsp;",
+    "<blockquote type=cite>",
+    "<blockquote>",
+    "</blockquote>",
+    "<div class=gmail_quote>",
+    "<div class=gmail_attr>On</div>",
+    "<div class=yahoo_quoted>",
+    "<div class=moz-cite-prefix>On</div>",
+    "<div id=divRplyFwdMsg>",
+    "<div>",
+    "</div>",
+    "<b>From:</b> Pat<br>",
+    "a\u{e9}",
+];
+
+#[test]
+fn quotations_left_out() {
+    let (runs, cut) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let state = &AssertUnwindSafe((&runs, &cut));
+    check!().with_iterations(4000).with_type::<(bool, Vec<u8>, Vec<u8>)>().for_each(move |(is_html, pieces, rest)| {
+        let AssertUnwindSafe((runs, cut)) = state;
+        runs.fetch_add(1, Relaxed);
+        let kind = if *is_html { "html" } else { "plain" };
+        let header = format!("References: <a@x.example>\r\nContent-Type: text/{kind}; charset=utf-8\r\n\r\n");
+        let text: String = pieces.iter().map(|piece| PIECES[usize::from(*piece) % PIECES.len()]).collect();
+        let message = [header.as_bytes(), text.as_bytes(), rest].concat();
+        let edits = Edits { unquoted: true, ..Edits::default() };
+        let copy = edits.apply(&message);
+        let is_cut = copy != Edits::default().apply(&message);
+        assert_eq!(edits.cuts(&message), is_cut, "what is told is what is done");
+        assert_eq!(edits.apply(&copy), copy, "nothing more is left out the second time");
+        cut.fetch_add(usize::from(is_cut), Relaxed);
+    });
+    let (runs, cut) = (runs.load(Relaxed), cut.load(Relaxed));
+    eprintln!("quotations: {runs} runs, {cut} cut");
+    assert!(cut > 0, "the target is never reached");
 }

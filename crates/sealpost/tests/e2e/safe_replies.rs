@@ -23,7 +23,7 @@ fn clinic() -> Clinic {
 /// Sends a reply of the nurse's, which quotes what came before.
 fn send(clinic: &Clinic, server: &Server<'_>, to: &[&str], need: &str) -> String {
     let message = format!(
-        "From: Nurse <{}>\nTo: {}\nSubject: {SUBJECT}\nX-Sealpost-Protect: {need}\nMIME-Version: 1.0\n\
+        "From: Nurse <{}>\nTo: {}\nSubject: {SUBJECT}\nIn-Reply-To: <earlier@patient.example>\nX-Sealpost-Protect: {need}\nMIME-Version: 1.0\n\
          Content-Type: text/plain; charset=utf-8\n\n{MARKER} is höher.\n\nOn Monday, Pat wrote:\n> {EARLIER}\n",
         clinic.nurse,
         to.join(", ")
@@ -90,6 +90,7 @@ fn a_plain_reply_to_any_copy_is_led_to_the_portal_and_carries_nothing_back() {
     let message = send(&clinic, &server, &[&pgp, &smime], "end_to_end");
     let because = clinic.wait_for(&message, "sealed", &pgp)["because"].as_str().unwrap().to_owned();
     assert!(because.contains("it leads to the portal for replies"), "{because}");
+    assert!(because.contains("quotes of earlier messages is left out"), "{because}");
     let letter = clinic.letter(Kind::Good, &pgp).text();
     is_hidden(&letter);
     let copy = gpg.must(&["--decrypt"], armored(&letter).as_bytes());
