@@ -12,6 +12,7 @@ use crate::case::Case;
 use crate::courier::NotCarried;
 use crate::inbound;
 use crate::keys::{self, Next, SealedParcel, Unusable};
+use crate::memory::Lent;
 use crate::org_keys::{self, Original};
 use crate::rehearsal;
 use crate::return_path;
@@ -39,9 +40,11 @@ pub(crate) async fn carry(
     transport: &Transport,
     least: Level,
 ) -> Result<Carried, NotCarried> {
-    let memory = match parcel.content() {
+    let memory = &case.journey.memory;
+    let mut lent = match parcel.content() {
         Content::Template(_) => None,
-        Content::Original { .. } | Content::EndToEnd { .. } => Some(case.journey.memory.lend(leased.body.len()).await),
+        Content::Original { .. } => Some(memory.lend(leased.body.len()).await),
+        Content::EndToEnd { .. } => Some(memory.lend_to_seal(leased.body.len()).await),
     };
     let carried = match parcel.content() {
         Content::Template(_) => deliver(case, parcel, Vec::new(), None, transport, least).await,
@@ -49,6 +52,7 @@ pub(crate) async fn carry(
         Content::EndToEnd { .. } => {
             let stored = stored(case, leased, parcel).await?;
             let SealedParcel { sealed, signing, unusable } = keys::seal(case, parcel, stored).await?;
+            lent.iter_mut().for_each(Lent::halve);
             let carried = match sealed {
                 Some((rest, opened)) => {
                     let carried = deliver(case, &rest, Vec::new(), Some(opened.bytes), transport, least).await;
@@ -59,7 +63,7 @@ pub(crate) async fn carry(
             Carried { signing, unusable, ..carried }
         }
     };
-    drop(memory);
+    drop(lent);
     Ok(carried)
 }
 
@@ -125,10 +129,8 @@ async fn deliver(
         _ => String::new(),
     };
     let passages = autocrypt + passages(case, parcel).as_str();
-    let sealed = sealed.map(|mut sealed| {
-        sealed.splice(0..0, passages.bytes());
-        sealed
-    });
+    // Not by making room in what is there: that doubles it.
+    let sealed = sealed.map(|sealed| [passages.as_bytes(), &sealed].concat());
     let wire = OpenParcel {
         parcel,
         passages,

@@ -32,6 +32,9 @@ const PUT_BACK_FOR: Duration = Duration::from_secs(60);
 /// The same where the database did not answer in time: somebody may wait for it.
 const STORE_BACK_AFTER: Duration = Duration::from_secs(5);
 
+/// No parcel is put off for longer at a time.
+const PUT_OFF_MAX: Duration = Duration::from_secs(3_600);
+
 /// What came of a delivery and could not be recorded is recorded after this.
 const RECORD_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -227,7 +230,9 @@ impl Courier {
     /// Gives the parcel its turn at its destination: one narrow write, and no
     /// journal row, for nothing was tried.
     async fn put_off(&self, leased: &Leased, put_off: PutOff) -> Result<(), StoreError> {
-        let write = Write::PutOff { parcel: leased.parcel, due: put_off.at };
+        // The pace may rise, and a parcel that is over time must come up to be told of.
+        let due = put_off.at.min(later(self.journey.clock.now(), PUT_OFF_MAX));
+        let write = Write::PutOff { parcel: leased.parcel, due };
         let transition = Transition { org: leased.org, writes: vec![write], journal: None };
         match self.journey.commit(transition).await {
             // It was recalled, or paused, meanwhile.

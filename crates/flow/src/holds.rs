@@ -173,7 +173,7 @@ pub async fn reject(
     by: &str,
     reason: &str,
 ) -> Result<(), NotJudged> {
-    reject_with(journey, org, message, (by, reason), Changes::default()).await
+    reject_with(journey, org, message, (Judge::Staff(by), reason), Changes::default()).await
 }
 
 /// The same, with what else changes in that transaction.
@@ -181,15 +181,23 @@ pub(crate) async fn reject_with(
     journey: &Journey,
     org: OrgId,
     message: MessageId,
-    (by, reason): (&str, &str),
+    (judge, reason): (Judge<'_>, &str),
     changes: Changes,
 ) -> Result<(), NotJudged> {
     let waiting = Waiting::find(journey, org, message).await?;
     let case = waiting.opened.case(journey, journey.clock.now());
+    if matches!(judge, Judge::Sender(_)) {
+        // Nor does a sender end what only staff may judge.
+        let prepared = judge_stored(&case, &waiting.opened.row).await?;
+        match waiting.released(&case, &prepared.verdict, judge) {
+            Ok(_) | Err(NotJudged::Refused { .. }) => {}
+            Err(why) => return Err(why),
+        }
+    }
     let because = format!("A person of your organisation decided not to send it: {reason}");
     let event = |recipient: &Address| Event::Rejected {
         recipient: recipient.clone(),
-        by: by.to_owned(),
+        by: judge.name().to_owned(),
         reason: reason.to_owned(),
     };
     Ok(waiting.end(&case, dsn::REFUSED, (Status::Refused, &because), event, changes).await?)
@@ -249,8 +257,18 @@ impl Waiting {
         let mut held = Vec::new();
         for row in journey.store.journal(org, message).await? {
             let events = case.record_of(&row).map(|record| record.events).unwrap_or_default();
+            // What lacks a passphrase waits in the portal: no rule holds it, and nobody judges it.
+            let lacking: HashSet<Address> = events
+                .iter()
+                .filter_map(|event| match event {
+                    Event::PassphraseMissing { recipient, .. } => Some(recipient.clone()),
+                    _ => None,
+                })
+                .collect();
             held.extend(events.into_iter().filter_map(|event| match event {
-                Event::Held { recipient: Some(recipient), because } => Some((recipient, because)),
+                Event::Held { recipient: Some(recipient), because } if !lacking.contains(&recipient) => {
+                    Some((recipient, because))
+                }
                 _ => None,
             }));
         }

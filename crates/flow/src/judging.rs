@@ -138,7 +138,7 @@ impl Judging {
                 told(holds::release_with(&self.journey, org, message, judge, passphrase, spent).await)
             }
             Decision::Reject { reason } => {
-                told(holds::reject_with(&self.journey, org, message, (&by, &reason), spent).await)
+                told(holds::reject_with(&self.journey, org, message, (Judge::Sender(&by), &reason), spent).await)
             }
             Decision::GivePassphrase(..) => self.give(&case, passphrase, &by, spent).await,
         }

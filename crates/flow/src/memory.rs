@@ -24,14 +24,26 @@ pub(crate) struct Memory {
 /// Memory that is lent, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Lent {
-    _shares: OwnedSemaphorePermit,
-    _large: Option<OwnedSemaphorePermit>,
+    shares: OwnedSemaphorePermit,
+    large: Option<OwnedSemaphorePermit>,
+}
+
+impl Lent {
+    /// Gives half of it back.
+    pub fn halve(&mut self) {
+        for permit in std::iter::once(&mut self.shares).chain(&mut self.large) {
+            drop(permit.split(permit.num_permits() / 2));
+        }
+    }
 }
 
 /// The unit in which memory is lent.
 const SHARE_BYTES: usize = 1024;
 /// Beside the content itself stands what is made of it.
 const COPIES: usize = 3;
+/// While a copy is sealed the original, what is signed, and both forms of what
+/// is sealed stand there; while it is sent, half of that.
+const COPIES_SEALING: usize = 2 * COPIES;
 /// A message that takes more than this part of the budget is large.
 const LARGE_PART: usize = 64;
 /// A share for content that still grows is lent in steps of this.
@@ -48,18 +60,27 @@ impl Memory {
     /// Waits for the memory that a message of `bytes` takes. One that is larger
     /// than what large ones may have takes all of that.
     pub async fn lend(&self, bytes: u64) -> Lent {
-        let wanted = self.shares_for(usize::try_from(bytes).unwrap_or(usize::MAX));
+        self.lend_copies(bytes, COPIES).await
+    }
+
+    /// The same while a copy of it is sealed; [`Lent::halve`] it then.
+    pub async fn lend_to_seal(&self, bytes: u64) -> Lent {
+        self.lend_copies(bytes, COPIES_SEALING).await
+    }
+
+    async fn lend_copies(&self, bytes: u64, copies: usize) -> Lent {
+        let wanted = self.shares_for(usize::try_from(bytes).unwrap_or(usize::MAX), copies);
         let is_large = usize::try_from(wanted).unwrap_or(usize::MAX) > self.all / LARGE_PART;
         let wanted = wanted.min(u32::try_from(self.all_large).unwrap_or(u32::MAX));
         let of = async |pool: &Arc<Semaphore>| {
             pool.clone().acquire_many_owned(wanted).await.expect("the budget is never closed")
         };
         let large = if is_large { Some(of(&self.large).await) } else { None };
-        Lent { _shares: of(&self.shares).await, _large: large }
+        Lent { shares: of(&self.shares).await, large }
     }
 
-    fn shares_for(&self, bytes: usize) -> u32 {
-        let wanted = bytes.saturating_mul(COPIES).div_ceil(SHARE_BYTES);
+    fn shares_for(&self, bytes: usize, copies: usize) -> u32 {
+        let wanted = bytes.saturating_mul(copies).div_ceil(SHARE_BYTES);
         u32::try_from(wanted.clamp(1, self.all)).unwrap_or(u32::MAX)
     }
 }
@@ -95,7 +116,7 @@ impl Kept {
             return true;
         }
         let lent_bytes = wanted.next_multiple_of(STEP_BYTES);
-        let step = memory.shares_for(lent_bytes - self.lent_bytes);
+        let step = memory.shares_for(lent_bytes - self.lent_bytes, COPIES);
         let Ok(more) = memory.shares.clone().try_acquire_many_owned(step) else {
             return false;
         };
@@ -136,6 +157,11 @@ mod tests {
         assert_eq!((memory.shares.available_permits(), memory.large.available_permits()), (2, 0));
         drop(all);
         assert_eq!((memory.shares.available_permits(), memory.large.available_permits()), (8, 6));
+        let mut sealing = memory.lend_to_seal(SHARE_BYTES as u64).await;
+        assert_eq!((memory.shares.available_permits(), memory.large.available_permits()), (2, 0));
+        sealing.halve();
+        assert_eq!((memory.shares.available_permits(), memory.large.available_permits()), (5, 3));
+        drop(sealing);
         let _least = memory.lend(0).await;
         assert_eq!(memory.shares.available_permits(), 7);
     }

@@ -59,7 +59,7 @@ impl Places {
         let taken = [transactional + operational + marketing, operational + marketing, marketing];
         let mut of = [0; 3];
         for ((free, share), taken) in of.iter_mut().zip(SHARES).zip(taken) {
-            *free = (self.all * share / 100).max(1).saturating_sub(taken);
+            *free = (self.all * share).div_ceil(100).max(1).saturating_sub(taken);
         }
         // Less urgent ones have no more than what is left of the shares above theirs.
         let [first, second, third] = of;
@@ -85,6 +85,8 @@ mod tests {
         let daily: Vec<Place> = (0..25).map(|_| places.take(Priority::Operational)).collect();
         assert_eq!(places.room(), Room { all: 15, of: [15, 0, 0] });
         assert!(places.is_tight());
+        // A machine of two places shares them, too.
+        assert_eq!(Places::new(2).room(), Room { all: 2, of: [2, 2, 2] });
         drop(campaign);
         assert_eq!(places.room(), Room { all: 75, of: [75, 60, 60] });
         drop(daily);

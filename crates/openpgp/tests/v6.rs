@@ -67,8 +67,8 @@ const READ_BY_OTHERS: [&str; 6] = [
     "own.key decd62003b4e2af7b0131c4ac2a224b3bc010adbca6c5c879f11cc02b7e6598a",
     "own.cert f538bf31564369406665c12a461972dec1e5068f9de15a50bbee338e44126cb2",
     "content fcf8e23ea4de93b749d398ca476c94835998f5e229dfc70be089a2029b181116",
-    "to-own.pgp ae0c7e05fcc036cb79ea944cae79e8c3fa3bb613caefb376746e017c9cebb7cc",
-    "to-sequoia.pgp 70c642164c0c889506f5fa24f441481374255c5d5eeab988de49d7a3c45aab85",
+    "to-own.pgp a15adc7f98d28a68fded3619906c2bab5e773a34233bdd734b565e9d470d2ef0",
+    "to-sequoia.pgp 2e0559a218007312035c95468cd2cbf4fc183db391ed211a2e7e924ef30fac7c",
     "content.sig.asc 0c35644ca3c48874a7d7fb5371a44508a6525091187b15001378a3b3cffdd7b3",
 ];
 

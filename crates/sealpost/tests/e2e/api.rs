@@ -120,7 +120,7 @@ fn a_message_goes_in_is_delivered_and_can_be_followed() {
     let mut message = letter("a@sink.example");
     message["bcc"] = json!(["hidden@sink.example"]);
     message["html"] = json!("<p>Your refill is <b>ready</b>.</p>");
-    message["stream"] = json!("refills");
+    message["stream"] = json!("transactional");
     message["tags"] = json!(["autumn"]);
     message["headers"] = json!({ "X-Refill": "8841" });
     message["attachments"] = json!([{ "name": "notes.txt", "content_type": "text/plain", "content": "aGVsbG8=" }]);
@@ -136,10 +136,10 @@ fn a_message_goes_in_is_delivered_and_can_be_followed() {
     assert!(!text.contains("hidden@") && !text.to_lowercase().contains("\nbcc"), "{text}");
 
     let one = client.get(&format!("/v1/messages/{id}")).expect(200).json;
-    assert_eq!((one["stream"].as_str(), one["tags"][0].as_str()), (Some("refills"), Some("autumn")));
-    let page = client.get("/v1/messages?stream=refills&tag=autumn&limit=1").expect(200).json;
+    assert_eq!((one["stream"].as_str(), one["tags"][0].as_str()), (Some("transactional"), Some("autumn")));
+    let page = client.get("/v1/messages?stream=transactional&tag=autumn&limit=1").expect(200).json;
     assert_eq!(page["items"][0]["id"], id.as_str());
-    assert_eq!(client.get("/v1/messages?stream=other").expect(200).json["items"], json!([]));
+    assert_eq!(client.get("/v1/messages?stream=marketing").expect(200).json["items"], json!([]));
     client.get("/v1/messages?colour=red").problem(422, "invalid_field");
     client.get("/v1/messages/msg_nothing").problem(404, "not_found");
 }

@@ -82,7 +82,7 @@ fn a_dkim_key_is_made_checked_and_takes_the_place_of_another() {
             "{record}"
         );
         assert_eq!(machine.ok(["dkim", "next", "clinic.example", selector]), record, "a key never changes");
-        assert!(!machine.ok(["dkim", "show"]).contains(selector), "it signs nothing yet");
+        assert!(!machine.ok(["dkim", "show"]).contains(&format!("{selector}._domainkey")), "it signs nothing yet");
         assert_eq!(machine.run(["dkim", "check", "clinic.example", selector]).status.code(), Some(1), "not published");
         dns.add(&record);
         machine.ok(["dkim", "check", "clinic.example", selector]);

@@ -392,3 +392,58 @@ fn a_domain_without_a_directory_costs_a_message_no_more_than_a_lookup() {
     clinic.wait_for(&id, "delivered", &other);
     assert!(find(&clinic.events(&id), "key_sought", &other).is_none());
 }
+
+/// What a process holds at the peak, as its system says it.
+fn peak_mib(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() / 1024
+}
+
+#[test]
+fn a_large_message_for_fifty_takes_no_more_than_200_mb_of_a_server() {
+    const BYTES: usize = 25 << 20;
+    struct Random;
+    impl mail::Entropy for Random {
+        fn fill(&self, bytes: &mut [u8]) {
+            use std::io::Read as _;
+            std::fs::File::open("/dev/urandom").unwrap().read_exact(bytes).unwrap();
+        }
+    }
+    let (clinic, folder) = (Clinic::new(""), tempfile::tempdir().unwrap());
+    let domains = [(); 4].map(|()| clinic.domain());
+    for domain in &domains {
+        clinic.mx(domain, Kind::Good);
+    }
+    let patients: Vec<String> = (0..50).map(|at| format!("p{at}@{}", domains[at % domains.len()])).collect();
+    let now = jiff::Timestamp::now();
+    let key = |address: &String| {
+        let kind = openpgp::KeyKind::V4;
+        let made = openpgp::SecretIdentity::generate(&format!("P <{address}>"), kind, None, now, &Random).unwrap();
+        made.certificate().to_bytes()
+    };
+    let ring: Vec<u8> = patients.iter().flat_map(key).collect();
+    clinic.machine.ok(["key", "import", &file(&folder, "ring.pgp", &ring)]);
+    crate::orgkeys::openpgp(&clinic, &clinic.nurse);
+    let server = clinic.serve();
+    let to: Vec<&str> = patients.iter().map(String::as_str).collect();
+    let line = format!("{}\n", "scan".repeat(18));
+    let message = format!(
+        "From: Nurse <{}>\nTo: {}\nSubject: x\nX-Sealpost-Protect: end_to_end\nMIME-Version: 1.0\n\
+         Content-Type: application/octet-stream; name=scan.dcm\nContent-Disposition: attachment\n\n{}",
+        clinic.nurse,
+        to.join(", "),
+        line.repeat(BYTES / line.len())
+    );
+    let before = peak_mib(server.id());
+    let transcript = clinic.submit_raw(&server, &Mail { to: &to, ..clinic.mail() }, &message).expect_success();
+    let id = transcript.text.split_whitespace().find(|word| word.starts_with("msg_")).unwrap().to_owned();
+    let delivered = || {
+        let events = clinic.events(&id);
+        patients.iter().all(|patient| find(&events, "delivered", patient).is_some()).then_some(())
+    };
+    wait::within(wait::PATIENCE * 8, delivered).expect("all have it");
+    let more = peak_mib(server.id()) - before;
+    assert!(more * 1_048_576 < 200_000_000, "{more} MiB more than at rest");
+    eprintln!("25 MB for 50 in 4 domains: {more} MiB more than at rest");
+}

@@ -24,7 +24,7 @@ fn a_message_of_flags_goes_its_way_beside_the_server_and_once() {
     let flags = [
         ["send", "--from", "Lakeside <desk@clinic.example>"].as_slice(),
         &["--to", "a@sink.example", "--bcc", "hidden@sink.example", "--subject", "A message from Lakeside"],
-        &["--text", "text.txt", "--attach", "notes.pdf", "--header", "X-Refill: 8841", "--stream", "refills"],
+        &["--text", "text.txt", "--attach", "notes.pdf", "--header", "X-Refill: 8841", "--stream", "transactional"],
         &["--tag", "autumn", "--idempotency-key", "refill/8841", "--json"],
     ]
     .concat();
@@ -47,8 +47,8 @@ fn a_message_of_flags_goes_its_way_beside_the_server_and_once() {
     assert_eq!(refused.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("used for another request"));
     assert_eq!(ward.stored(), 1);
-    assert!(ward.machine.ok(["message", "list", "--stream", "refills", "--tag", "autumn"]).contains(&id));
-    assert_eq!(ward.machine.ok(["message", "list", "--stream", "other"]).trim(), "");
+    assert!(ward.machine.ok(["message", "list", "--stream", "transactional", "--tag", "autumn"]).contains(&id));
+    assert_eq!(ward.machine.ok(["message", "list", "--stream", "marketing"]).trim(), "");
     assert_eq!(ward.machine.ok(["message", "list", "--before", &id]).trim(), "");
     server.stop();
     ward.assert_ledger_is_whole();

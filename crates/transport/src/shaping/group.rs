@@ -24,6 +24,8 @@ const LONGEST: Duration = Duration::from_secs(900);
 const SHARES: [usize; 3] = [100, 85, 60];
 /// So much of the rate may go at once, of each priority.
 const BURSTS: [Duration; 3] = [Duration::from_secs(60), Duration::from_secs(20), Duration::from_secs(10)];
+/// At least so many deliveries, however slow the rate is.
+const BURST_TOKENS: [u32; 3] = [5, 1, 1];
 /// Each so many deliveries in a row make good for one time of being too much.
 const FORGIVEN_AFTER: u32 = 50;
 /// The longest peace.
@@ -174,7 +176,10 @@ impl Group {
 
     fn is_over_rate(&self, now: Timestamp, priority: Priority, bounds: Bounds) -> bool {
         let (Some(interval), Some(even_at)) = (bounds.interval, self.even_at) else { return false };
-        let burst = BURSTS.get(usize::from(priority.number())).copied().unwrap_or_default().max(interval);
+        // Where little may go at all, what is urgent still has more of it at once.
+        let tokens = BURST_TOKENS.get(usize::from(priority.number())).copied().unwrap_or(1);
+        let burst = BURSTS.get(usize::from(priority.number())).copied().unwrap_or_default();
+        let burst = burst.max(interval.saturating_mul(tokens));
         even_at.checked_sub(burst).is_ok_and(|may| may > now)
     }
 

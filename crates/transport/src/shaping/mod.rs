@@ -24,7 +24,7 @@ pub use group::Wait;
 pub use table::{Shape, Table};
 
 use crate::cause::Cause;
-use crate::delivery::{Delivery, Fate, Tried};
+use crate::delivery::{Attempt, Delivery, Fate, Tried};
 use group::{Answer, Bounds, Group, LINE};
 
 /// At so many destinations the idle ones are forgotten.
@@ -84,7 +84,11 @@ impl Permit {
     /// Notes what came of the delivery: a destination that says that it is
     /// sent too much is left in peace.
     pub fn note(&self, delivery: &Delivery) {
-        let tried = delivery.attempts.iter().filter_map(|attempt| match &attempt.result {
+        // A domain names what hosts it likes: what one of somebody else's says is not
+        // this destination's word, or anybody could have a provider left in peace.
+        let is_own = |host: &str| self.shaper.destination(host).name == self.destination.name;
+        let own = |attempt: &&Attempt| self.destination.is_own || is_own(&attempt.mx);
+        let tried = delivery.attempts.iter().filter(own).filter_map(|attempt| match &attempt.result {
             Tried::Failed(cause) => Some(cause),
             Tried::Sent | Tried::Unable(_) => None,
         });
@@ -92,6 +96,7 @@ impl Permit {
             Fate::Deferred(cause) | Fate::Refused(cause) => Some(cause),
             Fate::Delivered { .. } | Fate::CannotMeet => None,
         });
+        let fates = fates.filter(|_| delivery.attempts.iter().all(|attempt| own(&attempt)));
         let pause = tried.chain(fates).filter_map(|cause| self.shaper.pause(cause)).max();
         let is_taken = delivery.recipients.iter().any(|(_, fate)| matches!(fate, Fate::Delivered { .. }));
         let now = self.shaper.clock.now();

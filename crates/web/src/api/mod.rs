@@ -63,6 +63,9 @@ impl Modify for Bearer {
     }
 }
 
+/// Bytes of a request that holds a reason and no more.
+const REASON_BYTES_MAX: usize = 16 * 1024;
+
 /// The routes under `/v1`, and `/openapi.json`. A request may have so many bytes.
 pub fn router(door: Applications, clock: Arc<dyn Clock>, body_bytes_max: usize) -> Router {
     let api = Arc::new(Api {
@@ -72,13 +75,16 @@ pub fn router(door: Applications, clock: Arc<dyn Clock>, body_bytes_max: usize) 
         inspecting: Limiter::new(rate::INSPECTING),
         request_bytes_max: body_bytes_max,
     });
+    let judging = OpenApiRouter::new()
+        .routes(routes!(messages::release))
+        .routes(routes!(messages::reject))
+        .routes(routes!(messages::recall))
+        .layer(DefaultBodyLimit::max(REASON_BYTES_MAX));
     let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(messages::submit, messages::list))
         .routes(routes!(messages::one))
         .routes(routes!(messages::events))
-        .routes(routes!(messages::release))
-        .routes(routes!(messages::reject))
-        .routes(routes!(messages::recall))
+        .merge(judging)
         .routes(routes!(inspect::inspect))
         .with_state(api)
         .split_for_parts();

@@ -106,6 +106,10 @@ impl Making<'_> {
                 if let Some(from) = value.get_mut("from").filter(|_| other > 0) {
                     *from = json!({ "address": author, "name": from["name"] });
                 }
+                // Which streams there are is the configuration's word.
+                if let Some(stream) = value.get_mut("stream").filter(|stream| stream.is_string()) {
+                    *stream = json!("marketing");
+                }
                 let bytes = if is_json { value.to_string() } else { text_of(&value) };
                 (kind.clone(), bytes.into_bytes())
             })

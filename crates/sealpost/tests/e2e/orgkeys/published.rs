@@ -34,7 +34,8 @@ fn ask(clinic: &Clinic, port: u16, host: &str, path: &str, head: bool) -> (u16, 
 #[test]
 fn the_directory_gives_a_published_key_to_who_knows_its_address() {
     let port = loopback::port();
-    let identity = Hosts::shared().ca.issue(&["openpgpkey.clinic.example", "clinic.example", "secure.clinic.example"]);
+    let hosts = Hosts::shared();
+    let identity = hosts.ca.issue(&["openpgpkey.clinic.example", "clinic.example", "secure.clinic.example"]);
     let clinic = Clinic::new(&format!(
         "[keys]\nwkd_port = {port}\nwkd_again = '1ms'\n[portal]\nlisten = ['127.0.0.1:{port}']\ncertificate = '{}'\nkey = '{}'\n",
         identity.certificate.display(),

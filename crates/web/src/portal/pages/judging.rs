@@ -120,11 +120,12 @@ fn judge(words: &Words<'_>, link: LinkId, wrong: Option<Wrong>) -> Markup {
             input #reason name="reason" type="text" required maxlength="500" autocomplete="off"
                 aria-invalid=[is_wrong.then_some("true")] aria-describedby=[is_wrong.then_some("wrong")];
             (passphrase(words, false, wrong))
-            p.hint { (words.say("judge-release-hint")) }
-            button.primary type="submit" { (words.say("judge-release")) }
+            // The first button is what the Enter key presses: in doubt nothing is sent.
             button.secondary type="submit" formaction=(words.url(&format!("/h/{link}/reject"))) {
                 (words.say("judge-reject"))
             }
+            p.hint { (words.say("judge-release-hint")) }
+            button.primary type="submit" { (words.say("judge-release")) }
         }
     }
 }
