@@ -45,7 +45,11 @@ const FINISH: &str = "UPDATE parcel p SET state = n.state, leased_until = 0, lea
      WHERE p.parcel = n.parcel AND p.org = n.org AND p.state IN (0, 8) \
      AND (p.leased_by IS NULL OR p.leased_by = $4)";
 /// Guard: waiting or paused, whoever has leased it.
-const STOP: &str = "UPDATE parcel p SET state = n.state, leased_until = 0, leased_by = NULL \
+/// A pause leaves the lease: a node that is delivering now still records what came of
+/// it, and nobody else begins meanwhile if the pause ends.
+const STOP: &str = "UPDATE parcel p SET state = n.state, \
+     leased_until = CASE WHEN n.state = 8 THEN p.leased_until ELSE 0 END, \
+     leased_by = CASE WHEN n.state = 8 THEN p.leased_by END \
      FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS n (parcel, org, state) \
      WHERE p.parcel = n.parcel AND p.org = n.org AND p.state IN (0, 8)";
 const RETRY: &str = "UPDATE parcel p SET due = n.due, attempts = p.attempts + 1, leased_until = 0, leased_by = NULL \
@@ -54,7 +58,7 @@ const RETRY: &str = "UPDATE parcel p SET due = n.due, attempts = p.attempts + 1,
      AND (p.leased_by IS NULL OR p.leased_by = $4)";
 const PUT_OFF: &str = "UPDATE parcel p SET due = n.due, leased_until = 0, leased_by = NULL \
      FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS n (parcel, org, due) \
-     WHERE p.parcel = n.parcel AND p.org = n.org AND p.state = 0 AND (p.leased_by IS NULL OR p.leased_by = $4)";
+     WHERE p.parcel = n.parcel AND p.org = n.org AND p.state IN (0, 8) AND (p.leased_by IS NULL OR p.leased_by = $4)";
 /// In the order given, so that the rows of a commit are numbered in its order.
 const JOURNAL: &str = "WITH new AS (INSERT INTO journal (org, message, at, entry) SELECT org, message, at, entry \
      FROM unnest($1::bigint[], $2::bytea[], $3::bigint[], $4::bytea[]) WITH ORDINALITY \

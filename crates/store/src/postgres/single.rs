@@ -10,7 +10,7 @@ use crate::row::{OrgRow, RunRow};
 use crate::sql::{self, Param, journal, portal};
 use crate::transition::{NewLink, Write};
 
-const RESUME: &str = "UPDATE parcel SET due = $1, state = 0, leased_until = 0, leased_by = NULL \
+const RESUME: &str = "UPDATE parcel SET due = $1, state = 0 \
      WHERE parcel = $2 AND org = $3 AND state = 8";
 const LINK: &str = "INSERT INTO link (org, hash, message_id, recipient, version, created_at, expires_at, sealed) \
      SELECT $1, $2, m.id, $3, 1, $4, $5, $6 FROM message m WHERE m.org = $1 AND m.message = $7 \

@@ -31,7 +31,7 @@ const LEASE: &str = "WITH due AS (SELECT p.parcel FROM unnest($1::bigint[], $2::
      UPDATE parcel p SET leased_until = $4, leased_by = $5 FROM due WHERE p.parcel = due.parcel \
      RETURNING p.parcel, p.lane";
 const RENEW: &str = "UPDATE parcel SET leased_until = $1 \
-     WHERE parcel = ANY ($2) AND state = 0 AND leased_by = $3 RETURNING parcel";
+     WHERE parcel = ANY ($2) AND state IN (0, 8) AND leased_by = $3 RETURNING parcel";
 /// Lane by lane, each of which passes over no more than what is leased.
 const NEXT_DUE: &str = "WITH RECURSIVE lanes (lane) AS (SELECT min(lane) FROM parcel WHERE state = 0 UNION ALL \
      SELECT (SELECT min(p.lane) FROM parcel p WHERE p.state = 0 AND p.lane > lanes.lane) FROM lanes \

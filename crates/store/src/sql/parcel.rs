@@ -42,7 +42,7 @@ macro_rules! select_leased {
 }
 /// One parcel as a lease gives it, unless it left the queue meanwhile.
 const LEASED: &str = select_leased!("WHERE p.parcel = $1 AND p.state = 0");
-const LEASED_OF: &str = select_leased!("WHERE p.parcel = ANY ($1)");
+const LEASED_OF: &str = select_leased!("WHERE p.parcel = ANY ($1) AND p.state = 0");
 /// The lanes in which something waits and when the first of each is due, a few
 /// steps in the index for each lane, however much waits in it.
 const LANES: &str = "WITH RECURSIVE lanes (lane) AS (SELECT min(lane) FROM parcel WHERE state = 0 UNION ALL \

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use store::{MessageState, PostgresOptions, Room, Store, StoreError, Write, open_postgres};
+use store::{MessageState, ParcelState, PostgresOptions, Room, Store, StoreError, Write, open_postgres};
 use testkit::postgres::Postgres;
 
 use crate::engines::runtime;
@@ -52,6 +52,24 @@ fn nodes_write_the_same_rows_at_once_and_nothing_is_lost() {
         assert_eq!(nodes[1].unsequenced(OTHER, 1000).await.unwrap().len(), 100);
         assert_eq!(nodes[0].posture(OTHER, [3; 16]).await.unwrap().unwrap().last_at, at(99));
         assert_eq!(nodes[0].messages(CLINIC, None, 9).await.unwrap(), []);
+    });
+}
+
+#[test]
+fn a_pause_that_ends_during_a_delivery_gives_it_to_no_other_node() {
+    let url = Postgres::shared().database();
+    runtime().block_on(async {
+        let (one, other) = (open(&url).await, open(&url).await);
+        accept_and_queue(&*one, CLINIC, 1, at(1)).await;
+        assert_eq!(one.lease("one", at(1), at(100), Room::any(9)).await.unwrap().len(), 1);
+        let pause = Write::Stop { parcel: parcel_id(1), state: ParcelState::Paused };
+        commit(&*other, CLINIC, vec![pause]).await.unwrap();
+        assert_eq!(one.renew(vec![parcel_id(1)], at(200)).await.unwrap(), 1, "it is still being delivered");
+        commit(&*other, CLINIC, vec![Write::Resume { parcel: parcel_id(1), due: at(2) }]).await.unwrap();
+        assert_eq!(other.lease("other", at(150), at(300), Room::any(9)).await.unwrap().len(), 0);
+        let delivered = Write::Finish { parcel: parcel_id(1), state: ParcelState::Delivered };
+        commit(&*one, CLINIC, vec![delivered]).await.unwrap();
+        assert_eq!(other.lease("other", at(900), at(990), Room::any(9)).await.unwrap().len(), 0);
     });
 }
 
