@@ -3,6 +3,8 @@
 //! A stop closes the doors first, lets what is under way end, gives the last
 //! journal rows their positions in the ledger, and then closes the store.
 
+mod given;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -11,21 +13,19 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use discovery::fetch::{FetchConfig, Fetcher};
 use flow::application::Applications;
-use flow::judging::Judging;
 use flow::keys::{Finder, Inquirer};
 use flow::listener::tls::{CertificateFiles, Source, server_config};
-use flow::listener::{self, Door, Exchange, NamedNetworks, Reception};
+use flow::listener::{Door, Exchange, NamedNetworks, Reception};
 use flow::org_keys::{Publication, PublishedKeys};
-use flow::portal::{Clinic, Portal};
-use flow::watch::{Watch, WatchList};
+use flow::portal::Portal;
 use flow::{Courier, Journey, LinkDesk, SubmissionDesk};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use transport::{Anchors, Transport};
-use web::portal::Site;
 use web::{PlainPages, ServeError, ServeLimits, Tls};
 
+use self::given::{listener_settings, request_bytes_max, site, watch_list, web_limits};
 use crate::certificates::{self, HadByAcme};
 use crate::config::Config;
 use crate::gateway;
@@ -404,76 +404,6 @@ impl Engine {
         self.inner.add(flow::keys::run(self.journey.clone(), self.inner.stop.subscribe()));
         self.inner.add(self.ledger.clone().run(self.inner.stop.subscribe()));
     }
-}
-
-/// What keeps the watch list, where there is one.
-fn watch_list(config: &Config, seams: &Seams, journey: &Arc<Journey>) -> Result<Option<Watch>> {
-    let wanted = &config.watch;
-    if wanted.domains.is_empty() {
-        return Ok(None);
-    }
-    let whose =
-        |one: &&Arc<flow::Organisation>| wanted.organisation.as_ref().is_none_or(|slug| one.profile.slug == *slug);
-    let organisation = journey.organisations.iter().find(whose).context("watch.organisation: there is none")?;
-    let prober = reach::prober(&config.delivery, config.helo().clone(), !wanted.quick, seams)?;
-    let list = WatchList {
-        org: organisation.org,
-        domains: wanted.domains.clone(),
-        interval: wanted.interval.0,
-        keep: wanted.keep.0,
-    };
-    Ok(Some(Watch::new(journey.clone(), list, prober)))
-}
-
-/// Everybody who comes through a proxy has the proxy's address.
-fn web_limits(config: &Config) -> ServeLimits {
-    let defaults = ServeLimits::default();
-    match config.portal.proxies.is_empty() {
-        true => defaults,
-        false => ServeLimits { connections_per_address_max: None, ..defaults },
-    }
-}
-
-fn site(config: &Config, keys: Arc<dyn PublishedKeys>, journey: Arc<Journey>) -> Result<Site> {
-    let first = config.organisation.first().context("the configuration names no organisation")?;
-    Ok(Site {
-        keys: Some(keys),
-        judging: Some(Arc::new(Judging::new(journey))),
-        origin: config.portal_url(),
-        clinic: Clinic {
-            name: first.name.clone(),
-            phone: first.phone.clone().unwrap_or_default(),
-            time_zone: first.zone()?,
-        },
-        sender_domains: config.organisation.iter().flat_map(|one| one.domains.clone()).collect(),
-        accent: config.portal.accent.as_deref().map(str::parse).transpose().context("portal.accent")?,
-        upload_bytes_max: usize::try_from(config.portal.replies.size.0).unwrap_or(usize::MAX),
-        proxies: config.portal.proxies.clone(),
-        has_analyser: config.portal.analyser,
-    })
-}
-
-/// A message in JSON: attachments in base 64, and some room for the rest.
-fn request_bytes_max(config: &Config) -> usize {
-    usize::try_from(config.submission.limits.message_size.0).unwrap_or(usize::MAX).saturating_mul(3) / 2
-}
-
-fn listener_settings(config: &Config) -> listener::Settings {
-    let mut settings = listener::Settings::new(config.server.hostname.as_str());
-    let limits = &config.submission.limits;
-    settings.clients.connections_max = limits.connections as usize;
-    settings.clients.connections_per_address_max = limits.connections_per_address as usize;
-    settings.clients.command_timeout = limits.idle.0;
-    settings.clients.session_timeout = limits.session.0;
-    settings.session.recipients_max = limits.recipients as usize;
-    settings.session.message_bytes_max = limits.message_size.0;
-    settings.session.text_line_bytes_max = limits.line_length as usize;
-    // In the configuration 0 is no limit.
-    settings.clients.messages_per_minute_max = match limits.messages_per_minute {
-        0 => u32::MAX,
-        limit => limit,
-    };
-    settings
 }
 
 /// What looks for keys in the directories of recipients' domains.

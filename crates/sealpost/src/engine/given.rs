@@ -1,0 +1,87 @@
+//! What the parts are given, read from the configuration.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use flow::Journey;
+use flow::judging::Judging;
+use flow::listener;
+use flow::org_keys::PublishedKeys;
+use flow::portal::Clinic;
+use flow::watch::{Watch, WatchList};
+use web::ServeLimits;
+use web::portal::Site;
+
+use crate::config::Config;
+use crate::installation::Seams;
+use crate::reach;
+
+/// What keeps the watch list, where there is one.
+pub(super) fn watch_list(config: &Config, seams: &Seams, journey: &Arc<Journey>) -> Result<Option<Watch>> {
+    let wanted = &config.watch;
+    if wanted.domains.is_empty() {
+        return Ok(None);
+    }
+    let whose =
+        |one: &&Arc<flow::Organisation>| wanted.organisation.as_ref().is_none_or(|slug| one.profile.slug == *slug);
+    let organisation = journey.organisations.iter().find(whose).context("watch.organisation: there is none")?;
+    let prober = reach::prober(&config.delivery, config.helo().clone(), !wanted.quick, seams)?;
+    let list = WatchList {
+        org: organisation.org,
+        domains: wanted.domains.clone(),
+        interval: wanted.interval.0,
+        keep: wanted.keep.0,
+    };
+    Ok(Some(Watch::new(journey.clone(), list, prober)))
+}
+
+/// Everybody who comes through a proxy has the proxy's address.
+pub(super) fn web_limits(config: &Config) -> ServeLimits {
+    let defaults = ServeLimits::default();
+    match config.portal.proxies.is_empty() {
+        true => defaults,
+        false => ServeLimits { connections_per_address_max: None, ..defaults },
+    }
+}
+
+pub(super) fn site(config: &Config, keys: Arc<dyn PublishedKeys>, journey: Arc<Journey>) -> Result<Site> {
+    let first = config.organisation.first().context("the configuration names no organisation")?;
+    Ok(Site {
+        keys: Some(keys),
+        judging: Some(Arc::new(Judging::new(journey))),
+        origin: config.portal_url(),
+        clinic: Clinic {
+            name: first.name.clone(),
+            phone: first.phone.clone().unwrap_or_default(),
+            time_zone: first.zone()?,
+        },
+        sender_domains: config.organisation.iter().flat_map(|one| one.domains.clone()).collect(),
+        accent: config.portal.accent.as_deref().map(str::parse).transpose().context("portal.accent")?,
+        upload_bytes_max: usize::try_from(config.portal.replies.size.0).unwrap_or(usize::MAX),
+        proxies: config.portal.proxies.clone(),
+        has_analyser: config.portal.analyser,
+    })
+}
+
+/// A message in JSON: attachments in base 64, and some room for the rest.
+pub(super) fn request_bytes_max(config: &Config) -> usize {
+    usize::try_from(config.submission.limits.message_size.0).unwrap_or(usize::MAX).saturating_mul(3) / 2
+}
+
+pub(super) fn listener_settings(config: &Config) -> listener::Settings {
+    let mut settings = listener::Settings::new(config.server.hostname.as_str());
+    let limits = &config.submission.limits;
+    settings.clients.connections_max = limits.connections as usize;
+    settings.clients.connections_per_address_max = limits.connections_per_address as usize;
+    settings.clients.command_timeout = limits.idle.0;
+    settings.clients.session_timeout = limits.session.0;
+    settings.session.recipients_max = limits.recipients as usize;
+    settings.session.message_bytes_max = limits.message_size.0;
+    settings.session.text_line_bytes_max = limits.line_length as usize;
+    // In the configuration 0 is no limit.
+    settings.clients.messages_per_minute_max = match limits.messages_per_minute {
+        0 => u32::MAX,
+        limit => limit,
+    };
+    settings
+}
