@@ -1,8 +1,9 @@
 //! What transport found, in the words of the ledger and of the timeline.
 
 use ledger::{Digest, Event, Tls};
-use mail::ParcelId;
-use transport::{Attempt, Inability, TlsProof, Tried};
+use mail::bounce::Class;
+use mail::{ParcelId, Reply};
+use transport::{Attempt, Cause, Inability, Stage, TlsProof, Tried};
 
 /// The event of one address that was tried.
 pub(crate) fn attempted(parcel: ParcelId, attempt: &Attempt) -> Event {
@@ -46,6 +47,48 @@ pub(crate) fn why_unable(attempts: &[Attempt]) -> String {
 /// Whether a host was found that lacks REQUIRETLS and nothing else.
 pub(crate) fn lacks_requiretls(attempts: &[Attempt]) -> bool {
     attempts.iter().any(|attempt| attempt.result == Tried::Unable(Inability::NoRequireTls))
+}
+
+/// A failure of TLS that proves nothing by itself: 454, a handshake cut, a host
+/// that is not the one that DANE or MTA-STS names.
+pub(crate) fn tls_fails(cause: &Cause) -> bool {
+    match cause {
+        Cause::TlsFailed(_) | Cause::DaneFailed | Cause::NotNamed | Cause::Unbound => true,
+        Cause::Replied(stage, _) | Cause::TimedOut(stage) | Cause::Cut(stage) | Cause::Broken(stage, _) => {
+            *stage == Stage::Tls
+        }
+        Cause::NoSuchDomain
+        | Cause::NullMx
+        | Cause::NoRoute
+        | Cause::Loop
+        | Cause::DnsFailed
+        | Cause::TooManyHosts
+        | Cause::Unreachable(_)
+        | Cause::ReplyLost
+        | Cause::NeedsSmtputf8
+        | Cause::TooLarge(_)
+        | Cause::OutOfTime
+        | Cause::Unavailable
+        | Cause::Unsendable => false,
+    }
+}
+
+/// The class of what ended a delivery, by the same words as that of a bounce
+/// that comes in.
+pub(crate) fn class_of(cause: &Cause) -> Class {
+    match cause {
+        Cause::NoSuchDomain | Cause::NullMx | Cause::NoRoute => Class::BadAddress,
+        Cause::TooLarge(_) => Class::Content,
+        Cause::Replied(_, reply) => Class::of(reply.enhanced, &reply.text),
+        _ => Class::Unknown,
+    }
+}
+
+pub(crate) fn reply_of(cause: &Cause) -> Option<Reply> {
+    match cause {
+        Cause::Replied(_, reply) => Some(reply.clone()),
+        _ => None,
+    }
 }
 
 fn result(tried: &Tried) -> String {

@@ -67,6 +67,7 @@ mod replies;
 mod reply;
 pub mod reports;
 pub mod resume;
+mod retries;
 mod return_path;
 mod rounds;
 mod settings;

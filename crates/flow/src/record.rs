@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use ledger::{Event, ReceiptKind, Status};
-use mail::bounce::Class;
 use mail::{Address, EnhancedCode, KeyFormat, Level, Method, Recipient, Reply};
 use policy::Unmet;
 use seal::{Kind, Parcel, ParcelKey, TlsAsked};
@@ -17,12 +16,13 @@ use transport::{Attempt, Cause, Delivery, Fate, Proof, Tried};
 use crate::carry::Carried;
 use crate::case::{Case, Changes, later};
 use crate::dsn::{self, Action, Told};
-use crate::evidence;
+use crate::evidence::{self, class_of, reply_of, tls_fails};
 use crate::keys::{self, Next};
 use crate::portal::{LinkState, Passphrase};
 use crate::posture::{self, Shown};
 use crate::receipts::{Fact, receipt};
 use crate::reports;
+use crate::retries::{CODE_WORTH, age, code_retry, retry_after};
 
 /// What is known beside the delivery itself.
 pub(crate) struct Before {
@@ -461,90 +461,5 @@ impl<'a> Recording<'a> {
             .find(replied)
             .or(self.delivery.attempts.last())
             .map(|attempt| attempt.mx.clone())
-    }
-}
-
-/// A code that is older than it works is not sent any more.
-const CODE_WORTH: Duration = Duration::from_secs(600);
-
-/// Somebody waits for a code before a page: what failed once, such as a lookup
-/// that a busy machine did not answer in time, is tried again while they do.
-fn code_retry(attempts: u32) -> Duration {
-    const WAITS_S: [u64; 3] = [2, 5, 15];
-    let step = usize::try_from(attempts).unwrap_or(usize::MAX).min(WAITS_S.len() - 1);
-    Duration::from_secs(WAITS_S.get(step).copied().unwrap_or(15))
-}
-
-fn age(since: Timestamp, now: Timestamp) -> Duration {
-    Duration::try_from(now.duration_since(since)).unwrap_or_default()
-}
-
-/// The wait that the schedule has for the next attempt, spread by a tenth
-/// either way so that what failed together is not tried together.
-fn retry_after(schedule: &[Duration], attempts: u32, spread: u8) -> Duration {
-    const ONCE_A_MINUTE: Duration = Duration::from_secs(60);
-    let step = usize::try_from(attempts).unwrap_or(usize::MAX);
-    let wait = schedule.get(step).or(schedule.last()).copied().unwrap_or(ONCE_A_MINUTE);
-    wait.mul_f64(0.9 + f64::from(spread) / 255.0 * 0.2)
-}
-
-/// A failure of TLS that proves nothing by itself: 454, a handshake cut, a host
-/// that is not the one that DANE or MTA-STS names.
-fn tls_fails(cause: &Cause) -> bool {
-    match cause {
-        Cause::TlsFailed(_) | Cause::DaneFailed | Cause::NotNamed | Cause::Unbound => true,
-        Cause::Replied(stage, _) | Cause::TimedOut(stage) | Cause::Cut(stage) | Cause::Broken(stage, _) => {
-            *stage == transport::Stage::Tls
-        }
-        Cause::NoSuchDomain
-        | Cause::NullMx
-        | Cause::NoRoute
-        | Cause::Loop
-        | Cause::DnsFailed
-        | Cause::TooManyHosts
-        | Cause::Unreachable(_)
-        | Cause::ReplyLost
-        | Cause::NeedsSmtputf8
-        | Cause::TooLarge(_)
-        | Cause::OutOfTime
-        | Cause::Unavailable
-        | Cause::Unsendable => false,
-    }
-}
-
-/// The class of what ended a delivery, by the same words as that of a bounce
-/// that comes in.
-fn class_of(cause: &Cause) -> Class {
-    match cause {
-        Cause::NoSuchDomain | Cause::NullMx | Cause::NoRoute => Class::BadAddress,
-        Cause::TooLarge(_) => Class::Content,
-        Cause::Replied(_, reply) => Class::of(reply.enhanced, &reply.text),
-        _ => Class::Unknown,
-    }
-}
-
-fn reply_of(cause: &Cause) -> Option<Reply> {
-    match cause {
-        Cause::Replied(_, reply) => Some(reply.clone()),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_code_is_tried_again_while_somebody_waits_for_it() {
-        let waits: Vec<u64> = (0..5).map(|attempts| code_retry(attempts).as_secs()).collect();
-        assert_eq!(waits, [2, 5, 15, 15, 15]);
-    }
-
-    #[test]
-    fn retries_follow_the_schedule_and_repeat_its_last_wait() {
-        let schedule = [Duration::from_secs(60), Duration::from_secs(1_000)];
-        let wait = |attempts, spread| retry_after(&schedule, attempts, spread).as_secs();
-        assert_eq!((wait(0, 0), wait(0, 255)), (54, 66));
-        assert_eq!((wait(1, 0), wait(9, 255)), (900, 1_100));
     }
 }
