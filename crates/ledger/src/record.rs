@@ -363,7 +363,9 @@ mod tests {
     fn every_kind_of_event_is_written_and_read_again() {
         let record = Record { events: events(), receipts: vec!["a.b.c".to_owned()] };
         assert_eq!(Record::from_bytes(&record.to_bytes()).unwrap(), record);
-        assert_eq!(record.kinds(), EventKind::ALL, "this test has an event of each kind");
+        let mut kinds = record.kinds();
+        kinds.sort_unstable();
+        assert_eq!(kinds, EventKind::ALL, "this test has an event of each kind");
     }
 
     #[test]
