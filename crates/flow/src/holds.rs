@@ -151,7 +151,7 @@ pub(crate) async fn release_with(
     let case = waiting.opened.case(journey, journey.clock.now());
     let prepared = judge_stored(&case, &waiting.opened.row).await?;
     let released = waiting.released(&case, &prepared.verdict, judge)?;
-    changes.writes.push(Write::Decided { message, state: MessageState::Decided });
+    changes.writes.push(Write::Decided { message, from: MessageState::Held, state: MessageState::Decided });
     for (recipient, _) in &released {
         changes.event(Event::Released {
             recipient: Some(recipient.address.clone()),
@@ -322,7 +322,11 @@ impl Waiting {
         event: impl Fn(&Address) -> Event,
         mut changes: Changes,
     ) -> Result<(), StoreError> {
-        changes.writes.push(Write::Decided { message: case.message, state: MessageState::Decided });
+        changes.writes.push(Write::Decided {
+            message: case.message,
+            from: MessageState::Held,
+            state: MessageState::Decided,
+        });
         let mut told = Vec::new();
         for (recipient, rules) in self.recipients() {
             changes.event(event(&recipient.address));

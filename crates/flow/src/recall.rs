@@ -114,7 +114,7 @@ async fn try_recall(
     let mut changes = Changes::default();
     let mut copies = Copies::read(&case, opened.row.state).await?;
     if copies.is_waiting {
-        changes.writes.push(Write::Decided { message, state: MessageState::Decided });
+        changes.writes.push(Write::Decided { message, from: opened.row.state, state: MessageState::Decided });
     }
     copies.withdraw(&case, &mut changes).await?;
     copies.stop(&case, &mut changes)?;

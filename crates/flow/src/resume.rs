@@ -104,6 +104,10 @@ async fn decide(
     }
     authorize(&Principal::System { org }, Action::Process, &Resource::Message(org, message))?;
     let opened = Opened::find(journey, org, message).await?;
+    // Another node, or an earlier round of this one, was first.
+    if opened.row.state != MessageState::Accepted {
+        return Ok(());
+    }
     let case = opened.case(journey, journey.clock.now());
     let prepared = judge_stored(&case, &opened.row).await?;
     let mut changes = Changes::default();
@@ -123,7 +127,7 @@ async fn decide(
             MessageState::Refused
         }
     };
-    changes.writes.insert(0, Write::Decided { message, state });
+    changes.writes.insert(0, Write::Decided { message, from: MessageState::Accepted, state });
     if case.manifest.is_inbound() && case.manifest.envelope.sender.0.is_none() {
         let _memory = journey.memory.lend(opened.row.body.len()).await;
         changes.beside.extend(bounces::tie(&case, &stored(&case, &opened.row).await?).await);

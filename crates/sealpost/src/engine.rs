@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use discovery::fetch::{FetchConfig, Fetcher};
@@ -22,6 +23,7 @@ use flow::{Courier, Journey, LinkDesk, SubmissionDesk};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use transport::{Anchors, Transport};
 use web::{PlainPages, ServeError, ServeLimits, Tls};
 
@@ -73,9 +75,13 @@ pub struct Engine {
 /// Ends when the doors are to close.
 type Stopped = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Tasks with the signal that stops them. None runs before all of them are
+/// Who is there when another configuration takes the doors may go on for so long under the old one.
+const VISITS_AFTER_RELOAD: Duration = Duration::from_secs(10);
+
+/// Tasks with the signals that close and stop them. None runs before all of them are
 /// ready: a configuration that fails halfway has taken no client.
 struct Doors {
+    closed: watch::Sender<bool>,
     stop: watch::Sender<bool>,
     ready: Vec<Pin<Box<dyn Future<Output = ()> + Send>>>,
     tasks: JoinSet<()>,
@@ -83,7 +89,12 @@ struct Doors {
 
 impl Doors {
     fn new() -> Self {
-        Self { stop: watch::channel(false).0, ready: Vec::new(), tasks: JoinSet::new() }
+        Self {
+            closed: watch::channel(false).0,
+            stop: watch::channel(false).0,
+            ready: Vec::new(),
+            tasks: JoinSet::new(),
+        }
     }
 
     fn add(&mut self, task: impl Future<Output = ()> + Send + 'static) {
@@ -96,10 +107,19 @@ impl Doors {
         }
     }
 
-    async fn close(mut self) {
-        // Nobody listens any more if every task has ended already.
-        let _ = self.stop.send(true);
+    /// Nobody new is let in; who is there goes on.
+    fn close(&self) {
+        self.closed.send_replace(true);
+    }
+
+    async fn ended(&mut self) {
         while self.tasks.join_next().await.is_some() {}
+    }
+
+    async fn stop(mut self) {
+        self.close();
+        self.stop.send_replace(true);
+        self.ended().await;
     }
 }
 
@@ -180,6 +200,7 @@ impl Engine {
     /// Stops: no accepted message is lost, no delivery is cut in the middle.
     pub async fn stop(self) -> Result<()> {
         self.sockets.close();
+        self.doors.stop.send_replace(true);
         let (store, ledger, data_dir) = (self.journey.store.clone(), self.ledger.clone(), self.data_dir.clone());
         self.retire().await;
         wake::take_down(&data_dir);
@@ -187,11 +208,23 @@ impl Engine {
         store.close().await.context("the store did not close")
     }
 
+    /// Leaves whoever comes from now on to the [succeeding](Self::succeeding) engine.
+    pub fn close_doors(&self) {
+        self.doors.close();
+    }
+
     /// Ends what is under way here and takes nothing more; the store goes on.
-    pub async fn retire(self) {
-        self.doors.close().await;
-        tracing::info!("the doors are closed: deliveries that are under way are ended");
-        self.inner.close().await;
+    pub async fn retire(mut self) {
+        self.doors.close();
+        let doors = async {
+            if !*self.doors.stop.borrow() {
+                let _ = timeout(VISITS_AFTER_RELOAD, self.doors.ended()).await;
+            }
+            self.doors.stop().await;
+            tracing::info!("the doors are closed: deliveries that are under way are ended");
+        };
+        // Nothing is begun under the old configuration once another holds, whoever is still at the doors.
+        tokio::join!(doors, self.inner.stop());
         self.transport.close().await;
     }
 
@@ -274,7 +307,7 @@ impl Engine {
     ) -> Result<SocketAddr> {
         let listener = reception.listen(self.sockets.bind(section, address).await?, door)?;
         let at = listener.address();
-        self.doors.add(listener.run(self.doors.stop.subscribe()));
+        self.doors.add(listener.run(self.doors.closed.subscribe(), self.doors.stop.subscribe()));
         Ok(at)
     }
 
@@ -367,7 +400,7 @@ impl Engine {
     {
         let socket = self.sockets.bind(section, address).await?;
         let at = socket.local_addr()?;
-        let mut stop = self.doors.stop.subscribe();
+        let mut stop = self.doors.closed.subscribe();
         let stopped: Stopped = Box::pin(async move {
             let _ = stop.wait_for(|stopped| *stopped).await;
         });

@@ -39,10 +39,13 @@ pub struct JournalNew {
 pub enum Write {
     /// A new message. Guard: its id is new.
     Accept(Box<Acceptance>),
-    /// A message leaves `Accepted` or `Held`. Guard: it is in one of them.
+    /// A message leaves `Accepted` or `Held`. Guard: it is where it was read, so that what two
+    /// read and judged is done once.
     Decided {
         /// The message.
         message: MessageId,
+        /// Where it stood when it was read.
+        from: MessageState,
         /// Where it stands now.
         state: MessageState,
     },

@@ -97,17 +97,18 @@ impl Listener {
         self.address
     }
 
-    /// Takes clients until `stop` holds true, then no new ones; returns when
-    /// messages under way have ended, or after [`ClientLimits::stop_grace`].
-    pub async fn run(self, mut stop: watch::Receiver<bool>) {
-        let signal = stop.clone();
+    /// Takes clients until `closed` holds true, then no new ones. Those that are there go on until
+    /// `stop` holds true; messages under way may then still end within [`ClientLimits::stop_grace`].
+    pub async fn run(self, mut closed: watch::Receiver<bool>, mut stop: watch::Receiver<bool>) {
         let mut visits = JoinSet::new();
         loop {
             tokio::select! {
+                biased;
+                () = stopped(&mut closed) => break,
                 () = stopped(&mut stop) => break,
                 _ = visits.join_next(), if !visits.is_empty() => {}
                 accepted = self.socket.accept() => match accepted {
-                    Ok((stream, peer)) => self.receive(stream, peer.ip().to_canonical(), signal.clone(), &mut visits),
+                    Ok((stream, peer)) => self.receive(stream, peer.ip().to_canonical(), stop.clone(), &mut visits),
                     Err(error) => {
                         tracing::warn!(%error, "can't take a connection");
                         tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -117,9 +118,15 @@ impl Listener {
         }
         drop(self.socket);
         let ended = async { while visits.join_next().await.is_some() {} };
-        if timeout(self.reception.limits.stop_grace, ended).await.is_err() {
-            tracing::warn!(connections = visits.len(), "closing connections that did not end in time");
+        let grace = async {
+            stopped(&mut stop).await;
+            tokio::time::sleep(self.reception.limits.stop_grace).await;
+        };
+        tokio::select! {
+            () = ended => return,
+            () = grace => {}
         }
+        tracing::warn!(connections = visits.len(), "closing connections that did not end in time");
     }
 
     fn receive(&self, stream: TcpStream, peer: IpAddr, stop: watch::Receiver<bool>, visits: &mut JoinSet<()>) {

@@ -165,7 +165,7 @@ impl House {
         for door in [Door::StartTls(config.clone()), Door::ImplicitTls(config), Door::Named(ward)] {
             let listener = reception.listen(TcpListener::bind("127.0.0.1:0").await.unwrap(), door).unwrap();
             addresses.push(listener.address());
-            runs.push(tokio::spawn(listener.run(stopped.clone())));
+            runs.push(tokio::spawn(listener.run(stopped.clone(), stopped.clone())));
         }
         let [starttls, tls, named] = addresses[..] else { panic!("three doors") };
         Self { recorder, starttls, tls, named, chain: files.chain, stop, runs, folder }

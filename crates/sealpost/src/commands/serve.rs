@@ -83,12 +83,14 @@ impl Running {
         let next = self.engine.succeeding(&config, &self.seams).await?;
         self.logs.change(&config.log)?;
         let before = std::mem::replace(&mut self.engine, next);
+        before.close_doors();
         self.config = config;
         self.retiring.spawn(before.retire());
         Ok(())
     }
 
     async fn stop(mut self) -> Result<()> {
+        self.engine.close_doors();
         while self.retiring.join_next().await.is_some() {}
         self.engine.stop().await
     }

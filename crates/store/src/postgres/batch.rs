@@ -28,8 +28,8 @@ const KEEP_BODIES: &str = "INSERT INTO body (org, message, chunk, bytes) SELECT 
 const BODIES_ARRIVED: &str = "DELETE FROM body_arriving a USING unnest($1::bigint[], $2::bytea[]) AS n (org, message) \
      WHERE a.org = n.org AND a.message = n.message";
 const DECIDED: &str = "UPDATE message m SET state = n.state \
-     FROM unnest($1::bigint[], $2::bytea[], $3::bigint[]) AS n (org, message, state) \
-     WHERE m.org = n.org AND m.message = n.message AND m.state IN (0, 2)";
+     FROM unnest($1::bigint[], $2::bytea[], $3::bigint[], $4::bigint[]) AS n (org, message, state, was) \
+     WHERE m.org = n.org AND m.message = n.message AND m.state = n.was AND m.state IN (0, 2) AND m.state <> n.state";
 const KEEP_CONTENTS: &str = "INSERT INTO parcel_content (id, org, sealed) \
      SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[])";
 const ENQUEUE: &str = "INSERT INTO parcel (parcel, org, message_id, content_id, kind, state, due, attempts, \
@@ -69,7 +69,7 @@ const JOURNAL: &str = "WITH new AS (INSERT INTO journal (org, message, at, entry
 #[derive(Default)]
 pub(crate) struct Batch<'a> {
     accepted: Vec<(OrgId, &'a Acceptance)>,
-    decided: Vec<(OrgId, MessageId, MessageState)>,
+    decided: Vec<(OrgId, MessageId, MessageState, MessageState)>,
     enqueued: Vec<(OrgId, &'a NewParcel)>,
     finished: Vec<(OrgId, ParcelId, ParcelState)>,
     stopped: Vec<(OrgId, ParcelId, ParcelState)>,
@@ -86,7 +86,7 @@ impl<'a> Batch<'a> {
         for write in &transition.writes {
             match write {
                 Write::Accept(acceptance) => self.accepted.push((org, acceptance)),
-                Write::Decided { message, state } => self.decided.push((org, *message, *state)),
+                Write::Decided { message, from, state } => self.decided.push((org, *message, *from, *state)),
                 Write::Enqueue(parcel) => self.enqueued.push((org, parcel)),
                 Write::Finish { parcel, state } => self.finished.push((org, *parcel, *state)),
                 Write::Stop { parcel, state } => self.stopped.push((org, *parcel, *state)),
@@ -207,9 +207,10 @@ impl<'a> Batch<'a> {
             return Ok(());
         }
         let orgs: Vec<_> = self.decided.iter().map(|(org, ..)| i64::from(org.0)).collect();
-        let messages: Vec<_> = self.decided.iter().map(|(_, message, _)| message.as_bytes().as_slice()).collect();
+        let messages: Vec<_> = self.decided.iter().map(|(_, message, ..)| message.as_bytes().as_slice()).collect();
         let states: Vec<_> = self.decided.iter().map(|(.., state)| i64::from(state.code())).collect();
-        all_changed(on.execute_with(DECIDED, &[&orgs, &messages, &states]).await?, self.decided.len())
+        let was: Vec<_> = self.decided.iter().map(|(_, _, from, _)| i64::from(from.code())).collect();
+        all_changed(on.execute_with(DECIDED, &[&orgs, &messages, &states, &was]).await?, self.decided.len())
     }
 
     async fn enqueue(&self, on: &mut Connection, ids: &[i64]) -> Result<(), StoreError> {

@@ -121,9 +121,13 @@ fn what_is_undecided_or_held_is_listed_oldest_first() {
         assert_eq!(store.undecided(CLINIC, None, 2).await.unwrap(), [message_id(1), message_id(2)]);
         assert_eq!(store.undecided(CLINIC, Some(message_id(2)), 2).await.unwrap(), [message_id(3)]);
         assert_eq!(store.held(CLINIC, 9).await.unwrap(), [message_id(4)]);
-        let decide = |number, state| Write::Decided { message: message_id(number), state };
-        let decisions = [(1, MessageState::Held), (2, MessageState::Decided), (4, MessageState::Refused)];
-        let writes = decisions.map(|(number, state)| decide(number, state));
+        let decide = |(number, from, state)| Write::Decided { message: message_id(number), from, state };
+        let writes = [
+            (1, MessageState::Accepted, MessageState::Held),
+            (2, MessageState::Accepted, MessageState::Decided),
+            (4, MessageState::Held, MessageState::Refused),
+        ]
+        .map(decide);
         commit(store, CLINIC, writes.into()).await.unwrap();
         assert_eq!(store.undecided(CLINIC, None, 9).await.unwrap(), [message_id(3)]);
         assert_eq!(store.held(CLINIC, 9).await.unwrap(), [message_id(1)]);
@@ -136,10 +140,17 @@ fn a_message_is_decided_once() {
     for_each_engine(async |bench| {
         let store = &*bench.store;
         accept(store, CLINIC, 1).await;
-        let decide = || vec![Write::Decided { message: message_id(1), state: MessageState::Decided }];
-        conflict(commit(store, OTHER, decide()).await);
-        commit(store, CLINIC, decide()).await.unwrap();
-        conflict(commit(store, CLINIC, decide()).await);
+        let decide = |from, state| vec![Write::Decided { message: message_id(1), from, state }];
+        let (accepted, held, decided) = (MessageState::Accepted, MessageState::Held, MessageState::Decided);
+        conflict(commit(store, OTHER, decide(accepted, decided)).await);
+        conflict(commit(store, CLINIC, decide(held, decided)).await);
+        commit(store, CLINIC, decide(accepted, held)).await.unwrap();
+        // Whoever judged it as it was accepted is too late, whatever came of the judging.
+        conflict(commit(store, CLINIC, decide(accepted, held)).await);
+        conflict(commit(store, CLINIC, decide(accepted, decided)).await);
+        conflict(commit(store, CLINIC, decide(held, held)).await);
+        commit(store, CLINIC, decide(held, decided)).await.unwrap();
+        conflict(commit(store, CLINIC, decide(decided, decided)).await);
     });
 }
 

@@ -46,7 +46,7 @@ fn a_message_goes_its_whole_way_in_one_transition() {
         let store = &*bench.store;
         let writes = vec![
             acceptance(store, CLINIC, 1, MessageState::Accepted, b"body").await.unwrap(),
-            Write::Decided { message: message_id(1), state: MessageState::Decided },
+            Write::Decided { message: message_id(1), from: MessageState::Accepted, state: MessageState::Decided },
             parcel(1, 1, at(1)),
             Write::Link(link(1, 1)),
         ];
