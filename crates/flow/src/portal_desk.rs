@@ -6,9 +6,9 @@ use std::sync::Arc;
 use identity::{Action, Forbidden, Principal, Resource, authorize};
 use jiff::Timestamp;
 use ledger::{Event, Record};
-use mail::reading::{self, Body, Limits, Part, Place, Reading};
+use mail::reading::{self, Body, Part, Place, Reading};
 use mail::{Level, MessageId, Recipient};
-use seal::{Grounds, Kind, Parcel, Stamp};
+use seal::{Edits, Grounds, Kind, Parcel, Stamp};
 use store::{Store, StoreError, Transition, Write};
 use vault::{Label, VaultError};
 
@@ -350,12 +350,13 @@ impl LinkDesk {
         let stored = opened.key.open_body_in_place(sealed)?;
         let case = opened.case(&self.journey, self.journey.clock.now());
         let stored = org_keys::look(&case, &stored).await.content.unwrap_or(stored);
-        let reading = reading::read(&stored, &Limits::default()).unwrap_or_else(|_| as_a_file(stored));
+        let reading = reading::read(&stored, &self.journey.settings.mime);
+        let reading = reading.unwrap_or_else(|_| as_a_file(Edits::default().apply(&stored)));
         Ok(Content { received_at: opened.row.received_at, reading })
     }
 }
 
-/// What can't be read is still the recipient's: it is given as a file.
+/// What can't be read is still the recipient's: the copy is given as a file.
 fn as_a_file(stored: Vec<u8>) -> Reading {
     let part = Part {
         place: Place::Attachment("message.eml".to_owned()),

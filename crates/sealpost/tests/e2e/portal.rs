@@ -479,6 +479,34 @@ fn five_wrong_codes_end_a_code_and_another_opens() {
     server.stop();
 }
 
+/// `levels` parts, each within the one before, and a text in the last.
+fn nested(levels: usize) -> (String, String) {
+    let text = "Content-Type: text/plain\r\n\r\nhaemoglobin 13.5\r\n".to_owned();
+    let wrap = |inner: String, level: usize| {
+        format!("Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n{inner}\r\n--b{level}--\r\n")
+    };
+    let whole = (0..levels).fold(text, wrap);
+    let (field, body) = whole.split_once("\r\n\r\n").unwrap();
+    (format!("{field}\r\n"), body.to_owned())
+}
+
+#[test]
+fn a_message_that_was_taken_is_shown_however_deep_it_is() {
+    let clinic = Clinic::new("");
+    let server = clinic.ward.machine.serve();
+    let (field, body) = nested(40);
+    let fields = format!("Subject: Your results\r\nBcc: hidden@elsewhere.example\r\nX-Sealpost-Tag: ward-9\r\n{field}");
+    let (_, link) = clinic.send(&server, &fields, &body);
+    let mut visitor = Visitor::at(server.address("portal"));
+    visitor.post(&format!("{link}/code"), "");
+    let code = code(&clinic.ward, PATIENT, 1);
+    visitor.post(&format!("{link}/open"), &format!("code={code}"));
+    let pages = ["", "/body", "/a/0"].map(|page| visitor.get(&format!("{link}{page}")).text()).concat();
+    assert!(pages.contains("haemoglobin 13.5"), "{pages}");
+    assert!(!pages.contains("hidden@elsewhere.example") && !pages.contains("ward-9"), "{pages}");
+    server.stop();
+}
+
 #[test]
 fn an_expired_message_can_be_asked_for_again() {
     let clinic = Clinic::new("expiry = '1s'\n");
