@@ -1,5 +1,6 @@
 //! Sealpost: the command line and the wiring. It holds no logic of the journey.
 
+mod allocation;
 mod certificates;
 mod cli;
 mod commands;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         commands::say(&format!("sealpost: {}", told(&error)));
         return ExitCode::FAILURE;
     }
+    allocation::settle(&cli);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(&cli))) {
         Ok(code) => code,

@@ -1,7 +1,9 @@
 //! One connection and its prepared statements.
 
 use std::collections::HashMap;
+use std::pin::pin;
 
+use futures::TryStreamExt;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
 use tokio_postgres::{Client, Config, NoTls, Row, Statement};
 
@@ -51,6 +53,18 @@ impl Connection {
         let params: Vec<Value<'_>> = query.params.iter().map(|param| param as Value<'_>).collect();
         let rows = self.client.query(&statement, &params).await.map_err(fail("reading from PostgreSQL"))?;
         rows.iter().map(|row| (query.read)(row)).collect()
+    }
+
+    /// Each row of an answer as it comes, so that no more than one of them is held beside what is made of them.
+    pub(crate) async fn each<T>(&mut self, query: Query<T>, mut take: impl FnMut(T)) -> Result<(), StoreError> {
+        let statement = self.prepare(query.sql, &types(&query.params)).await?;
+        let params = query.params.iter().map(|param| param as Value<'_>);
+        let rows = self.client.query_raw(&statement, params).await.map_err(fail("reading from PostgreSQL"))?;
+        let mut rows = pin!(rows);
+        while let Some(row) = rows.try_next().await.map_err(fail("reading from PostgreSQL"))? {
+            take((query.read)(&row)?);
+        }
+        Ok(())
     }
 
     /// The first row of an answer.

@@ -41,6 +41,8 @@ const NEXT_DUE: &str = "WITH RECURSIVE lanes (lane) AS (SELECT min(lane) FROM pa
 const NEXT_END: &str = "SELECT min(leased_until) FROM parcel WHERE state = 0 AND leased_until > 0";
 const UNSEQUENCED: &str = "SELECT j.id, j.message, j.at, j.entry FROM journal_pending p JOIN journal j ON j.id = p.id \
      WHERE p.org = $1 ORDER BY p.id LIMIT $2";
+/// Room that is made for a body before any of it has come: a row may lie about its length.
+const BODY_AT_ONCE_MAX: usize = 64 << 20;
 const BODY: &str = "SELECT bytes FROM body WHERE org = $1 AND message = $2 ORDER BY chunk";
 
 /// The store over PostgreSQL.
@@ -167,7 +169,8 @@ impl Store for PostgresStore {
         let (length, checksum) = (body.length, body.checksum);
         let query = Query { sql: BODY, params: vec![org.into(), message.into()], read: |row| row.blob(0) };
         Box::pin(async move {
-            let bytes = self.all(query).await?.concat();
+            let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default().min(BODY_AT_ONCE_MAX));
+            self.pool.take().await?.each(query, |chunk: Vec<u8>| bytes.extend_from_slice(&chunk)).await?;
             let mut found = checksum_of(org, message);
             found.update(&bytes);
             if bytes.len() as u64 != length || found.finalize() != checksum {
