@@ -6,7 +6,7 @@ use mail::{Address, Level};
 use seal::protect::Facts;
 use seal::{Content, Kind, Parcel};
 use store::Leased;
-use transport::{Delivery, Transport};
+use transport::{Delivery, Permit, Transport};
 
 use crate::case::Case;
 use crate::courier::NotCarried;
@@ -31,14 +31,22 @@ pub(crate) struct Carried {
     pub unusable: Vec<Unusable>,
 }
 
-/// Carries a parcel for all of its recipients for whom it can be opened, over no
-/// connection that proves less than `least`.
+/// How a parcel goes.
+#[derive(Clone, Copy)]
+pub(crate) struct Way<'a> {
+    pub transport: &'a Transport,
+    /// No connection is good enough that proves less.
+    pub least: Level,
+    /// Its turn at its destination.
+    pub turn: Option<&'a Permit>,
+}
+
+/// Carries a parcel for all of its recipients for whom it can be opened.
 pub(crate) async fn carry(
     case: &Case<'_>,
     leased: &Leased,
     parcel: &Parcel,
-    transport: &Transport,
-    least: Level,
+    way: Way<'_>,
 ) -> Result<Carried, NotCarried> {
     let memory = &case.journey.memory;
     let mut lent = match parcel.content() {
@@ -47,15 +55,15 @@ pub(crate) async fn carry(
         Content::EndToEnd { .. } => Some(memory.lend_to_seal(leased.body.len()).await),
     };
     let carried = match parcel.content() {
-        Content::Template(_) => deliver(case, parcel, Vec::new(), None, transport, least).await,
-        Content::Original { .. } => original(case, leased, parcel, transport, least).await?,
+        Content::Template(_) => deliver(case, parcel, Vec::new(), None, way).await,
+        Content::Original { .. } => original(case, leased, parcel, way).await?,
         Content::EndToEnd { .. } => {
             let stored = stored(case, leased, parcel).await?;
             let SealedParcel { sealed, signing, unusable } = keys::seal(case, parcel, stored).await?;
             lent.iter_mut().for_each(Lent::halve);
             let carried = match sealed {
                 Some((rest, opened)) => {
-                    let carried = deliver(case, &rest, Vec::new(), Some(opened.bytes), transport, least).await;
+                    let carried = deliver(case, &rest, Vec::new(), Some(opened.bytes), way).await;
                     Carried { facts: opened.facts, ..carried }
                 }
                 None => Carried::nothing(),
@@ -69,19 +77,11 @@ pub(crate) async fn carry(
 
 /// The original, signed where policy wants that. Where nobody can sign what
 /// must be signed, the copies take the next method.
-async fn original(
-    case: &Case<'_>,
-    leased: &Leased,
-    parcel: &Parcel,
-    transport: &Transport,
-    least: Level,
-) -> Result<Carried, NotCarried> {
+async fn original(case: &Case<'_>, leased: &Leased, parcel: &Parcel, way: Way<'_>) -> Result<Carried, NotCarried> {
     let carried = match org_keys::sign_original(case, parcel, stored(case, leased, parcel).await?).await {
-        Ok(Original::Plain(stored, signing)) => {
-            Carried { signing, ..deliver(case, parcel, stored, None, transport, least).await }
-        }
+        Ok(Original::Plain(stored, signing)) => Carried { signing, ..deliver(case, parcel, stored, None, way).await },
         Ok(Original::Signed(opened, signing)) => {
-            let carried = deliver(case, parcel, Vec::new(), Some(opened.bytes), transport, least).await;
+            let carried = deliver(case, parcel, Vec::new(), Some(opened.bytes), way).await;
             Carried { signing, facts: opened.facts, ..carried }
         }
         Err(missing) => {
@@ -113,14 +113,7 @@ async fn stored(case: &Case<'_>, leased: &Leased, parcel: &Parcel) -> Result<Vec
     inside.filter(is_judged).ok_or(NotCarried::NotOpenedNow)
 }
 
-async fn deliver(
-    case: &Case<'_>,
-    parcel: &Parcel,
-    stored: Vec<u8>,
-    sealed: Option<Vec<u8>>,
-    transport: &Transport,
-    least: Level,
-) -> Carried {
+async fn deliver(case: &Case<'_>, parcel: &Parcel, stored: Vec<u8>, sealed: Option<Vec<u8>>, way: Way<'_>) -> Carried {
     let (organisation, manifest) = (case.organisation, case.manifest);
     let results = inbound::results(case);
     let (token, return_path) = return_path(case, parcel);
@@ -145,7 +138,7 @@ async fn deliver(
     };
     let delivery = match manifest.test {
         true => rehearsal::delivery(parcel),
-        false => transport.deliver_at(parcel, &wire, least).await,
+        false => way.transport.deliver_at(parcel, &wire, way.least, way.turn).await,
     };
     Carried { delivery, ..Carried::nothing() }
 }

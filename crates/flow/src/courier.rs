@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use transport::{Fate, Permit, PutOff, Transport};
 use vault::Label;
 
-use crate::carry::{Carried, carry};
+use crate::carry::{Carried, Way, carry};
 use crate::case::{Case, Changes, SENDER, later};
 use crate::domains::Domains;
 use crate::enqueue::dequeue;
@@ -31,9 +31,6 @@ use crate::record::{Before, OpenLink, record};
 const PUT_BACK_FOR: Duration = Duration::from_secs(60);
 /// The same where the database did not answer in time: somebody may wait for it.
 const STORE_BACK_AFTER: Duration = Duration::from_secs(5);
-
-/// No parcel is put off for longer at a time.
-const PUT_OFF_MAX: Duration = Duration::from_secs(3_600);
 
 /// What came of a delivery and could not be recorded is recorded after this.
 const RECORD_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -203,7 +200,8 @@ impl Courier {
             Some(shown) if !manifest.is_inbound() => shown.least(&parcel, self.journey.settings.posture_hold, case.now),
             Some(_) | None => Level::None,
         };
-        let carried = carry(&case, leased, &parcel, &self.transport, least).await?;
+        let way = Way { transport: &self.transport, least, turn: permit.as_ref() };
+        let carried = carry(&case, leased, &parcel, way).await?;
         if let Some(permit) = permit {
             permit.note(&carried.delivery);
         }
@@ -230,9 +228,7 @@ impl Courier {
     /// Gives the parcel its turn at its destination: one narrow write, and no
     /// journal row, for nothing was tried.
     async fn put_off(&self, leased: &Leased, put_off: PutOff) -> Result<(), StoreError> {
-        // The pace may rise, and a parcel that is over time must come up to be told of.
-        let due = put_off.at.min(later(self.journey.clock.now(), PUT_OFF_MAX));
-        let write = Write::PutOff { parcel: leased.parcel, due };
+        let write = Write::PutOff { parcel: leased.parcel, due: put_off.at };
         let transition = Transition { org: leased.org, writes: vec![write], journal: None };
         match self.journey.commit(transition).await {
             // It was recalled, or paused, meanwhile.

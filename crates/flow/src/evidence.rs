@@ -67,7 +67,9 @@ pub(crate) fn tls_fails(cause: &Cause) -> bool {
         | Cause::ReplyLost
         | Cause::NeedsSmtputf8
         | Cause::TooLarge(_)
+        | Cause::Waits(_)
         | Cause::OutOfTime
+        | Cause::Unopened
         | Cause::Unavailable
         | Cause::Unsendable => false,
     }

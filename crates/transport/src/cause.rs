@@ -7,6 +7,7 @@ use mail::{EnhancedCode, Reply};
 use smtp::client::ProtocolError;
 
 use crate::proof::Fault;
+use crate::shaping::Wait;
 
 /// Where in the dialogue it happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,9 +115,15 @@ pub enum Cause {
     TooLarge(u64),
 
     // Ours.
+    /// It may not be sent anything just now.
+    #[error("{0}")]
+    Waits(Wait),
     /// The time for one delivery was over before every MX host was tried.
     #[error("the time for this attempt is over")]
     OutOfTime,
+    /// It came sealed, and the key that opens it can't be used just now.
+    #[error("the key that opens the message can't be used just now")]
+    Unopened,
     /// The bytes could not be made just now.
     #[error("the message could not be read from the store just now")]
     Unavailable,
@@ -148,7 +155,9 @@ impl Cause {
             | Cause::Broken(_, _)
             | Cause::TlsFailed(_)
             | Cause::ReplyLost
+            | Cause::Waits(_)
             | Cause::OutOfTime
+            | Cause::Unopened
             | Cause::Unavailable => true,
         }
     }
@@ -175,8 +184,10 @@ impl Cause {
             }
             Cause::NeedsSmtputf8 => EnhancedCode(5, 6, 7),
             Cause::TooLarge(_) => EnhancedCode(5, 3, 4),
+            // RFC 3463 §3.5: congestion.
+            Cause::Waits(_) => EnhancedCode(4, 4, 5),
             Cause::OutOfTime => EnhancedCode(4, 4, 7),
-            Cause::Unavailable => EnhancedCode(4, 3, 0),
+            Cause::Unavailable | Cause::Unopened => EnhancedCode(4, 3, 0),
             Cause::Unsendable => EnhancedCode(5, 6, 0),
         }
     }
@@ -203,6 +214,8 @@ impl Cause {
             | Cause::Unbound
             | Cause::TooManyHosts
             | Cause::ReplyLost
+            | Cause::Waits(_)
+            | Cause::Unopened
             | Cause::NeedsSmtputf8
             | Cause::TooLarge(_) => self.to_string(),
         }

@@ -49,6 +49,11 @@ impl Run {
         self.fates.iter().all(Option::is_some)
     }
 
+    /// What was tried until now.
+    pub(crate) fn attempts(&self) -> &[Attempt] {
+        &self.attempts
+    }
+
     pub(crate) fn note(&mut self, attempt: Attempt) {
         self.attempts.push(attempt);
     }

@@ -24,7 +24,7 @@ use crate::pool::{Key, Pool};
 use crate::proof::Proof;
 use crate::resolver::Resolver;
 use crate::run::{Again, Run, tried};
-use crate::shaping::{Destination, Shaper, Table};
+use crate::shaping::{Destination, Permit, Shaper, Table, Wait};
 use crate::tls::{Anchors, Tls};
 
 /// What delivers parcels.
@@ -52,6 +52,8 @@ struct Job<'a> {
     wire: &'a dyn Wire,
     /// The least that it may cross with, whatever it needs.
     least: Level,
+    /// Its turn at the destination of its domain, if it came for one.
+    turn: Option<&'a Permit>,
     until: Instant,
 }
 
@@ -143,13 +145,16 @@ impl Transport {
     /// the hosts make it take, within [`Timeouts`](crate::Timeouts); dropping
     /// the future cuts the dialogue where it is.
     pub async fn deliver(&self, parcel: &Parcel, wire: &dyn Wire) -> Delivery {
-        self.deliver_at(parcel, wire, Level::None).await
+        self.deliver_at(parcel, wire, Level::None, None).await
     }
 
-    /// The same, at no less than `least`, which is proven as a need is.
-    pub async fn deliver_at(&self, parcel: &Parcel, wire: &dyn Wire, least: Level) -> Delivery {
+    /// The same, at no less than `least`, which is proven as a need is. Whoever
+    /// came for a `turn` has one at the destination of the domain; at a host of
+    /// another one it needs another turn, and goes without that host where
+    /// there is none.
+    pub async fn deliver_at(&self, parcel: &Parcel, wire: &dyn Wire, least: Level, turn: Option<&Permit>) -> Delivery {
         let mut run = Run::new(parcel);
-        let job = Job { parcel, wire, least, until: Instant::now() + self.config.timeouts.whole };
+        let job = Job { parcel, wire, least, turn, until: Instant::now() + self.config.timeouts.whole };
         if let Some(recipient) = parcel.recipients().first() {
             match self.finder().hosts(recipient.address.domain()).await {
                 Ok(hosts) => self.try_hosts(&mut run, job, hosts).await,
@@ -168,22 +173,35 @@ impl Transport {
             if run.is_done() {
                 return;
             }
-            self.try_host(run, job, &host).await;
+            match self.turn_at(job, &host).await {
+                Ok(turn) => {
+                    let tried = run.attempts().len();
+                    self.try_host(run, job, &host).await;
+                    let new = run.attempts().get(tried..).unwrap_or_default();
+                    turn.iter().for_each(|turn| turn.note_attempts(new));
+                }
+                Err(wait) => give_up(run, &host, Cause::Waits(wait)),
+            }
         }
         if hosts.is_cut {
             run.failed(&Cause::TooManyHosts);
         }
     }
 
+    /// The turn at a host's own destination, where the delivery has none there.
+    async fn turn_at(&self, job: Job<'_>, host: &Host) -> Result<Option<Permit>, Wait> {
+        let Some(turn) = job.turn.filter(|_| host.lookup != MxLookup::Pinned) else { return Ok(None) };
+        let own = self.shaper.destination(&host.name.to_str());
+        if own.name == turn.destination().name {
+            return Ok(None);
+        }
+        self.shaper.enter(&Arc::new(own), turn.priority()).await.map(Some).map_err(|put_off| put_off.wait)
+    }
+
     async fn try_host(&self, run: &mut Run, job: Job<'_>, host: &Host) {
         let (binding, addresses) = match self.place(job.parcel, host).await {
             Ok(placed) => placed,
-            Err(cause) => {
-                run.failed(&cause);
-                let mx = host.name.to_str().into_owned();
-                let policy = demanded(&cause);
-                return run.note(Attempt { mx, address: None, proof: None, policy, result: Tried::Failed(cause) });
-            }
+            Err(cause) => return give_up(run, host, cause),
         };
         for address in addresses.iter().take(self.config.limits.addresses_max) {
             if Instant::now() >= job.until {
@@ -354,6 +372,14 @@ async fn transact_once(
     // "Too many" means the next transaction, as long as each takes some.
     let again = taken.filter(|(_, again)| *again == Again::SameSession && progress).map(|(index, _)| index);
     Once::Done { again: again.collect() }
+}
+
+/// Goes on without a host that was not connected to.
+fn give_up(run: &mut Run, host: &Host, cause: Cause) {
+    run.failed(&cause);
+    let mx = host.name.to_str().into_owned();
+    let policy = demanded(&cause);
+    run.note(Attempt { mx, address: None, proof: None, policy, result: Tried::Failed(cause) });
 }
 
 /// Notes an attempt; `is_new` where it opened a session of its own.

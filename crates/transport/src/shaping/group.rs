@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use mail::Priority;
 use tokio::sync::oneshot;
 
@@ -30,15 +30,27 @@ const BURST_TOKENS: [u32; 3] = [5, 1, 1];
 const FORGIVEN_AFTER: u32 = 50;
 /// The longest peace.
 const PEACE_MAX: Duration = Duration::from_secs(3_600);
+/// After so long without another one, one time of being too much is forgotten.
+const STRIKE_LIFE: Duration = Duration::from_secs(3_600);
+/// More are not counted: connections are down to one long before.
+const STRIKES_MAX: u32 = 10;
+/// A clock that goes back by more was wrong before.
+const CLOCK_STEP: SignedDuration = SignedDuration::from_secs(60);
+/// By rate, no turn is given further ahead than this: the pace may change, and
+/// whoever waits has to come up to be told of, or to end.
+const HORIZON: Duration = Duration::from_secs(3_600);
 
 /// Why a delivery has to wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Wait {
     /// The destination said that it is sent too much.
+    #[error("the receiving provider asked to be sent less")]
     Peace,
     /// It is sent as much as it may be by its rate.
+    #[error("the receiving provider is sent as much as it may be")]
     Rate,
     /// As many deliveries to it are under way as may be.
+    #[error("as many messages are on their way to the receiving provider as may be")]
     Busy,
 }
 
@@ -47,6 +59,13 @@ pub(super) enum Answer {
     Go(u64),
     Line(oneshot::Receiver<Permit>),
     At(Timestamp, Wait),
+}
+
+/// The next in line, whose turn it is.
+pub(super) struct Next {
+    pub id: u64,
+    pub priority: Priority,
+    pub give: oneshot::Sender<Permit>,
 }
 
 /// The bounds of a destination at this moment.
@@ -64,19 +83,38 @@ pub(super) struct Group {
     /// When the rate would be even again (GCRA's theoretical time of arrival).
     even_at: Option<Timestamp>,
     slots: [Option<Timestamp>; 3],
+    /// How many were sent away without a turn.
+    beyond: u32,
     takes: Option<Duration>,
     peace_until: Option<Timestamp>,
     strikes: u32,
+    /// Since when the strikes fade.
+    struck_at: Option<Timestamp>,
     successes: u32,
+    used_at: Option<Timestamp>,
 }
 
 impl Group {
+    /// Whether to forget it changes nothing.
     pub(super) fn is_idle(&self, now: Timestamp) -> bool {
         let past = |at: Option<Timestamp>| at.is_none_or(|at| at <= now);
-        self.began.is_empty() && self.strikes == 0 && past(self.even_at) && self.slots.iter().all(|slot| past(*slot))
+        let is_even = past(self.even_at) && past(self.peace_until) && self.slots.iter().all(|slot| past(*slot));
+        is_even && !self.is_under_way() && self.strikes_left(now) == 0
+    }
+
+    /// Whether a delivery is under way, or somebody waits in line for one.
+    pub(super) fn is_under_way(&self) -> bool {
+        !self.began.is_empty() || self.line.iter().any(|line| !line.is_empty())
+    }
+
+    /// When somebody last came.
+    pub(super) const fn used_at(&self) -> Option<Timestamp> {
+        self.used_at
     }
 
     pub(super) fn come(&mut self, now: Timestamp, priority: Priority, bounds: Bounds) -> Answer {
+        self.heed_clock(now);
+        self.fade(now);
         if self.peace_until.is_some_and(|until| until > now) && !self.may_probe(priority) {
             return Answer::At(self.slot(now, priority, bounds, Wait::Peace), Wait::Peace);
         }
@@ -100,13 +138,15 @@ impl Group {
         Answer::Line(take)
     }
 
-    /// The time of somebody who waited in line in vain.
+    /// The time of somebody who waited in line in vain, and sends nothing.
     pub(super) fn give_up(&mut self, now: Timestamp, priority: Priority, bounds: Bounds) -> Timestamp {
+        let unspent = self.even_at.zip(bounds.interval);
+        self.even_at = unspent.and_then(|(even_at, interval)| even_at.checked_sub(interval).ok()).or(self.even_at);
         self.slot(now, priority, bounds, Wait::Busy)
     }
 
     /// One is done; the next in line whose turn it is, if there is one.
-    pub(super) fn leave(&mut self, id: u64, now: Timestamp, bounds: Bounds) -> Option<(u64, oneshot::Sender<Permit>)> {
+    pub(super) fn leave(&mut self, id: u64, now: Timestamp, bounds: Bounds) -> Option<Next> {
         if let Some((began, _)) = self.began.remove(&id) {
             let took = Duration::try_from(now.duration_since(began)).unwrap_or_default();
             let before = self.takes.unwrap_or(took);
@@ -119,7 +159,7 @@ impl Group {
             let line = self.line.get_mut(usize::from(priority.number()))?;
             while let Some(give) = line.pop_front() {
                 if !give.is_closed() {
-                    return Some((self.begin(now, priority), give));
+                    return Some(Next { id: self.begin(now, priority), priority, give });
                 }
             }
         }
@@ -133,9 +173,11 @@ impl Group {
         if self.peace_until.is_some_and(|until| until > now) {
             return;
         }
+        self.fade(now);
         let longer = pause.saturating_mul(1 << self.strikes.min(6)).min(PEACE_MAX);
-        self.strikes = self.strikes.saturating_add(1);
+        self.strikes = self.strikes.saturating_add(1).min(STRIKES_MAX);
         self.peace_until = now.checked_add(longer).ok();
+        self.struck_at = self.peace_until;
         self.slots = [None; 3];
     }
 
@@ -144,6 +186,33 @@ impl Group {
         self.successes = self.successes.saturating_add(1);
         if self.successes >= FORGIVEN_AFTER && self.strikes > 0 {
             (self.strikes, self.successes) = (self.strikes - 1, 0);
+        }
+    }
+
+    /// A clock that was set back leaves times that are long in coming: they
+    /// would hold everything up until then.
+    fn heed_clock(&mut self, now: Timestamp) {
+        let is_back = |used_at: Timestamp| used_at.duration_since(now) > CLOCK_STEP;
+        if self.used_at.is_some_and(is_back) {
+            (self.even_at, self.slots, self.peace_until) = (None, [None; 3], None);
+            self.struck_at = Some(now);
+            self.began.values_mut().for_each(|(began, _)| *began = now);
+        }
+        self.used_at = Some(now);
+    }
+
+    /// The strikes that time has not taken.
+    fn strikes_left(&self, now: Timestamp) -> u32 {
+        let since = self.struck_at.and_then(|struck_at| Duration::try_from(now.duration_since(struck_at)).ok());
+        let faded = since.unwrap_or_default().as_secs() / STRIKE_LIFE.as_secs();
+        self.strikes.saturating_sub(u32::try_from(faded).unwrap_or(u32::MAX))
+    }
+
+    fn fade(&mut self, now: Timestamp) {
+        let left = self.strikes_left(now);
+        if left < self.strikes {
+            self.strikes = left;
+            self.struck_at = Some(now);
         }
     }
 
@@ -160,7 +229,7 @@ impl Group {
 
     /// Fewer connections each time that it was too much.
     fn connections(&self, bounds: Bounds) -> usize {
-        (bounds.connections >> self.strikes.min(10)).max(1)
+        (bounds.connections >> self.strikes.min(STRIKES_MAX)).max(1)
     }
 
     fn cap(&self, priority: Priority, bounds: Bounds) -> usize {
@@ -175,12 +244,16 @@ impl Group {
     }
 
     fn is_over_rate(&self, now: Timestamp, priority: Priority, bounds: Bounds) -> bool {
-        let (Some(interval), Some(even_at)) = (bounds.interval, self.even_at) else { return false };
+        self.may_by_rate(priority, bounds).is_some_and(|may| may > now)
+    }
+
+    /// When the rate, as it is spent now, lets one more of this priority go.
+    fn may_by_rate(&self, priority: Priority, bounds: Bounds) -> Option<Timestamp> {
+        let (interval, even_at) = (bounds.interval?, self.even_at?);
         // Where little may go at all, what is urgent still has more of it at once.
         let tokens = BURST_TOKENS.get(usize::from(priority.number())).copied().unwrap_or(1);
         let burst = BURSTS.get(usize::from(priority.number())).copied().unwrap_or_default();
-        let burst = burst.max(interval.saturating_mul(tokens));
-        even_at.checked_sub(burst).is_ok_and(|may| may > now)
+        even_at.checked_sub(burst.max(interval.saturating_mul(tokens))).ok()
     }
 
     fn spend(&mut self, now: Timestamp, bounds: Bounds) {
@@ -198,21 +271,38 @@ impl Group {
         self.takes.unwrap_or(FIRST_GUESS).max(oldest.unwrap_or_default())
     }
 
-    /// The next free time of this priority, which is then taken.
+    /// The next free time of this priority, which is then taken. Where the rate
+    /// has none soon, a time to ask again.
     fn slot(&mut self, now: Timestamp, priority: Priority, bounds: Bounds, wait: Wait) -> Timestamp {
         let step = self.takes(now) / u32::try_from(self.cap(priority, bounds)).unwrap_or(1).max(1);
         let step = step.max(bounds.interval.unwrap_or_default());
         let soonest = now.checked_add(SOONEST).unwrap_or(now);
-        let first = match wait {
-            Wait::Peace => self.peace_until.map_or(soonest, |until| until.max(soonest)),
-            Wait::Rate | Wait::Busy => soonest,
-        };
+        let peace = self.peace_until.filter(|_| wait == Wait::Peace);
+        // Before the rate lets it go nobody would be, and the turn would be lost.
+        let first = self.may_by_rate(priority, bounds).max(peace).unwrap_or(soonest).max(soonest);
         let Some(slot) = self.slots.get_mut(usize::from(priority.number())) else { return first };
-        let latest = first.checked_add(LONGEST).unwrap_or(first);
-        let is_rate = bounds.interval.is_some();
-        let at = slot.filter(|slot| *slot > first && (is_rate || *slot < latest)).unwrap_or(first);
+        let mut at = slot.map_or(first, |slot| slot.max(first));
+        if bounds.interval.is_some() {
+            let horizon = now.checked_add(HORIZON).unwrap_or(now);
+            if at >= horizon {
+                return self.beyond(now);
+            }
+        } else if at >= first.checked_add(LONGEST).unwrap_or(first) {
+            at = first;
+        }
         *slot = at.checked_add(step).ok();
         at
+    }
+
+    /// A time to ask again for whoever finds every turn within the horizon
+    /// taken: spread over its second half, so that they neither come all at once
+    /// nor after the last turn has passed.
+    fn beyond(&mut self, now: Timestamp) -> Timestamp {
+        // Multiples of the golden ratio spread evenly, however many they are.
+        const GOLDEN: u32 = 0x9E37_79B9;
+        self.beyond = self.beyond.wrapping_add(1);
+        let part = f64::from(self.beyond.wrapping_mul(GOLDEN)) / f64::from(u32::MAX);
+        now.checked_add(HORIZON.mul_f64(0.5 + part / 2.0)).unwrap_or(now)
     }
 }
 
@@ -262,8 +352,9 @@ mod tests {
         let Answer::Go(first) = group.come(at(0), Marketing, bounds) else { panic!("not taken") };
         let Answer::Line(mut news) = group.come(at(1), Marketing, bounds) else { panic!("no line") };
         let Answer::Line(mut reset) = group.come(at(2), Transactional, bounds) else { panic!("no line") };
-        let (_, give) = group.leave(first, at(3), bounds).unwrap();
-        drop(give);
+        let next = group.leave(first, at(3), bounds).unwrap();
+        assert_eq!(next.priority, Transactional);
+        drop(next);
         assert!(matches!(reset.try_recv(), Err(oneshot::error::TryRecvError::Closed)), "its turn came");
         assert!(matches!(news.try_recv(), Err(oneshot::error::TryRecvError::Empty)));
     }
@@ -282,8 +373,10 @@ mod tests {
         }
         assert_eq!(gone, 11, "a burst of ten seconds");
         assert!(slots.iter().all(|(_, wait)| *wait == Wait::Rate));
-        assert!(slots.windows(2).all(|pair| pair[1].0.duration_since(pair[0].0).as_millis() == 1_000));
-        assert_eq!(slots.last().unwrap().0, at(1_000 * (5_000 - 11)));
+        let (turns, beyond) = slots.split_at(3_599);
+        assert!(turns.windows(2).all(|pair| pair[1].0.duration_since(pair[0].0).as_millis() == 1_000));
+        assert_eq!((turns[0].0, turns[3_598].0), (at(1_000), at(3_599_000)));
+        assert!(beyond.iter().all(|(again, _)| *again >= at(1_800_000) && *again <= at(3_600_000)), "no turn is taken");
         // Whoever comes at that time goes: nobody is sent away twice.
         group.began.clear();
         for (slot, _) in slots.iter().take(200) {
@@ -291,6 +384,130 @@ mod tests {
         }
         // And what is urgent doesn't stand behind the campaign.
         assert!(matches!(group.come(slots[200].0, Transactional, bounds), Answer::Go(_)));
+    }
+
+    /// All that is given to a destination by its rate, each of the waiting at the time that it was told.
+    fn sent(
+        group: &mut Group,
+        from: i64,
+        mut due: Vec<(Timestamp, Priority)>,
+        bounds: Bounds,
+    ) -> Vec<(Timestamp, Priority)> {
+        let mut sent = Vec::new();
+        let mut asked = 0;
+        due.iter_mut().for_each(|(due, _)| *due = (*due).max(at(from)));
+        let mut due: std::collections::BinaryHeap<_> = due.into_iter().map(std::cmp::Reverse).collect();
+        while let Some(std::cmp::Reverse((now, priority))) = due.pop() {
+            asked += 1;
+            match group.come(now, priority, bounds) {
+                Answer::Go(id) => {
+                    group.leave(id, now, bounds);
+                    sent.push((now, priority));
+                }
+                Answer::At(again, _) => due.push(std::cmp::Reverse((again, priority))),
+                Answer::Line(_) => panic!("there are connections enough"),
+            }
+        }
+        assert!(asked < 8 * sent.len(), "{asked} questions for {} turns", sent.len());
+        sent
+    }
+
+    /// The most in any window of this length.
+    fn most_in(sent: &[(Timestamp, Priority)], window: Duration) -> usize {
+        let until = |from: Timestamp| from.checked_add(window).unwrap();
+        let ends =
+            sent.iter().enumerate().map(|(at, (from, _))| sent[at..].partition_point(|(time, _)| *time < until(*from)));
+        ends.max().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_rate_is_held_in_every_hour_and_used_up_in_every_hour() {
+        let (mut group, bounds) = (Group::default(), rate(Duration::from_secs(2)));
+        let campaign = vec![(at(0), Marketing); 10_000];
+        let sent = sent(&mut group, 0, campaign, bounds);
+        assert_eq!(sent.len(), 10_000, "everybody has a turn in the end");
+        // 1,800 an hour and the burst of ten seconds.
+        assert!(
+            most_in(&sent, Duration::from_secs(3_600)) <= 1_800 + 6,
+            "{}",
+            most_in(&sent, Duration::from_secs(3_600))
+        );
+        assert!(most_in(&sent, Duration::from_secs(60)) <= 30 + 6);
+        let took = sent[9_999].0.duration_since(at(0)).as_secs();
+        assert!((19_900..20_400).contains(&took), "no turn is lost: {took} s");
+        // An hour of idleness gives a burst again, and no more than one.
+        let later = took * 1_000 + 3_600_000;
+        let again = sent_after(&mut group, later, bounds);
+        assert_eq!(again, 6);
+    }
+
+    fn sent_after(group: &mut Group, later: i64, bounds: Bounds) -> usize {
+        (0..100).filter(|_| matches!(group.come(at(later), Marketing, bounds), Answer::Go(_))).count()
+    }
+
+    #[test]
+    fn what_is_urgent_takes_its_part_of_a_rate_and_the_rest_still_has_turns_that_hold() {
+        let (mut group, bounds) = (Group::default(), rate(Duration::from_secs(60)));
+        let mut all = vec![(at(0), Marketing); 40];
+        all.extend((0..20).map(|minute| (at(minute * 60_000 + 1), Transactional)));
+        let sent = sent(&mut group, 0, all, bounds);
+        assert_eq!(sent.len(), 60);
+        assert!(most_in(&sent, Duration::from_secs(600)) <= 10 + 6);
+        let urgent: Vec<_> = sent.iter().filter(|(_, priority)| *priority == Transactional).collect();
+        assert!(urgent[19].0 <= at(20 * 60_000), "{urgent:?}");
+    }
+
+    #[test]
+    fn a_turn_is_never_before_the_rate_has_one() {
+        let (mut group, bounds) = (Group::default(), rate(Duration::from_secs(1_200)));
+        for _ in 0..5 {
+            assert!(matches!(group.come(at(0), Transactional, bounds), Answer::Go(_)));
+        }
+        // The urgent ones have spent what the next hour has.
+        let (again, _) = time(group.come(at(0), Marketing, bounds)).unwrap();
+        assert!(again >= at(1_800_000), "{again}");
+        let (mut group, bounds) = (Group::default(), rate(Duration::from_secs(600)));
+        for _ in 0..4 {
+            assert!(matches!(group.come(at(0), Transactional, bounds), Answer::Go(_)));
+        }
+        assert_eq!(time(group.come(at(0), Marketing, bounds)).unwrap().0, at(1_800_000));
+        assert!(matches!(group.come(at(1_800_000), Marketing, bounds), Answer::Go(_)));
+    }
+
+    #[test]
+    fn who_waited_in_line_in_vain_has_spent_nothing_of_the_rate() {
+        let mut group = Group::default();
+        let bounds = Bounds { connections: 1, interval: Some(Duration::from_secs(10)) };
+        assert!(matches!(group.come(at(0), Transactional, bounds), Answer::Go(_)));
+        let before = group.even_at;
+        assert!(matches!(group.come(at(1), Transactional, bounds), Answer::Line(_)));
+        group.give_up(at(1_001), Transactional, bounds);
+        assert_eq!(group.even_at, before);
+    }
+
+    #[test]
+    fn a_clock_that_comes_back_from_next_year_finds_nothing_that_waits_for_it() {
+        let (mut group, bounds) = (Group::default(), rate(Duration::from_secs(1)));
+        let year = 365 * 24 * 3_600_000;
+        for _ in 0..100 {
+            drop(group.come(at(year), Marketing, bounds));
+        }
+        group.too_much(at(year), PEACE_MAX);
+        group.began.clear();
+        assert!(matches!(group.come(at(0), Marketing, bounds), Answer::Go(_)));
+        assert!(group.is_over_rate(at(0), Marketing, bounds) || group.even_at.unwrap() <= at(1_000));
+    }
+
+    #[test]
+    fn a_destination_is_forgotten_when_its_strikes_have_faded() {
+        let (mut group, bounds) = (Group::default(), connections(8));
+        group.too_much(at(0), Duration::from_secs(60));
+        assert_eq!(group.connections(bounds), 4);
+        assert!(!group.is_idle(at(60_000)));
+        assert!(!group.is_idle(at(60_000 + 3_599_000)));
+        assert!(group.is_idle(at(60_000 + 3_600_000)));
+        assert!(matches!(group.come(at(60_000 + 3_600_000), Marketing, bounds), Answer::Go(_)));
+        assert_eq!(group.connections(bounds), 8);
     }
 
     #[test]

@@ -9,10 +9,10 @@
 //! The books are those of one node, and in memory: rates hold for each node,
 //! and a restart, or a reload of the configuration, begins anew.
 
+mod books;
 mod group;
 mod table;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,10 +25,8 @@ pub use table::{Shape, Table};
 
 use crate::cause::Cause;
 use crate::delivery::{Attempt, Delivery, Fate, Tried};
-use group::{Answer, Bounds, Group, LINE};
-
-/// At so many destinations the idle ones are forgotten.
-const GROUPS_KEPT: usize = 4_096;
+use books::Books;
+use group::{Answer, Bounds, LINE, Next};
 
 /// A group of MX hosts that is sent to as one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,14 +62,21 @@ pub struct Shaper {
     connections: usize,
     since: Option<Timestamp>,
     clock: Arc<dyn Clock>,
-    groups: Arc<Mutex<HashMap<Arc<str>, Group>>>,
+    books: Arc<Mutex<Books>>,
 }
 
 /// One delivery may be under way; it is over when this is dropped.
 pub struct Permit {
     shaper: Shaper,
     destination: Arc<Destination>,
+    priority: Priority,
     id: u64,
+}
+
+impl std::fmt::Debug for Permit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Permit").field("destination", &self.destination).finish_non_exhaustive()
+    }
 }
 
 impl Drop for Permit {
@@ -81,32 +86,54 @@ impl Drop for Permit {
 }
 
 impl Permit {
+    /// The destination that it is for.
+    pub fn destination(&self) -> &Arc<Destination> {
+        &self.destination
+    }
+
+    /// How urgent the delivery is.
+    pub const fn priority(&self) -> Priority {
+        self.priority
+    }
+
     /// Notes what came of the delivery: a destination that says that it is
     /// sent too much is left in peace.
     pub fn note(&self, delivery: &Delivery) {
-        // A domain names what hosts it likes: what one of somebody else's says is not
-        // this destination's word, or anybody could have a provider left in peace.
-        let is_own = |host: &str| self.shaper.destination(host).name == self.destination.name;
-        let own = |attempt: &&Attempt| self.destination.is_own || is_own(&attempt.mx);
-        let tried = delivery.attempts.iter().filter(own).filter_map(|attempt| match &attempt.result {
-            Tried::Failed(cause) => Some(cause),
-            Tried::Sent | Tried::Unable(_) => None,
-        });
         let fates = delivery.recipients.iter().filter_map(|(_, fate)| match fate {
             Fate::Deferred(cause) | Fate::Refused(cause) => Some(cause),
             Fate::Delivered { .. } | Fate::CannotMeet => None,
         });
-        let fates = fates.filter(|_| delivery.attempts.iter().all(|attempt| own(&attempt)));
-        let pause = tried.chain(fates).filter_map(|cause| self.shaper.pause(cause)).max();
-        let is_taken = delivery.recipients.iter().any(|(_, fate)| matches!(fate, Fate::Delivered { .. }));
+        let fates = fates.filter(|_| delivery.attempts.iter().all(|attempt| self.is_of(attempt)));
+        self.note_causes(&delivery.attempts, fates);
+    }
+
+    /// The same of some attempts, where nothing else is known yet.
+    pub(crate) fn note_attempts(&self, attempts: &[Attempt]) {
+        self.note_causes(attempts, std::iter::empty());
+    }
+
+    fn note_causes<'c>(&self, attempts: &'c [Attempt], others: impl Iterator<Item = &'c Cause>) {
+        let own = || attempts.iter().filter(|attempt| self.is_of(attempt)).map(|attempt| &attempt.result);
+        let tried = own().filter_map(|result| match result {
+            Tried::Failed(cause) => Some(cause),
+            Tried::Sent | Tried::Unable(_) => None,
+        });
+        let pause = tried.chain(others).filter_map(|cause| self.shaper.pause(cause)).max();
+        let is_taken = own().any(|result| matches!(result, Tried::Sent));
         let now = self.shaper.clock.now();
-        let mut groups = self.shaper.lock();
-        let group = groups.entry(self.destination.name.clone()).or_default();
+        let mut books = self.shaper.lock();
+        let group = books.of(&self.destination.name, now);
         match pause {
             Some(pause) => group.too_much(now, pause),
             None if is_taken => group.taken(),
             None => {}
         }
+    }
+
+    /// A domain names what hosts it likes: what one of somebody else's says is
+    /// not this destination's word, or anybody could have a provider left in peace.
+    fn is_of(&self, attempt: &Attempt) -> bool {
+        self.destination.is_own || self.shaper.destination(&attempt.mx).name == self.destination.name
     }
 }
 
@@ -114,7 +141,7 @@ impl Shaper {
     /// Books by this table, with so many connections to whom it doesn't know.
     /// Where `since` says when this sender began, it is sent less in the first days.
     pub fn new(table: Table, connections: usize, since: Option<Timestamp>, clock: Arc<dyn Clock>) -> Self {
-        Self { table: Arc::new(table), connections, since, clock, groups: Arc::default() }
+        Self { table: Arc::new(table), connections, since, clock, books: Arc::default() }
     }
 
     /// The destination of a domain whose best MX host is this one.
@@ -129,16 +156,16 @@ impl Shaper {
     pub async fn enter(&self, destination: &Arc<Destination>, priority: Priority) -> Result<Permit, PutOff> {
         let bounds = self.bounds(destination);
         let line = match self.come(destination, priority, bounds) {
-            Answer::Go(id) => return Ok(self.permit(destination, id)),
+            Answer::Go(id) => return Ok(self.permit(destination, priority, id)),
             Answer::At(at, wait) => return Err(PutOff { at, wait }),
             Answer::Line(line) => line,
         };
         match timeout(LINE, line).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => {
-                let mut groups = self.lock();
-                let group = groups.entry(destination.name.clone()).or_default();
-                Err(PutOff { at: group.give_up(self.clock.now(), priority, bounds), wait: Wait::Busy })
+                let now = self.clock.now();
+                let at = self.lock().of(&destination.name, now).give_up(now, priority, bounds);
+                Err(PutOff { at, wait: Wait::Busy })
             }
         }
     }
@@ -150,25 +177,20 @@ impl Shaper {
 
     fn come(&self, destination: &Destination, priority: Priority, bounds: Bounds) -> Answer {
         let now = self.clock.now();
-        let mut groups = self.lock();
-        if groups.len() > GROUPS_KEPT {
-            groups.retain(|_, group| !group.is_idle(now));
-        }
-        groups.entry(destination.name.clone()).or_default().come(now, priority, bounds)
+        self.lock().of(&destination.name, now).come(now, priority, bounds)
     }
 
-    fn permit(&self, destination: &Arc<Destination>, id: u64) -> Permit {
-        Permit { shaper: self.clone(), destination: destination.clone(), id }
+    fn permit(&self, destination: &Arc<Destination>, priority: Priority, id: u64) -> Permit {
+        Permit { shaper: self.clone(), destination: destination.clone(), priority, id }
     }
 
     fn leave(&self, destination: &Arc<Destination>, id: u64) {
         let bounds = self.bounds(destination);
-        let mut groups = self.lock();
-        let group = groups.entry(destination.name.clone()).or_default();
-        let Some((id, give)) = group.leave(id, self.clock.now(), bounds) else { return };
+        let now = self.clock.now();
         // Not under the lock: who went away meanwhile gives the permit back.
-        drop(groups);
-        drop(give.send(self.permit(destination, id)));
+        let next = self.lock().of(&destination.name, now).leave(id, now, bounds);
+        let Some(Next { id, priority, give }) = next else { return };
+        drop(give.send(self.permit(destination, priority, id)));
     }
 
     fn bounds(&self, destination: &Destination) -> Bounds {
@@ -195,8 +217,8 @@ impl Shaper {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Group>> {
-        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
