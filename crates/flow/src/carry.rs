@@ -17,6 +17,7 @@ use crate::org_keys::{self, Original};
 use crate::rehearsal;
 use crate::return_path;
 use crate::rounds::Passed;
+use crate::suppression::Stopped;
 use crate::wire::OpenParcel;
 
 /// What came of carrying a parcel.
@@ -29,6 +30,8 @@ pub(crate) struct Carried {
     pub signing: Option<Signing>,
     /// Those whose keys can't be used any more: it was not carried for them.
     pub unusable: Vec<Unusable>,
+    /// Those who were suppressed while it waited: it was not carried for them.
+    pub stopped: Vec<Stopped>,
 }
 
 /// How a parcel goes.
@@ -41,8 +44,33 @@ pub(crate) struct Way<'a> {
     pub turn: Option<&'a Permit>,
 }
 
-/// Carries a parcel for all of its recipients for whom it can be opened.
+/// Carries a parcel for all of its recipients to whom it may be sent and for whom
+/// it can be opened.
 pub(crate) async fn carry(
+    case: &Case<'_>,
+    leased: &Leased,
+    parcel: &Parcel,
+    way: Way<'_>,
+) -> Result<Carried, NotCarried> {
+    let stopped = match parcel.kind() {
+        Kind::Content | Kind::Notice => Stopped::of(case, parcel.recipients()).await?,
+        // The page that asked for a code waits for it; a word to the sender is nobody's copy.
+        Kind::Code | Kind::Dsn => Vec::new(),
+    };
+    if stopped.is_empty() {
+        return open(case, leased, parcel, way).await;
+    }
+    let is_sent = |address: &Address| !stopped.iter().any(|stopped| stopped.recipient == *address);
+    let rest = parcel.for_rest(parcel.id(), is_sent);
+    let carried = match rest.recipients().is_empty() {
+        true => Carried::nothing(),
+        false => open(case, leased, &rest, way).await?,
+    };
+    Ok(Carried { stopped, ..carried })
+}
+
+/// The same for all of these recipients.
+async fn open(
     case: &Case<'_>,
     leased: &Leased,
     parcel: &Parcel,
@@ -168,6 +196,6 @@ fn passages(case: &Case<'_>, parcel: &Parcel) -> String {
 impl Carried {
     fn nothing() -> Self {
         let delivery = Delivery { recipients: Vec::new(), attempts: Vec::new() };
-        Self { delivery, facts: None, signing: None, unusable: Vec::new() }
+        Self { delivery, facts: None, signing: None, unusable: Vec::new(), stopped: Vec::new() }
     }
 }

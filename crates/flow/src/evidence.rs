@@ -1,8 +1,8 @@
 //! What transport found, in the words of the ledger and of the timeline.
 
 use ledger::{Digest, Event, Tls};
-use mail::bounce::Class;
-use mail::{ParcelId, Reply};
+use mail::bounce::{self, Class};
+use mail::{Level, ParcelId, Reply};
 use transport::{Attempt, Cause, Inability, Stage, TlsProof, Tried};
 
 /// The event of one address that was tried.
@@ -84,6 +84,17 @@ pub(crate) fn class_of(cause: &Cause) -> Class {
         Cause::Replied(_, reply) => Class::of(reply.enhanced, &reply.text),
         _ => Class::Unknown,
     }
+}
+
+/// Whether the recipient's own server said that there is no such mailbox: by its
+/// reply to this one recipient, over TLS that verified. On any other connection
+/// whoever stands in the way could say it, and would end more than this copy.
+pub(crate) fn says_gone(cause: &Cause, attempts: &[Attempt]) -> bool {
+    let Cause::Replied(Stage::Recipient, reply) = cause else { return false };
+    let proven = attempts.iter().rev().find_map(|attempt| attempt.proof.as_ref());
+    proven.is_some_and(|proof| proof.level >= Level::Verified)
+        && reply.is_permanent()
+        && bounce::is_gone(reply.enhanced, &reply.text)
 }
 
 pub(crate) fn reply_of(cause: &Cause) -> Option<Reply> {

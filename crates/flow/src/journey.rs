@@ -18,6 +18,7 @@ use crate::portal::Passphrase;
 use crate::reply;
 use crate::reports;
 use crate::settings::Settings;
+use crate::suppression::Filter;
 
 /// What the steps of the journey share. Held in an `Arc`.
 pub struct Journey {
@@ -41,6 +42,10 @@ pub struct Journey {
     pub(crate) certificate_changed: Arc<Notify>,
     /// The addresses for which there are keys.
     pub(crate) keys: Arc<KeyIndex>,
+    /// The mailboxes of which something may be suppressed.
+    pub(crate) suppressed: Arc<Filter>,
+    /// Wakes who keeps that fresh: a command may have changed some.
+    pub(crate) suppressions_changed: Arc<Notify>,
     /// Inbound mail that may bring keys.
     pub(crate) harvest: Arc<harvest::Queue>,
     /// Inbound mail that may bring reports.
@@ -76,6 +81,8 @@ impl Journey {
             keys_changed: Arc::default(),
             certificate_changed: Arc::default(),
             keys: Arc::default(),
+            suppressed: Arc::default(),
+            suppressions_changed: Arc::default(),
             harvest: Arc::default(),
             reports: Arc::default(),
             org_keys: Arc::default(),
@@ -101,6 +108,8 @@ impl Journey {
             keys_changed: self.keys_changed.clone(),
             certificate_changed: self.certificate_changed.clone(),
             keys: self.keys.clone(),
+            suppressed: self.suppressed.clone(),
+            suppressions_changed: self.suppressions_changed.clone(),
             harvest: self.harvest.clone(),
             reports: self.reports.clone(),
             org_keys: self.org_keys.clone(),
@@ -137,11 +146,13 @@ impl Journey {
         self.queued.notify_one();
         self.undecided.notify_one();
         self.keys_changed.notify_one();
+        self.suppressions_changed.notify_one();
         self.certificate_changed.notify_one();
     }
 
     /// Makes one transition durable.
     pub(crate) async fn commit(&self, transition: Transition) -> Result<(), StoreError> {
+        self.suppressed.note(&transition);
         let results = self.store.commit(vec![transition]).await?;
         results.into_iter().next().unwrap_or(Ok(()))
     }
@@ -149,7 +160,8 @@ impl Journey {
     /// Makes one transition durable with others beside it, each of which may
     /// fail alone.
     pub(crate) async fn commit_with(&self, first: Transition, beside: Vec<Transition>) -> Result<(), StoreError> {
-        let all = std::iter::once(first).chain(beside).collect();
+        let all: Vec<Transition> = std::iter::once(first).chain(beside).collect();
+        all.iter().for_each(|transition| self.suppressed.note(transition));
         let mut results = self.store.commit(all).await?.into_iter();
         let done = results.next().unwrap_or(Ok(()));
         for error in results.filter_map(Result::err).filter(|error| !matches!(error, StoreError::Conflict)) {

@@ -73,6 +73,7 @@ mod rounds;
 mod settings;
 pub mod streams;
 pub mod sts;
+pub mod suppression;
 mod timeline;
 mod traced;
 pub mod watch;

@@ -33,6 +33,8 @@ pub const METERS: &[(&str, Reading, &str)] = &[
     ),
     (DURATION, Reading::Histogram, "From the acceptance of a message to its delivery, by method"),
     (TLS, Reading::Counter, "Connections with TLS, by direction, version and whether the certificate was verified"),
+    (SUPPRESSIONS, Reading::Counter, "Addresses that were suppressed, by reason"),
+    (COMPLAINTS, Reading::Counter, "Complaints about messages, by reports that are shown to be about one"),
     (PORTAL, Reading::Counter, "Steps of recipients in the portal, by result"),
     (QUEUE_WAITING, Reading::Gauge, "Parcels that wait in the queue"),
     (QUEUE_OVERDUE, Reading::Gauge, "How long the most overdue parcel of the queue has been due; alert on this"),
@@ -49,6 +51,8 @@ const DECISIONS: &str = "sealpost_decisions_total";
 const DELIVERIES: &str = "sealpost_deliveries_total";
 const DURATION: &str = "sealpost_delivery_duration_seconds";
 const TLS: &str = "sealpost_tls_sessions_total";
+const SUPPRESSIONS: &str = "sealpost_suppressions_total";
+const COMPLAINTS: &str = "sealpost_complaints_total";
 const PORTAL: &str = "sealpost_portal_auth_total";
 /// Parcels that wait in the queue.
 pub const QUEUE_WAITING: &str = "sealpost_queue_waiting";
@@ -80,6 +84,8 @@ enum Count {
     Took(&'static str, Duration),
     Tls(&'static str, &'static str, &'static str),
     Portal(&'static str),
+    Suppression(&'static str),
+    Complaint,
 }
 
 impl Tally {
@@ -111,6 +117,8 @@ impl Tally {
                 Count::Tls(direction, version, verified) => {
                     counter!(TLS, "direction" => direction, "version" => version, "verified" => verified).increment(1);
                 }
+                Count::Suppression(reason) => counter!(SUPPRESSIONS, "reason" => reason).increment(1),
+                Count::Complaint => counter!(COMPLAINTS).increment(1),
                 Count::Portal(result) => counter!(PORTAL, "result" => result).increment(1),
             }
         }
@@ -135,6 +143,9 @@ impl Tally {
             Event::Deferred { .. } => self.result(method, "deferred"),
             Event::Rerouted { .. } => self.result(method, "rerouted"),
             Event::Refused { .. } | Event::Rejected { .. } => self.result(method, "refused"),
+            Event::Suppressed { .. } => self.result(method, "suppressed"),
+            Event::SuppressionAdded { reason, .. } => self.0.push(Count::Suppression(reason.word())),
+            Event::Complained { .. } => self.0.push(Count::Complaint),
             Event::Held { .. } => self.result(method, "held"),
             Event::Bounced { .. } | Event::DsnFailed { .. } => self.result(method, "bounced"),
             Event::Expired { .. } => self.result(method, "expired"),
@@ -188,6 +199,7 @@ impl Tally {
             | Event::OrgKeyRevoked { .. }
             | Event::ConnectorSecret { .. }
             | Event::DsnReceived { .. }
+            | Event::SuppressionRemoved { .. }
             | Event::Erased { .. } => {}
         }
     }

@@ -11,6 +11,7 @@ use crate::dsn::{self, Told};
 use crate::inbound;
 use crate::prepared::{Chosen, Prepared};
 use crate::receipts::{Fact, receipt};
+use crate::suppression::Stopped;
 
 /// The most recipients of one parcel (RFC 5321 §4.5.3.1.8 lets a server stop
 /// at a hundred).
@@ -81,6 +82,7 @@ struct Sorted<'a> {
     transit: Vec<Group<'a>>,
     sealed: Vec<Group<'a>>,
     portal: Vec<(&'a Recipient, Grounds, String)>,
+    suppressed: Vec<(&'a Recipient, Grounds, &'a Stopped)>,
     held: Vec<(&'a Recipient, Vec<String>)>,
     refused: Vec<(&'a Recipient, Vec<String>)>,
 }
@@ -116,7 +118,7 @@ const LEADS: &str = "; it leads to the portal for replies";
 const IS_CUT: &str = "; the text that it quotes of earlier messages is left out";
 
 impl<'a> Sorted<'a> {
-    fn add(&mut self, case: &Case<'_>, prepared: &Prepared, recipient: &'a Recipient, decision: &Decision) {
+    fn add(&mut self, case: &Case<'_>, prepared: &'a Prepared, recipient: &'a Recipient, decision: &Decision) {
         let because = rules(decision);
         match decision.action {
             Action::Deliver { needs } => {
@@ -128,7 +130,10 @@ impl<'a> Sorted<'a> {
         }
     }
 
-    fn deliver(&mut self, case: &Case<'_>, prepared: &Prepared, recipient: &'a Recipient, grounds: Grounds) {
+    fn deliver(&mut self, case: &Case<'_>, prepared: &'a Prepared, recipient: &'a Recipient, grounds: Grounds) {
+        if let Some(stopped) = prepared.suppressed.iter().find(|stopped| stopped.recipient == recipient.address) {
+            return self.suppressed.push((recipient, grounds, stopped));
+        }
         let Chosen { method, because, key, content } = prepared.choose(case, recipient, &grounds);
         let leads = leads(case, matches!(method, Method::OpenPgp | Method::Smime));
         let is_copy = method != Method::Portal;
@@ -169,6 +174,7 @@ impl<'a> Sorted<'a> {
             changes.event(Case::sealed_event(recipient, Method::Portal, because));
             case.put_into_portal(recipient, grounds, None, changes);
         }
+        case.stop_suppressed(self.suppressed.iter().map(|(to, grounds, stopped)| (*to, grounds, *stopped)), changes);
     }
 
     /// Held and refused copies are told to the sender, and have receipts too.

@@ -15,6 +15,7 @@ use crate::inbound;
 use crate::judge;
 use crate::keys::AtHand;
 use crate::org_keys::{Looked, Missing, Proven, Signs};
+use crate::suppression::Stopped;
 
 /// Of the keys that don't count, so many are named.
 const PASSED_OVER_MAX: usize = 3;
@@ -23,6 +24,8 @@ const PASSED_OVER_MAX: usize = 3;
 pub(crate) struct Prepared {
     pub verdict: Verdict,
     pub keys: AtHand,
+    /// The recipients whom nothing is sent.
+    pub suppressed: Vec<Stopped>,
     pub edits: Edits,
     pub copy: SealedCopy,
     /// Whether copies leave out what the text quotes of earlier messages.
@@ -59,7 +62,17 @@ impl Prepared {
         let copy = SealedCopy { body_sha256, edits, open_edits: open_edits.clone(), outer_subject };
         let redirects = redirects(case).await;
         let is_cut = open_edits.cuts(judged);
-        Ok(Self { verdict, keys, edits: open_edits, copy, is_cut, redirects, proven: looked.proven.clone() })
+        let suppressed = Stopped::of(case, recipients).await?;
+        Ok(Self {
+            verdict,
+            keys,
+            suppressed,
+            edits: open_edits,
+            copy,
+            is_cut,
+            redirects,
+            proven: looked.proven.clone(),
+        })
     }
 
     /// Chooses for one recipient.

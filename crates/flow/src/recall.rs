@@ -225,6 +225,7 @@ impl Copies {
                 }
                 Event::Bounced { recipient, .. } | Event::Rejected { recipient, .. } => (recipient, Outcome::NeverSent),
                 Event::Refused { recipient: Some(recipient), .. }
+                | Event::Suppressed { recipient, .. }
                 | Event::Expired { recipient: Some(recipient), .. } => (recipient, Outcome::NeverSent),
                 _ => return None,
             };

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use ledger::{Event, ReceiptKind, Status};
+use mail::suppression::Reason;
 use mail::{Address, EnhancedCode, KeyFormat, Level, Method, Recipient, Reply};
 use policy::Unmet;
 use seal::{Kind, Parcel, ParcelKey, TlsAsked};
@@ -23,6 +24,7 @@ use crate::posture::{self, Shown};
 use crate::receipts::{Fact, receipt};
 use crate::reports;
 use crate::retries::{CODE_WORTH, age, code_retry, retry_after};
+use crate::suppression::{self, NewSuppression, Origin, Stopped};
 
 /// What is known beside the delivery itself.
 pub(crate) struct Before {
@@ -72,6 +74,7 @@ pub(crate) fn record(case: &Case<'_>, leased: &Leased, parcel: &Parcel, carried:
             recording.next(recipient, &unusable.next, &unusable.because);
         }
     }
+    recording.stopped();
     recording.posture();
     recording.finish();
     recording.changes
@@ -205,6 +208,7 @@ impl<'a> Recording<'a> {
                     reply: reply_of(cause),
                     class: Some(class_of(cause).word().to_owned()),
                 });
+                self.suppress(recipient, cause);
                 if recipient.notify.failure {
                     let remote = reply_of(cause).zip(self.last_host()).map(|(reply, host)| (host, reply));
                     self.tell(Action::Failed, recipient, status, because, remote);
@@ -212,6 +216,21 @@ impl<'a> Recording<'a> {
             }
             Kind::Code => self.changes.event(Event::CodeWithheld { recipient: address, because }),
             Kind::Dsn => self.changes.event(Event::DsnFailed { parcel: Some(parcel), recipient: address, because }),
+        }
+    }
+
+    /// A mailbox that its own server does not know gets nothing more. A
+    /// rehearsal says nothing of it, and own recipients are the next hop's to know.
+    fn suppress(&mut self, recipient: &Recipient, cause: &Cause) {
+        let is_outside = !self.case.manifest.test && !self.case.manifest.is_inbound();
+        if is_outside && evidence::says_gone(cause, &self.delivery.attempts) {
+            let new = NewSuppression {
+                address: &recipient.address,
+                stream: None,
+                reason: Reason::HardBounce,
+                origin: Origin::Delivery { message: self.case.message },
+            };
+            suppression::enter(self.case, &new, &mut self.changes);
         }
     }
 
@@ -275,6 +294,18 @@ impl<'a> Recording<'a> {
             to,
             because: because.to_owned(),
         });
+    }
+
+    /// Those who were suppressed while the parcel waited.
+    fn stopped(&mut self) {
+        let (recipients, carried) = (self.parcel.recipients(), self.carried);
+        let of = |stopped: &'a Stopped| {
+            let recipient = recipients.iter().find(|recipient| recipient.address == stopped.recipient)?;
+            Some((recipient, stopped))
+        };
+        let copies = carried.stopped.iter().filter_map(of);
+        let grounds = self.parcel.grounds();
+        self.case.stop_suppressed(copies.map(|(to, stopped)| (to, grounds, stopped)), &mut self.changes);
     }
 
     /// The key of this recipient seals nothing any more.

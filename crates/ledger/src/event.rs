@@ -11,9 +11,10 @@ use std::fmt;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
+use mail::suppression::Reason;
 use mail::{
     Address, ApiKeyId, Domain, EnhancedCode, Level, MessageId, Method, MxLookup, Need, OrgKeyId, ParcelId,
-    RecipientKeyId, Reply, ReversePath,
+    RecipientKeyId, Reply, ReversePath, SuppressionId,
 };
 use serde::{Deserialize, Serialize};
 

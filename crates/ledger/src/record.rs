@@ -82,7 +82,8 @@ impl Record {
 mod tests {
     use std::net::IpAddr;
 
-    use mail::{ApiKeyId, EnhancedCode, Level, Method, MxLookup, Need, ParcelId, Reply, ReversePath};
+    use mail::suppression::Reason;
+    use mail::{ApiKeyId, EnhancedCode, Level, Method, MxLookup, Need, ParcelId, Reply, ReversePath, SuppressionId};
 
     use super::*;
     use crate::digest::Digest;
@@ -147,6 +148,8 @@ mod tests {
         ]
     }
 
+    const SUPPRESSION: SuppressionId = SuppressionId::from_bytes([5; 16]);
+
     fn events_of_delivery() -> Vec<Event> {
         let recipient = recipient();
         let because = "why".to_owned();
@@ -191,6 +194,13 @@ mod tests {
                 because: because.clone(),
             },
             Event::Refused { recipient: None, because: because.clone() },
+            Event::Suppressed {
+                recipient: recipient.clone(),
+                suppression: SUPPRESSION,
+                reason: Reason::HardBounce,
+                stream: None,
+                since: at(1),
+            },
             Event::Held { recipient: Some(recipient.clone()), because: because.clone() },
             Event::Released { recipient: None, by: "admin".to_owned(), reason: Some("looked at".to_owned()) },
             Event::Rejected { recipient: recipient.clone(), by: "admin".to_owned(), reason: because.clone() },
@@ -253,6 +263,28 @@ mod tests {
         let reply = Reply::new(250, EnhancedCode(2, 0, 0), "ok");
         vec![
             Event::Erased { because: because.clone() },
+            Event::SuppressionAdded {
+                suppression: SUPPRESSION,
+                recipient: recipient.clone(),
+                reason: Reason::Complaint,
+                stream: Some("news".into()),
+                origin: "report msg_… about msg_…".into(),
+            },
+            Event::SuppressionRemoved {
+                suppression: SUPPRESSION,
+                recipient: recipient.clone(),
+                reason: Reason::Manual,
+                stream: None,
+                by: "operator:root".into(),
+                because: because.clone(),
+            },
+            Event::Complained {
+                recipient: recipient.clone(),
+                feedback: "abuse".into(),
+                by: "provider.example".into(),
+                report: mail::MessageId::from_bytes([6; 16]),
+                proof: "return_path".into(),
+            },
             Event::DsnReceived {
                 recipient: recipient.clone(),
                 action: "failed".into(),

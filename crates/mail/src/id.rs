@@ -110,6 +110,11 @@ time_ordered_id!(
     ApiKeyId, "key_"
 );
 
+time_ordered_id!(
+    /// A suppression: an address that gets nothing more, and why.
+    SuppressionId, "sup_"
+);
+
 /// 48 bits of milliseconds, then randomness, with version and variant set.
 fn uuid_v7(now: Timestamp, random: [u8; 16]) -> [u8; 16] {
     let mut bytes = random;

@@ -20,11 +20,12 @@ pub mod recipient_key;
 pub mod reply;
 pub mod seam;
 pub mod sevenbit;
+pub mod suppression;
 pub mod wiped;
 
 pub use address::{Address, AddressError, Domain};
 pub use envelope::{Envelope, Recipient, ReversePath};
-pub use id::{ApiKeyId, MessageId, OrgId, OrgKeyId, ParcelId, RecipientKeyId};
+pub use id::{ApiKeyId, MessageId, OrgId, OrgKeyId, ParcelId, RecipientKeyId, SuppressionId};
 pub use priority::Priority;
 pub use protection::{Level, Method, MxLookup, Need};
 pub use recipient_key::{KeyFormat, KeySource, KeyState};

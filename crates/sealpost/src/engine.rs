@@ -151,6 +151,7 @@ impl Engine {
         sockets: Arc<Sockets>,
     ) -> Result<Self> {
         flow::keys::refresh(&journey).await.context("recipients' keys can't be read")?;
+        flow::suppression::refresh(&journey).await.context("who is suppressed can't be read")?;
         let transport = Arc::new(reach::transport(config, seams, &journey)?);
         let mut engine = Self {
             journey,
@@ -435,6 +436,7 @@ impl Engine {
         self.inner.add(flow::resume::run(self.journey.clone(), Some(finder), self.inner.stop.subscribe()));
         self.inner.add(flow::harvest::run(self.journey.clone(), self.inner.stop.subscribe()));
         self.inner.add(flow::keys::run(self.journey.clone(), self.inner.stop.subscribe()));
+        self.inner.add(flow::suppression::run(self.journey.clone(), self.inner.stop.subscribe()));
         self.inner.add(self.ledger.clone().run(self.inner.stop.subscribe()));
     }
 }

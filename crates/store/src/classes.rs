@@ -207,6 +207,13 @@ pub const COLUMNS: &[Column] = &[
     both("acme", "until", Open),
     // Private keys.
     both("acme", "sealed", Secret),
+    both("suppression", "org", Open),
+    both("suppression", "suppression", Open),
+    both("suppression", "mailbox", Personal),
+    both("suppression", "stream", Open),
+    both("suppression", "reason", Open),
+    both("suppression", "at", Open),
+    both("suppression", "sealed", Sealed),
     both("run", "org", Open),
     both("run", "first_position", Open),
     both("run", "first_journal", Open),

@@ -36,7 +36,7 @@ pub use lane::{Lane, Room};
 pub use row::{
     AcmeRow, CredentialRow, Dimensions, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, MessageState, OrgKeyRow,
     OrgRow, ParcelRow, ParcelState, PostureRow, QueueSummary, RecipientKeyRow, ReportRow, RunRow, StsPolicyRow,
-    TlsSessionRow, WatchRoundRow,
+    SuppressionFilter, SuppressionRow, TlsSessionRow, WatchRoundRow,
 };
 pub use store::{Pending, Store};
 pub use transition::{Acceptance, JournalNew, NewLink, NewParcel, Transition, Write};

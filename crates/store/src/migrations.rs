@@ -18,6 +18,7 @@ pub(crate) const SQLITE: &[Migration] = &[
     Migration { number: 6, text: include_str!("../migrations/sqlite/0006-reports.sql") },
     Migration { number: 7, text: include_str!("../migrations/sqlite/0007-lanes.sql") },
     Migration { number: 8, text: include_str!("../migrations/sqlite/0008-acme.sql") },
+    Migration { number: 9, text: include_str!("../migrations/sqlite/0009-suppression.sql") },
 ];
 
 /// For PostgreSQL.
@@ -30,6 +31,7 @@ pub(crate) const POSTGRES: &[Migration] = &[
     Migration { number: 6, text: include_str!("../migrations/postgres/0006-reports.sql") },
     Migration { number: 7, text: include_str!("../migrations/postgres/0007-lanes.sql") },
     Migration { number: 8, text: include_str!("../migrations/postgres/0008-acme.sql") },
+    Migration { number: 9, text: include_str!("../migrations/postgres/0009-suppression.sql") },
 ];
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use mail::{MessageId, OrgId, OrgKeyId, ParcelId, RecipientKeyId};
+use mail::{MessageId, OrgId, OrgKeyId, ParcelId, RecipientKeyId, SuppressionId};
 
 use crate::body::BodyRef;
 use crate::lane::Lane;
@@ -381,6 +381,32 @@ pub struct AcmeRow {
     pub until: Timestamp,
     /// What is kept, private keys included, sealed.
     pub sealed: Vec<u8>,
+}
+
+/// A mailbox that gets nothing more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SuppressionRow {
+    /// Its id.
+    pub suppression: SuppressionId,
+    /// Keyed index of the mailbox.
+    pub mailbox: [u8; 16],
+    /// The stream that it is for; empty for every one.
+    pub stream: String,
+    /// Why, a number of `mail::suppression::Reason`.
+    pub reason: u8,
+    /// Since when.
+    pub at: Timestamp,
+    /// The address and where this came from, sealed.
+    pub sealed: Vec<u8>,
+}
+
+/// Which suppressions are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SuppressionFilter<'a> {
+    /// Those for this stream alone; the empty one are those for every stream.
+    pub stream: Option<&'a str>,
+    /// Those of this reason.
+    pub reason: Option<u8>,
 }
 
 /// A run of journal rows that got their positions in the tree together.

@@ -5,7 +5,7 @@
 //! `$name` parameters that way. Every integer is a 64-bit one.
 
 use jiff::Timestamp;
-use mail::{MessageId, OrgId, OrgKeyId, ParcelId, RecipientKeyId};
+use mail::{MessageId, OrgId, OrgKeyId, ParcelId, RecipientKeyId, SuppressionId};
 
 use crate::StoreError;
 use crate::transition::Write;
@@ -20,6 +20,7 @@ pub(crate) mod parcel;
 pub(crate) mod portal;
 pub(crate) mod reports;
 pub(crate) mod sts;
+pub(crate) mod suppression;
 pub(crate) mod watch;
 
 /// A write that is one statement on both engines; none for any other.
@@ -30,6 +31,7 @@ pub(crate) fn statement(org: OrgId, write: &Write) -> Option<key::Statement> {
         .or_else(|| sts::statement(org, write))
         .or_else(|| reports::statement(org, write))
         .or_else(|| acme::statement(org, write))
+        .or_else(|| suppression::statement(org, write))
 }
 
 /// A question and how its answer is read.
@@ -72,6 +74,12 @@ impl From<ParcelId> for Param {
 impl From<RecipientKeyId> for Param {
     fn from(key: RecipientKeyId) -> Self {
         Self::Blob(key.as_bytes().to_vec())
+    }
+}
+
+impl From<SuppressionId> for Param {
+    fn from(suppression: SuppressionId) -> Self {
+        Self::Blob(suppression.as_bytes().to_vec())
     }
 }
 
@@ -228,6 +236,10 @@ mod tests {
             of(reports::sessions(org, 1, 1)),
             of(reports::reports(org, 1)),
             of(acme::one(org, "certificate")),
+            of(suppression::of_mailbox(org, [0; 16])),
+            of(suppression::one(org, SuppressionId::from_bytes([1; 16]))),
+            of(suppression::list(org, crate::SuppressionFilter::default(), None, 1)),
+            of(suppression::since(org, jiff::Timestamp::UNIX_EPOCH)),
             of(probe()),
         ]
     }
@@ -261,6 +273,8 @@ mod tests {
             (reports::FORGET, 2),
             (acme::PUT, 4),
             (acme::FORGET, 2),
+            (suppression::INSERT, 7),
+            (suppression::REMOVE, 2),
             (TOUCH_PROBE, 0),
         ]
     }

@@ -4,14 +4,15 @@ use std::future::Future;
 use std::pin::Pin;
 
 use jiff::Timestamp;
-use mail::{MessageId, OrgId, ParcelId, RecipientKeyId};
+use mail::{MessageId, OrgId, ParcelId, RecipientKeyId, SuppressionId};
 
 use crate::body::{BodyRef, BodyWriter};
 use crate::error::StoreError;
 use crate::lane::{Lane, Room};
 use crate::row::{
     AcmeRow, CredentialRow, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, OrgKeyRow, OrgRow, ParcelRow,
-    PostureRow, QueueSummary, RecipientKeyRow, ReportRow, RunRow, StsPolicyRow, TlsSessionRow, WatchRoundRow,
+    PostureRow, QueueSummary, RecipientKeyRow, ReportRow, RunRow, StsPolicyRow, SuppressionFilter, SuppressionRow,
+    TlsSessionRow, WatchRoundRow,
 };
 use crate::transition::Transition;
 
@@ -128,6 +129,20 @@ pub trait Store: Send + Sync + 'static {
     fn paused(&self, org: OrgId, after: Option<ParcelId>, limit: usize) -> Pending<'_, Vec<ParcelRow>>;
     /// What ACME keeps under a name.
     fn acme(&self, org: OrgId, name: &str) -> Pending<'_, Option<AcmeRow>>;
+    /// What is suppressed for several mailboxes, by their keyed indexes.
+    fn suppressions_of(&self, org: OrgId, mailboxes: Vec<[u8; 16]>) -> Pending<'_, Vec<SuppressionRow>>;
+    /// A suppression.
+    fn suppression(&self, org: OrgId, suppression: SuppressionId) -> Pending<'_, Option<SuppressionRow>>;
+    /// Suppressions after `after`, in the order of their ids.
+    fn suppressions(
+        &self,
+        org: OrgId,
+        filter: SuppressionFilter<'_>,
+        after: Option<SuppressionId>,
+        limit: usize,
+    ) -> Pending<'_, Vec<SuppressionRow>>;
+    /// The mailboxes that were suppressed at `since` or later.
+    fn suppressed_since(&self, org: OrgId, since: Timestamp) -> Pending<'_, Vec<[u8; 16]>>;
     /// How the organisation's queue stands.
     fn queue(&self, org: OrgId) -> Pending<'_, QueueSummary>;
 

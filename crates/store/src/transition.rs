@@ -1,13 +1,13 @@
 //! What changes: a transition is the unit that happens whole or not at all.
 
 use jiff::Timestamp;
-use mail::{MessageId, OrgId, ParcelId, RecipientKeyId};
+use mail::{MessageId, OrgId, ParcelId, RecipientKeyId, SuppressionId};
 
 use crate::body::SpooledBody;
 use crate::lane::Lane;
 use crate::row::{
     AcmeRow, CredentialRow, Dimensions, DiscoveryRow, MessageState, OrgKeyRow, ParcelState, RecipientKeyRow, ReportRow,
-    StsPolicyRow, TlsSessionRow, WatchRoundRow,
+    StsPolicyRow, SuppressionRow, TlsSessionRow, WatchRoundRow,
 };
 
 /// Writes of one organisation and the journal row that tells of them, all in
@@ -217,6 +217,19 @@ pub enum Write {
     ForgetAcme {
         /// The time.
         before: Timestamp,
+    },
+    /// A mailbox gets nothing more. Guard, where it is to be `new`: it was not
+    /// suppressed for that stream and reason; else what was before stays.
+    Suppress {
+        /// The suppression.
+        row: Box<SuppressionRow>,
+        /// Whether it fails where it is there already.
+        new: bool,
+    },
+    /// A suppression is taken back. Guard: it is there.
+    Unsuppress {
+        /// The suppression.
+        suppression: SuppressionId,
     },
     /// The message's key is destroyed and the message is
     /// [`Erased`](MessageState::Erased). Guard: the message is there.

@@ -66,6 +66,8 @@ pub enum Label {
     Report = 12,
     /// What ACME keeps: its account, certificates and their keys.
     Acme = 13,
+    /// Whom nothing more is sent to, and why.
+    Suppression = 14,
 }
 
 /// The bytes that begin every envelope.

@@ -26,6 +26,7 @@ pub(crate) struct Indexes {
     domain: Key,
     fingerprint: Key,
     subject: Key,
+    suppression: Key,
     login: Key,
     link: Key,
     once: Key,
@@ -43,6 +44,7 @@ impl Indexes {
             domain: key("index domain"),
             fingerprint: key("index fingerprint"),
             subject: key("index subject"),
+            suppression: key("index suppression"),
             login: key("index login"),
             link: key("index link"),
             once: key("index once"),
@@ -67,6 +69,10 @@ impl Indexes {
 
     pub(crate) fn subject(&self, subject: &str) -> [u8; 16] {
         first(mac(&self.subject, subject.as_bytes()))
+    }
+
+    pub(crate) fn suppression(&self, mailbox: &str) -> [u8; 16] {
+        first(mac(&self.suppression, mailbox.as_bytes()))
     }
 
     pub(crate) fn login(&self, login: &str) -> [u8; 32] {

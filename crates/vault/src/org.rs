@@ -156,6 +156,12 @@ impl OrgVault {
         self.indexes.subject(subject)
     }
 
+    /// Finds what is suppressed for a mailbox, by
+    /// [`mailbox_of`](mail::suppression::mailbox_of) of an address.
+    pub fn suppression_index(&self, mailbox: &str) -> [u8; 16] {
+        self.indexes.suppression(mailbox)
+    }
+
     /// Finds a login name, exactly as written.
     pub fn login_index(&self, login: &str) -> [u8; 32] {
         self.indexes.login(login)
@@ -199,7 +205,8 @@ impl OrgVault {
             | Label::StsPolicy
             | Label::TlsSession
             | Label::Report
-            | Label::Acme => &self.current,
+            | Label::Acme
+            | Label::Suppression => &self.current,
         }
     }
 

@@ -73,7 +73,8 @@ fn is_end(event: &Event, recipient: &str) -> bool {
     match event {
         Event::Delivered { recipient: to, .. }
         | Event::Notified { recipient: to, .. }
-        | Event::Bounced { recipient: to, .. } => to.to_string() == recipient,
+        | Event::Bounced { recipient: to, .. }
+        | Event::Suppressed { recipient: to, .. } => to.to_string() == recipient,
         _ => false,
     }
 }

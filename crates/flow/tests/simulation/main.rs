@@ -20,6 +20,7 @@ mod mx;
 mod seams;
 mod sts;
 mod suites;
+mod suppressed;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -78,6 +78,19 @@ macro_rules! delivery {
         /// Why.
         because: String,
     }
+    /// A recipient's copy is not sent: the address is suppressed.
+    Suppressed = "suppressed" {
+        /// The recipient.
+        recipient: Address,
+        /// The suppression that counts.
+        suppression: SuppressionId,
+        /// Why it is suppressed.
+        reason: Reason,
+        /// The stream that the suppression is for; none for every one.
+        stream: Option<String>,
+        /// Since when.
+        since: Timestamp,
+    }
     /// A recipient's copy, or the whole message, waits for a person.
     Held = "held" {
         /// The recipient; none for all of them.

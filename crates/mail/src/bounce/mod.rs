@@ -6,8 +6,10 @@
 
 mod class;
 mod dsn;
+mod gone;
 
 pub use class::Class;
+pub use gone::is_gone;
 
 use crate::entity::Entity;
 use crate::reply::EnhancedCode;

@@ -133,6 +133,18 @@ fn details(event: &Event) -> String {
         Event::Refused { recipient, because }
         | Event::Held { recipient, because }
         | Event::Expired { recipient, because } => format!("{}: {because}", whom(recipient.as_ref())),
+        Event::Suppressed { recipient, suppression, reason, since, .. } => {
+            format!("{recipient}: {reason} since {since} ({suppression})")
+        }
+        Event::SuppressionAdded { recipient, suppression, reason, stream, origin } => {
+            format!("{recipient}: {reason}{}, by {origin} ({suppression})", told(" of stream ", stream.as_ref()))
+        }
+        Event::SuppressionRemoved { recipient, suppression, reason, by, because, .. } => {
+            format!("{recipient}: {reason} ({suppression}), by {by}: {because}")
+        }
+        Event::Complained { recipient, feedback, by, report, .. } => {
+            format!("{recipient}: {feedback}, {by} said; in {report}")
+        }
         Event::Released { recipient, by, reason } => released(recipient.as_ref(), by, reason.as_deref()),
         Event::Rejected { recipient, by, reason } => format!("{recipient}, by {by}: {reason}"),
         Event::Bounced { recipient, because, .. }

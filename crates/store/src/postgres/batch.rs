@@ -113,6 +113,8 @@ impl<'a> Batch<'a> {
                 | Write::ForgetStsPolicies { .. }
                 | Write::Acme(_)
                 | Write::ForgetAcme { .. }
+                | Write::Suppress { .. }
+                | Write::Unsuppress { .. }
                 | Write::ForgetWatchRounds { .. }
                 | Write::TlsSession(_)
                 | Write::TlsReported { .. }

@@ -40,7 +40,9 @@ pub(super) fn order(org: OrgId, write: &Write) -> (u8, OrgId, Vec<u8>) {
         Write::Report(row) => (14, org, row.mark.to_vec()),
         Write::Resume { parcel, .. } => (15, org, parcel.as_bytes().to_vec()),
         Write::Acme(row) => (16, org, row.name.as_bytes().to_vec()),
-        _ => (17, org, Vec::new()),
+        Write::Suppress { row, .. } => (17, org, [&row.mailbox[..], row.stream.as_bytes(), &[0, row.reason]].concat()),
+        Write::Unsuppress { suppression } => (18, org, suppression.as_bytes().to_vec()),
+        _ => (19, org, Vec::new()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jiff::Timestamp;
-use mail::{MessageId, OrgId, ParcelId, RecipientKeyId};
+use mail::{MessageId, OrgId, ParcelId, RecipientKeyId, SuppressionId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -18,7 +18,8 @@ use crate::lane::{Lane, Room};
 use crate::migrations::POSTGRES;
 use crate::row::{
     AcmeRow, CredentialRow, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, OrgKeyRow, OrgRow, ParcelRow,
-    PostureRow, QueueSummary, RecipientKeyRow, ReportRow, RunRow, StsPolicyRow, TlsSessionRow, WatchRoundRow,
+    PostureRow, QueueSummary, RecipientKeyRow, ReportRow, RunRow, StsPolicyRow, SuppressionFilter, SuppressionRow,
+    TlsSessionRow, WatchRoundRow,
 };
 use crate::sql::{self, Param, Query};
 use crate::turns::{Turns, in_order};
@@ -354,6 +355,28 @@ impl Store for PostgresStore {
 
     fn acme(&self, org: OrgId, name: &str) -> Pending<'_, Option<AcmeRow>> {
         self.one(sql::acme::one(org, name))
+    }
+
+    fn suppressions_of(&self, org: OrgId, mailboxes: Vec<[u8; 16]>) -> Pending<'_, Vec<SuppressionRow>> {
+        self.all(sql::suppression::of_mailboxes(org, &mailboxes))
+    }
+
+    fn suppression(&self, org: OrgId, suppression: SuppressionId) -> Pending<'_, Option<SuppressionRow>> {
+        self.one(sql::suppression::one(org, suppression))
+    }
+
+    fn suppressions(
+        &self,
+        org: OrgId,
+        filter: SuppressionFilter<'_>,
+        after: Option<SuppressionId>,
+        limit: usize,
+    ) -> Pending<'_, Vec<SuppressionRow>> {
+        self.all(sql::suppression::list(org, filter, after, limit))
+    }
+
+    fn suppressed_since(&self, org: OrgId, since: Timestamp) -> Pending<'_, Vec<[u8; 16]>> {
+        self.all(sql::suppression::since(org, since))
     }
 
     fn queue(&self, org: OrgId) -> Pending<'_, QueueSummary> {

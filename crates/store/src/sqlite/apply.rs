@@ -142,6 +142,8 @@ impl<'a> Group<'a> {
             | Write::ForgetStsPolicies { .. }
             | Write::Acme(_)
             | Write::ForgetAcme { .. }
+            | Write::Suppress { .. }
+            | Write::Unsuppress { .. }
             | Write::ForgetWatchRounds { .. }
             | Write::TlsSession(_)
             | Write::TlsReported { .. }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use mail::{MessageId, OrgId, ParcelId, RecipientKeyId};
+use mail::{MessageId, OrgId, ParcelId, RecipientKeyId, SuppressionId};
 
 use super::engine::Engine;
 use super::reader::Reader;
@@ -13,7 +13,8 @@ use crate::change::{Answer, Change};
 use crate::lane::{Lane, Room};
 use crate::row::{
     AcmeRow, CredentialRow, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, OrgKeyRow, OrgRow, ParcelRow,
-    PostureRow, QueueSummary, RecipientKeyRow, ReportRow, RunRow, StsPolicyRow, TlsSessionRow, WatchRoundRow,
+    PostureRow, QueueSummary, RecipientKeyRow, ReportRow, RunRow, StsPolicyRow, SuppressionFilter, SuppressionRow,
+    TlsSessionRow, WatchRoundRow,
 };
 use crate::sql::{self, Query};
 use crate::{BodyRef, BodyWriter, Pending, SqliteOptions, Store, StoreError, Transition};
@@ -233,6 +234,31 @@ impl Store for SqliteStore {
 
     fn acme(&self, org: OrgId, name: &str) -> Pending<'_, Option<AcmeRow>> {
         self.one(sql::acme::one(org, name))
+    }
+
+    fn suppressions_of(&self, org: OrgId, mailboxes: Vec<[u8; 16]>) -> Pending<'_, Vec<SuppressionRow>> {
+        self.read(move |reader| {
+            let rows = mailboxes.into_iter().map(|mailbox| reader.all(sql::suppression::of_mailbox(org, mailbox)));
+            Ok(rows.collect::<Result<Vec<_>, _>>()?.concat())
+        })
+    }
+
+    fn suppression(&self, org: OrgId, suppression: SuppressionId) -> Pending<'_, Option<SuppressionRow>> {
+        self.one(sql::suppression::one(org, suppression))
+    }
+
+    fn suppressions(
+        &self,
+        org: OrgId,
+        filter: SuppressionFilter<'_>,
+        after: Option<SuppressionId>,
+        limit: usize,
+    ) -> Pending<'_, Vec<SuppressionRow>> {
+        self.all(sql::suppression::list(org, filter, after, limit))
+    }
+
+    fn suppressed_since(&self, org: OrgId, since: Timestamp) -> Pending<'_, Vec<[u8; 16]>> {
+        self.all(sql::suppression::since(org, since))
     }
 
     fn queue(&self, org: OrgId) -> Pending<'_, QueueSummary> {

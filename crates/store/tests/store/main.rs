@@ -24,4 +24,5 @@ mod recipient_keys;
 mod reports;
 mod schema;
 mod sts;
+mod suppressions;
 mod watch;

@@ -119,6 +119,9 @@ async fn check(store: &dyn Store, version: usize) {
     if version > 7 {
         assert_eq!(store.acme(CLINIC, "certificate").await.unwrap().unwrap().sealed, [0x26]);
     }
+    if version > 8 {
+        assert_eq!(store.suppressions_of(CLINIC, vec![[0x28; 16]]).await.unwrap()[0].sealed, [0x29]);
+    }
     accept_and_queue(store, CLINIC, 9, at(9)).await;
     let entry = JournalNew { message: None, at: at(9), entry: b"new".to_vec() };
     commit_one(store, Transition { org: CLINIC, writes: vec![], journal: Some(entry) }).await.unwrap();
