@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use discovery::fetch::{FetchError, UrlError};
 use discovery::probe::harmless;
 use instant_acme::Problem;
+use jiff::Timestamp;
 use mail::Domain;
 use transport::Fault;
 
@@ -74,6 +75,14 @@ pub enum AcmeError {
     Unfit {
         /// Why.
         why: String,
+    },
+    /// The certificate that came is kept, and is to be renewed already.
+    #[error("the certificate that came, valid from {begins:.0} to {ends:.0}, is due to be renewed already")]
+    DueAtBirth {
+        /// From when it is valid.
+        begins: Timestamp,
+        /// Until when.
+        ends: Timestamp,
     },
 
     // Ours.
@@ -209,6 +218,9 @@ impl AcmeError {
                 .to_owned(),
             AcmeError::TimedOut => "nothing, if it passes: it is tried again by itself".to_owned(),
             AcmeError::Unfit { .. } => "ask the authority: it issued another certificate than was asked for".to_owned(),
+            AcmeError::DueAtBirth { .. } => "set this machine's clock; if it is right, ask the authority for \
+                 certificates that live longer"
+                .to_owned(),
             AcmeError::Desk(_) => "see that the database can be written: sealpost doctor --only store".to_owned(),
             AcmeError::Crypto => "restart the server; if it stays, report it".to_owned(),
         }

@@ -207,6 +207,19 @@ impl Machine {
         }
     }
 
+    /// As [`Machine::serve`], with a clock that is off by so much, such as `+80d`.
+    ///
+    /// # Panics
+    ///
+    /// As [`Machine::serve`], and where libfaketime is not installed.
+    #[track_caller]
+    pub fn serve_at(&self, offset: &str) -> Server<'_> {
+        assert!(Path::new(FAKETIME).exists(), "apt-get install libfaketime");
+        self.serve_with(|command| {
+            command.env("LD_PRELOAD", FAKETIME).env("FAKETIME", offset).env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        })
+    }
+
     /// Every file below a folder of this machine, with its content: to look for what must not be there.
     pub fn files(&self, folder: &str) -> Vec<(PathBuf, Vec<u8>)> {
         let mut found = Vec::new();
@@ -214,6 +227,8 @@ impl Machine {
         found
     }
 }
+
+const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
 
 /// Whether the machines of this run have SQLite; with `SEALPOST_TEST_STORE=postgres` each has a database of
 /// [`Postgres`].

@@ -56,6 +56,11 @@ impl Kept {
         super::due::renewal(self)
     }
 
+    /// Whether its time is over.
+    pub fn has_ended(&self, now: Timestamp) -> bool {
+        self.ends <= now
+    }
+
     pub(super) fn of(issued: acme::Issued, directory: String, names: Vec<Domain>) -> Self {
         let acme::Issued { chain, key, issuer, sha256, begins, ends } = issued;
         Self { v: VERSION, directory, names, chain, key, issuer, sha256, begins, ends }
@@ -145,7 +150,9 @@ pub(super) async fn answer(
     organisation: &Organisation,
     name: &str,
 ) -> Result<Option<KeptAnswer>, CertificateTrouble> {
-    read(journey, organisation, name).await
+    let row = journey.store.acme(organisation.org, name).await?;
+    // An order that was never ended leaves its answers until the next one is.
+    row.filter(|row| journey.clock.now() <= row.until).map(|row| opened(organisation, &row)).transpose()
 }
 
 pub(super) fn keep_account(
@@ -183,9 +190,13 @@ async fn read<T: DeserializeOwned>(
     organisation: &Organisation,
     name: &str,
 ) -> Result<Option<T>, CertificateTrouble> {
-    let Some(row) = journey.store.acme(organisation.org, name).await? else { return Ok(None) };
-    let bytes = Zeroizing::new(organisation.vault.open(Label::Acme, name.as_bytes(), &row.sealed)?);
-    serde_json::from_slice(&bytes).map(Some).map_err(|_| CertificateTrouble::NotKept)
+    let row = journey.store.acme(organisation.org, name).await?;
+    row.map(|row| opened(organisation, &row)).transpose()
+}
+
+fn opened<T: DeserializeOwned>(organisation: &Organisation, row: &AcmeRow) -> Result<T, CertificateTrouble> {
+    let bytes = Zeroizing::new(organisation.vault.open(Label::Acme, row.name.as_bytes(), &row.sealed)?);
+    serde_json::from_slice(&bytes).map_err(|_| CertificateTrouble::NotKept)
 }
 
 fn write<T: Serialize>(

@@ -140,6 +140,7 @@ impl Certificates {
         let Some(kept) = kept(&self.journey, self.organisation()?).await? else { return Ok(false) };
         // Seconds since 1970, far below 2^52.
         gauge!(CERTIFICATE_ENDS).set(kept.ends.as_second() as f64);
+        self.held.tell_ended(kept.has_ended(self.journey.clock.now()));
         if self.held.bears(&kept.sha256) {
             return Ok(true);
         }

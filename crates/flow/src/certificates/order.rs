@@ -16,8 +16,9 @@ use crate::organisation::Organisation;
 
 /// An order that takes longer is given up.
 const ORDER_MAX: Duration = Duration::from_secs(8 * 60);
-/// How long a node that died keeps others from ordering.
-const CLAIM: Duration = Duration::from_secs(10 * 60);
+/// How long a node that died keeps others from ordering; one that lives renews its claim meanwhile.
+const CLAIM: Duration = Duration::from_secs(60);
+const CLAIM_RENEWAL: Duration = Duration::from_secs(20);
 const CLAIM_NAME: &str = "acme";
 
 /// What came of looking whether to order.
@@ -66,8 +67,12 @@ impl Certificates {
         let organisation = self.organisation()?;
         tracing::info!(directory = self.authority.directory(), "a certificate is ordered");
         let desk = StoreDesk { certificates: self, organisation };
-        let conversation = self.authority.order(&self.wanted, &desk);
-        match tokio::time::timeout(ORDER_MAX, conversation).await.unwrap_or(Err(AcmeError::TimedOut)) {
+        let conversation = tokio::time::timeout(ORDER_MAX, self.authority.order(&self.wanted, &desk));
+        let ended = tokio::select! {
+            ended = conversation => ended.unwrap_or(Err(AcmeError::TimedOut)),
+            () = self.until_the_claim_is_lost() => return Ok(Ordered::Elsewhere),
+        };
+        match ended {
             Ok(issued) => self.issued(organisation, issued).await,
             Err(error) => self.failed(organisation, error).await,
         }
@@ -82,10 +87,11 @@ impl Certificates {
             sha256: kept.sha256.clone(),
             ends_at: kept.ends,
         };
+        let failure = self.due_at_birth(organisation, &kept, now).await?;
         let writes = vec![
             self.claim_until(now, now),
             kept::keep(&self.journey, organisation, &kept)?,
-            kept::keep_standing(&self.journey, organisation, None)?,
+            kept::keep_standing(&self.journey, organisation, failure.as_ref())?,
             Write::ForgetAcme { before: now },
         ];
         if !self.record(organisation, writes, event, now).await? {
@@ -93,15 +99,43 @@ impl Certificates {
         }
         counter!(CERTIFICATE_ORDERS, "result" => "issued").increment(1);
         tracing::info!(ends = %kept.ends, issuer = kept.issuer, "a certificate was issued");
+        if let Some(failure) = failure {
+            tracing::error!(because = failure.because, fix = failure.fix, again = %failure.again, "it is kept all the same");
+        }
         Ok(Ordered::Issued(Box::new(kept)))
+    }
+
+    /// That a certificate is due as soon as it is there: by a clock that is far ahead the next
+    /// one would be ordered at once, and so on until the authority bears no more.
+    async fn due_at_birth(
+        &self,
+        organisation: &Organisation,
+        kept: &Kept,
+        now: Timestamp,
+    ) -> Result<Option<Failure>, CertificateTrouble> {
+        if kept.renewal() > now {
+            return Ok(None);
+        }
+        let error = AcmeError::DueAtBirth { begins: kept.begins, ends: kept.ends };
+        self.failure(organisation, &error, now).await.map(Some)
+    }
+
+    /// One more failure of this plan.
+    async fn failure(
+        &self,
+        organisation: &Organisation,
+        error: &AcmeError,
+        now: Timestamp,
+    ) -> Result<Failure, CertificateTrouble> {
+        let plan = due::plan(&self.wanted, &self.authority.directory());
+        let before = standing(&self.journey, organisation).await?.filter(|failure| failure.plan == plan);
+        let failures = before.map_or(0, |failure| failure.failures).saturating_add(1);
+        Ok(Failure::new(plan, failures, now, error))
     }
 
     async fn failed(&self, organisation: &Organisation, error: AcmeError) -> Result<Ordered, CertificateTrouble> {
         let now = self.journey.clock.now();
-        let plan = due::plan(&self.wanted, &self.authority.directory());
-        let before = standing(&self.journey, organisation).await?.filter(|failure| failure.plan == plan);
-        let failures = before.map_or(0, |failure| failure.failures).saturating_add(1);
-        let failure = Failure::new(plan, failures, now, &error);
+        let failure = self.failure(organisation, &error, now).await?;
         let event = Event::CertificateFailed { names: self.wanted.names.clone(), because: failure.because.clone() };
         let writes =
             vec![self.claim_until(now, now), kept::keep_standing(&self.journey, organisation, Some(&failure))?];
@@ -140,9 +174,25 @@ impl Certificates {
         }
     }
 
+    /// Renews the claim for as long as it is this node's.
+    async fn until_the_claim_is_lost(&self) {
+        loop {
+            tokio::time::sleep(CLAIM_RENEWAL).await;
+            match self.claim().await {
+                Ok(true) => {}
+                Ok(false) => {
+                    tracing::warn!("the claim on an order was lost: another node orders");
+                    return;
+                }
+                // What comes of the order is kept under the claim: if it is lost by then, nothing is.
+                Err(error) => tracing::warn!(%error, "the claim on an order was not renewed"),
+            }
+        }
+    }
+
     async fn claim(&self) -> Result<bool, StoreError> {
         let now = self.journey.clock.now();
-        self.commit(vec![self.claim_until(later(now), now)]).await
+        self.commit(vec![self.claim_until(later(now, CLAIM), now)]).await
     }
 
     /// Gives the claim back, if it is this node's.
@@ -165,8 +215,8 @@ impl Certificates {
     }
 }
 
-fn later(now: Timestamp) -> Timestamp {
-    SignedDuration::try_from(CLAIM).ok().and_then(|by| now.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
+fn later(now: Timestamp, by: Duration) -> Timestamp {
+    SignedDuration::try_from(by).ok().and_then(|by| now.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
 }
 
 /// The desk of an order: what it needs goes into the store, under its claim.
@@ -178,7 +228,7 @@ struct StoreDesk<'a> {
 impl StoreDesk<'_> {
     async fn keep(&self, write: Result<Write, CertificateTrouble>) -> Result<(), DeskTrouble> {
         let now = self.certificates.journey.clock.now();
-        let claim = self.certificates.claim_until(later(now), now);
+        let claim = self.certificates.claim_until(later(now, CLAIM), now);
         let write = write.map_err(|error| DeskTrouble(Box::new(error)))?;
         match self.certificates.commit(vec![claim, write]).await {
             Ok(true) => Ok(()),
@@ -205,7 +255,7 @@ impl Desk for StoreDesk<'_> {
     fn show(&self, answer: Answer) -> Pending<'_, Result<(), DeskTrouble>> {
         Box::pin(async move {
             let (name, answer) = answers::row(answer);
-            let until = later(self.certificates.journey.clock.now());
+            let until = later(self.certificates.journey.clock.now(), ORDER_MAX);
             self.keep(kept::keep_answer(&self.certificates.journey, self.organisation, &name, until, &answer)).await
         })
     }

@@ -9,6 +9,7 @@
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -68,7 +69,7 @@ pub enum TlsError {
 }
 
 /// Where a listener's certificate comes from: the one that is held, once there
-/// is one, else that of the files, else what stands in for the held one.
+/// is one and until it ends, else that of the files, else what stands in for the held one.
 #[derive(Clone, Debug, Default)]
 pub struct Source {
     /// One that is had by ACME.
@@ -89,6 +90,7 @@ pub struct Held {
     provider: Arc<CryptoProvider>,
     stand_in: Option<Arc<CertifiedKey>>,
     shown: RwLock<Option<(String, Arc<CertifiedKey>)>>,
+    has_ended: AtomicBool,
 }
 
 impl Held {
@@ -100,7 +102,7 @@ impl Held {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let certified = |(certificate, key)| CertifiedKey::from_der(vec![certificate], key, &provider);
         let stand_in = stand_in.map(certified).transpose()?.map(Arc::new);
-        Ok(Self { provider, stand_in, shown: RwLock::default() })
+        Ok(Self { provider, stand_in, shown: RwLock::default(), has_ended: AtomicBool::new(false) })
     }
 
     /// Shows this one from now on, known by `sha256`.
@@ -121,6 +123,11 @@ impl Held {
     /// Whether the certificate with this digest is the one that is shown.
     pub fn bears(&self, sha256: &str) -> bool {
         self.shown.read().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(|(one, _)| one == sha256)
+    }
+
+    /// Says whether the time of the one that is shown is over: then files are shown in its place.
+    pub fn tell_ended(&self, has_ended: bool) {
+        self.has_ended.store(has_ended, Ordering::Relaxed);
     }
 
     /// Whether there is one.
@@ -228,7 +235,9 @@ struct Shelf {
 impl Shelf {
     fn current(&self, now: Instant) -> Option<Arc<CertifiedKey>> {
         let held = self.held.as_ref();
-        held.and_then(|held| held.current())
+        let gives_way = |held: &Held| self.files.is_some() && held.has_ended.load(Ordering::Relaxed);
+        held.filter(|held| !gives_way(held))
+            .and_then(|held| held.current())
             .or_else(|| self.files.as_ref().map(|files| files.current(now)))
             .or_else(|| held.and_then(|held| held.stand_in.clone()))
     }
@@ -327,7 +336,7 @@ mod tests {
         let bare = Shelf { held: Some(held.clone()), files: None };
         let with_files = Shelf { held: Some(held.clone()), files: Some(files) };
         let shown = |shelf: &Shelf| shelf.current(Instant::now()).and_then(|key| key.cert.first().cloned());
-        assert_eq!((shown(&bare), shown(&with_files)), (of_stand_in, of_files));
+        assert_eq!((shown(&bare), shown(&with_files)), (of_stand_in, of_files.clone()));
 
         held.hold("1", vec![first.0], first.1).unwrap();
         assert_eq!((shown(&bare), shown(&with_files)), (of_first.clone(), of_first.clone()));
@@ -336,6 +345,10 @@ mod tests {
         held.hold("2", vec![second.0], second.1).unwrap();
         assert_eq!(shown(&bare), of_second);
         assert!(held.bears("2") && !held.bears("1"));
+        held.tell_ended(true);
+        assert_eq!((shown(&bare), shown(&with_files)), (of_second.clone(), of_files));
+        held.tell_ended(false);
+        assert_eq!(shown(&with_files), of_second);
         assert!(shown(&Shelf { held: Some(Arc::new(Held::new(None).unwrap())), files: None }).is_none());
     }
 

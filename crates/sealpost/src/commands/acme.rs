@@ -49,13 +49,19 @@ async fn status(cli: &Cli, opened: &Opened) -> Result<ExitCode> {
 fn status_text(config: &Config, kept: Option<&Kept>, failure: Option<&Failure>) -> String {
     let names: Vec<String> = config.acme_names().iter().map(ToString::to_string).collect();
     let directory = config.acme.directory.as_deref().unwrap_or_default();
+    let has_ended = kept.is_some_and(|kept| kept.has_ended(jiff::Timestamp::now()));
     let mut lines = vec![
         format!("authority    {directory}"),
         format!("names        {} (by {})", names.join(", "), config.acme.challenge.word()),
     ];
     match kept {
         Some(kept) => lines.extend([
-            format!("certificate  by {}, until {:.0}", kept.issuer, kept.ends),
+            format!(
+                "certificate  by {}, {} {:.0}",
+                kept.issuer,
+                if has_ended { "ENDED at" } else { "until" },
+                kept.ends
+            ),
             format!("             SHA-256 {}", kept.sha256),
             format!("next         {:.0}", kept.renewal()),
         ]),

@@ -11,13 +11,20 @@ use crate::certificates::{authority, organisation};
 use crate::config::Config;
 use crate::installation::{Installation, Seams};
 
-/// Gives the chain that is kept, where there is one.
+/// What is kept.
+pub(super) struct Had {
+    pub(super) chain: Vec<CertificateDer<'static>>,
+    /// Then files are shown in its place, where there are any.
+    pub(super) has_ended: bool,
+}
+
+/// Gives the chain that is kept and whether its time is over, where there is one.
 pub(super) async fn check(
     config: &Config,
     installation: Option<&Installation>,
     seams: &Seams,
     findings: &mut Findings,
-) -> Option<Vec<CertificateDer<'static>>> {
+) -> Option<Had> {
     config.acme.directory.as_ref()?;
     ask(config, seams, findings).await;
     let Some(installation) = installation else {
@@ -27,8 +34,13 @@ pub(super) async fn check(
     match kept_one(config, installation, findings).await {
         Ok(kept) => {
             let kept = kept?;
+            let has_ended = kept.has_ended(seams.clock.now());
+            if has_ended {
+                findings.fail(format!("acme: the certificate ended at {:.0}", kept.ends), "sealpost acme renew");
+            }
             let chain = CertificateDer::pem_slice_iter(kept.chain.as_bytes()).filter_map(Result::ok);
-            Some(chain.map(CertificateDer::into_owned).collect())
+            let chain = chain.map(CertificateDer::into_owned).collect();
+            Some(Had { chain, has_ended })
         }
         Err(error) => {
             findings.fail(format!("acme: {error:#}"), "sealpost doctor --only store");

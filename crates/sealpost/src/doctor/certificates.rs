@@ -41,9 +41,9 @@ pub(super) async fn check(
     let judge = Judge { anchors, seams };
     for (listener, listens, files, name) in listeners.into_iter().filter(|(_, listens, ..)| *listens) {
         match (&had, files) {
-            (Some(chain), _) if config.acme_covers(name) => {
+            (Some(had), files) if config.acme_covers(name) && (!had.has_ended || files.is_none()) => {
                 let fix = "see acme above; to order one now: sealpost acme renew";
-                judge.chain(listener, chain, name, fix, findings);
+                judge.chain(listener, &had.chain, name, fix, findings);
             }
             (_, Some((chain, key))) => judge.files(listener, chain, key, name, findings),
             (_, None) if config.acme_covers(name) => findings.warn(

@@ -160,6 +160,40 @@ fn a_certificate_is_renewed_ahead_of_its_end_without_a_restart() {
 }
 
 #[test]
+fn a_certificate_that_is_due_at_birth_is_kept_and_the_next_one_waits() {
+    let world = World::new(LONG, |_| {});
+    let machine = world.machine("");
+    // Past its renewal after 60 days, not past its end after 90.
+    let server = machine.serve_at("+80d");
+    let had = world.wait_until_issued(&server, "portal");
+    server.wait_for_log("it is kept all the same");
+    let failure = status(&machine)["failure"].clone();
+    assert!(failure["because"].as_str().unwrap().contains("due to be renewed already"), "{failure}");
+    assert!(failure["fix"].as_str().unwrap().contains("set this machine's clock"), "{failure}");
+    server.signal("HUP");
+    server.wait_for_log("reloaded: the new configuration holds");
+    assert_eq!((shown(&server, "portal"), world.pebble.issued()), (had, 1));
+}
+
+#[test]
+fn a_certificate_that_ended_gives_way_to_files() {
+    let world = World::new(Duration::from_secs(15), |_| {});
+    let machine = world.machine("");
+    let server = machine.serve();
+    let had = world.wait_until_issued(&server, "portal");
+    let World { pebble, .. } = world;
+    drop(pebble);
+    // It is looked at every 20 seconds whether it has ended.
+    let gave_way = wait::within(wait::PATIENCE * 2, || (!shown(&server, "portal").is_pebbles()).then_some(()));
+    assert!(gave_way.is_some(), "{}", server.log());
+    assert_ne!(shown(&server, "submission_tls"), had);
+    let doctor = machine.run(["doctor", "--only", "certificates"]);
+    let told = String::from_utf8_lossy(&doctor.stdout);
+    assert!(told.contains("acme: the certificate ended at") && told.contains("portal: verified for"), "{told}");
+    assert!(machine.ok(["acme", "status"]).contains("ENDED at"));
+}
+
+#[test]
 fn an_order_that_fails_keeps_the_old_certificate_and_says_what_to_mend() {
     let world = World::new(LONG, |_| {});
     let machine = world.machine("");

@@ -2,15 +2,11 @@
 //! was acknowledged is there afterwards, and nobody has to help.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::Command;
 
-use testkit::sealpost::Server;
 use testkit::{loopback, process, wait};
 
 use crate::ward::{Client, Ward, message};
-
-const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
 
 fn letter(number: usize, bytes: usize) -> String {
     let line = format!("A line of letter {number}, some seventy bytes of it, again and again and again.\r\n");
@@ -111,20 +107,12 @@ fn a_process_that_runs_out_of_memory_loses_nothing_that_was_acknowledged() {
     ward.assert_ledger_is_whole();
 }
 
-/// A server whose clock is off by so much.
-fn serve_at<'w>(ward: &'w Ward, offset: &str) -> Server<'w> {
-    assert!(Path::new(FAKETIME).exists(), "apt-get install libfaketime");
-    ward.machine.serve_with(|command| {
-        command.env("LD_PRELOAD", FAKETIME).env("FAKETIME", offset).env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-    })
-}
-
 #[test]
 fn a_clock_that_is_wrong_by_a_year_loses_and_doubles_nothing() {
     let ward = Ward::new("[delivery]\nretry = ['2s']\n");
     let mut ids = Vec::new();
     for (life, offset) in ["+0d", "+365d", "-365d", "+0d"].into_iter().enumerate() {
-        let server = serve_at(&ward, offset);
+        let server = ward.machine.serve_at(offset);
         let mut client = Client::to(&server);
         for number in [life * 2, life * 2 + 1] {
             let sent = client.send(&["p@sink.example"], letter(number, 1_000).as_bytes()).unwrap();
@@ -152,13 +140,13 @@ fn what_waits_while_the_clock_jumps_a_year_ahead_is_told_to_its_sender() {
     let ward = Ward::new("[delivery]\nretry = ['1s']\n");
     // Where nobody listens.
     ward.mx("gone.example", "mx.gone.example", loopback::free());
-    let server = serve_at(&ward, "+0d");
+    let server = ward.machine.serve_at("+0d");
     let sent = Client::to(&server).send(&["p@gone.example"], letter(0, 1_000).as_bytes()).unwrap();
     let id = sent.expect(250, "accepted").id();
     let has = |kind: &str| ward.events(&id).iter().any(|event| event["event"] == kind);
     wait::until("a deferral", || has("deferred").then_some(()));
     server.stop();
-    let server = serve_at(&ward, "+365d");
+    let server = ward.machine.serve_at("+365d");
     wait::until("its end", || has("bounced").then_some(()));
     ward.sink.wait_for("a word to the sender", |taken| taken.text().contains("Action: failed"));
     server.stop();
