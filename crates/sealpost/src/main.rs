@@ -46,6 +46,9 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             commands::say(&format!("sealpost: {}", told(&error)));
+            if let Some(advice) = owner::advice(&error) {
+                commands::say(&format!("  → {advice}"));
+            }
             ExitCode::FAILURE
         }
     }

@@ -20,8 +20,9 @@ pub fn become_owner(cli: &Cli) -> Result<()> {
     }
     let data_dir = match &cli.command {
         Verb::Init(wanted) => Some(wanted.data_dir.clone()),
-        // They touch no installation.
+        // They touch no installation, and what they read is where only its owner may look.
         Verb::Demo(_) | Verb::Completions { .. } | Verb::Manual { .. } => None,
+        Verb::Seal(_) | Verb::Open(_) | Verb::Inspect(_) | Verb::Probe(_) | Verb::Policy(_) => None,
         // A configuration with a fault is the command's own to tell.
         _ => loaded(cli).ok().map(|loaded| loaded.config.server.data_dir),
     };
@@ -29,6 +30,19 @@ pub fn become_owner(cli: &Cli) -> Result<()> {
         Some((uid, gid)) if uid != 0 => go_on_as(uid, gid),
         Some(_) | None => Ok(()),
     }
+}
+
+/// Set where a command goes on as another user than the one who asked.
+const WENT_ON: &str = "WENT_ON_AS_OWNER_OF_SEALPOST";
+
+/// What is to be done about an error that only another user than the one who asked meets.
+pub fn advice(error: &anyhow::Error) -> Option<&'static str> {
+    let kind = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<std::io::Error>().map(|io| io.kind());
+    let is_denied = error.chain().any(|cause| kind(cause) == Some(std::io::ErrorKind::PermissionDenied));
+    (is_denied && std::env::var_os(WENT_ON).is_some()).then_some(
+        "it went on as the user of the server, who may not go there: hand a file in on stdin (-), \
+         or put it into a folder that this user can enter",
+    )
 }
 
 fn owner(folder: &Path) -> Option<(u32, u32)> {
@@ -40,6 +54,6 @@ fn owner(folder: &Path) -> Option<(u32, u32)> {
 /// root's supplementary groups.
 fn go_on_as(uid: u32, gid: u32) -> Result<()> {
     let program = std::env::current_exe().context("this program can't be found")?;
-    let error = Command::new(program).args(std::env::args_os().skip(1)).uid(uid).gid(gid).exec();
+    let error = Command::new(program).args(std::env::args_os().skip(1)).env(WENT_ON, "1").uid(uid).gid(gid).exec();
     Err(error).with_context(|| format!("can't go on as user {uid}, who owns the data directory"))
 }

@@ -29,27 +29,37 @@ pub async fn run(cli: &Cli, wanted: &Init) -> Result<ExitCode> {
         RootKey::generate_file(&files.root_key, &wanted.data_dir, seams.entropy.as_ref())?;
         Ok(())
     })?;
-    keep("certificate (self-signed: replace it)", &files.certificate, || certificate(wanted, &files))?;
+    keep("certificate", &files.certificate, || certificate(wanted, &files))?;
     keep("configuration", &cli.config, || write_new(&cli.config, &configuration(wanted, &files)))?;
     let loaded = loaded(cli)?;
-    let installation = Installation::open(&loaded.config, &seams).await?;
+    let installation = match Installation::open(&loaded.config, &seams).await {
+        Ok(installation) => installation,
+        // A server runs on it already: what is there stays, and what is missing is made beside it.
+        Err(error) => Installation::beside(&loaded.config, &seams).await.map_err(|_| error)?,
+    };
     say(&format!("✓ database   {}", loaded.config.server.data_dir.display()));
     for key in installation.organisation(None)?.dkim.values() {
         say("  publish this DNS record, so that your mail is known as yours:");
         print(&zone_line(key))?;
     }
     installation.journey.store.close().await?;
+    next_steps(wanted, &files);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a new administrator does next, in order.
+fn next_steps(wanted: &Init, files: &Files) {
     say("Next: have a real certificate ([acme] in the configuration, or files in place of the self-signed one),");
-    say("make a login and start the server:");
-    say(&format!(
-        "  sealpost credential add LOGIN --sender '*@{}'",
-        wanted.domains.first().map_or("", |one| one.as_str())
-    ));
+    say("make a login and start the server; a first message, and what became of it:");
+    let main = wanted.domains.first().map_or("", |one| one.as_str());
+    say(&format!("  sealpost credential add LOGIN --sender '*@{main}'"));
     // The unit has the right to bind the ports below 1024, and this shell may not.
     let has_unit = std::path::Path::new("/lib/systemd/system/sealpost.service").exists();
     say(if has_unit { "  systemctl enable --now sealpost" } else { "  sealpost serve" });
+    say(&format!("  sealpost send --from you@{main} --to YOUR-ADDRESS --subject Hello --text -"));
+    say("  sealpost message show msg_…");
+    say("What is still to be mended, each with its fix: sealpost doctor");
     say(&format!("Back up {} apart from the data: without it nothing can be read.", files.root_key.display()));
-    Ok(ExitCode::SUCCESS)
 }
 
 struct Files {
@@ -92,8 +102,10 @@ fn configuration(wanted: &Init, files: &Files) -> String {
     let slug: String = main.split('.').next().unwrap_or("main").to_owned();
     let name = wanted.name.clone().unwrap_or_else(|| main.to_owned());
     let domains: Vec<String> = wanted.domains.iter().map(|domain| quoted(domain.as_str())).collect();
-    let mut text =
-        String::from("# Sealpost. Every key and its default: docs/configuration.md, or: sealpost config show\n\n");
+    let mut text = String::from(
+        "# Sealpost. Every key and its default: docs/configuration.md (of the package: in /usr/share/doc/sealpost),\n\
+         # or: sealpost config show\n\n",
+    );
     let mut line = |written: std::fmt::Arguments<'_>| {
         text.write_fmt(written).expect("a String takes everything");
         text.push('\n');
