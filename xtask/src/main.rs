@@ -9,6 +9,7 @@
 mod bench;
 mod cargo;
 mod check;
+mod image;
 mod package;
 mod packages;
 mod soak;
@@ -27,7 +28,8 @@ cargo xtask VERB
   bench   relay: throughput and cost of a message, beside Postfix
           seal: cost of sealing, beside GnuPG, OpenSSL and the raw operations
   soak    the long runs of tests: kill power simulation downgrade welch overload
-  package Debian package and bill of materials, in dist/
+  package Debian package, folder of an image and bill of materials, in dist/
+  image   builds the container image with buildah, and tries it
   tidy    layers, sizes, words, licences, sources, documents";
 
 fn main() -> ExitCode {
@@ -47,7 +49,8 @@ fn run(arguments: &[String]) -> Result<()> {
         Some("test") => test::run(arguments.get(1..).unwrap_or_default()),
         Some("bench") => bench::run(arguments.get(1..).unwrap_or_default()),
         Some("soak") => soak::run(arguments.get(1..).unwrap_or_default()),
-        Some("package") => package::run(),
+        Some("package") => package::run(arguments.get(1..).unwrap_or_default()),
+        Some("image") => image::run(arguments.get(1..).unwrap_or_default()),
         Some("tidy") => tidy::run(),
         Some(other) => bail!("there is no verb {other}\n\n{USAGE}"),
         None => bail!("a verb is missing\n\n{USAGE}"),

@@ -282,6 +282,9 @@ pub struct DoctorArgs {
     /// Not well (exit 1) where anything is to be seen to either
     #[arg(long)]
     pub strict: bool,
+    /// Only ask the server that runs here whether it can take mail (exit 0) or not (exit 1)
+    #[arg(long, conflicts_with_all = ["only", "strict"])]
+    pub ready: bool,
 }
 
 /// `sealpost probe`.

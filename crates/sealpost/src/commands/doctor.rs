@@ -8,9 +8,9 @@ use clap::ValueEnum as _;
 use identity::{Action, Principal, Resource, authorize};
 use serde_json::json;
 
-use super::{operator, print};
+use super::{loaded, operator, print};
 use crate::cli::{Cli, DoctorArgs};
-use crate::doctor::{Area, Doctor, Finding, Outcome};
+use crate::doctor::{Area, Doctor, Finding, Outcome, ask_server};
 use crate::installation::Seams;
 
 /// The width of the longest area.
@@ -19,6 +19,9 @@ const COLUMN: usize = 13;
 /// Runs it: well where nothing failed, and with `--strict` nothing was warned of.
 pub async fn run(cli: &Cli, wanted: &DoctorArgs) -> Result<ExitCode> {
     authorize(&Principal::Host { account: operator() }, Action::ManageOrganisations, &Resource::Deployment)?;
+    if wanted.ready {
+        return ready(cli).await;
+    }
     let doctor = Doctor::new(&cli.config, Seams::default()).await;
     let areas = if wanted.only.is_empty() { Area::value_variants() } else { &wanted.only };
     let is_coloured = std::io::stdout().is_terminal() && !cli.no_color && std::env::var_os("NO_COLOR").is_none();
@@ -38,6 +41,21 @@ pub async fn run(cli: &Cli, wanted: &DoctorArgs) -> Result<ExitCode> {
     }
     let is_well = failed == 0 && (warned == 0 || !wanted.strict);
     Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether the server that runs can take mail: what a container's health check asks.
+async fn ready(cli: &Cli) -> Result<ExitCode> {
+    let config = loaded(cli)?.config;
+    let asked = ask_server(&config).await;
+    if cli.json {
+        let because = asked.as_ref().err().map(|error| format!("{error:#}"));
+        print(&json!({ "ready": asked.is_ok(), "because": because }).to_string())?;
+    }
+    match asked {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(_) if cli.json => Ok(ExitCode::FAILURE),
+        Err(error) => Err(error),
+    }
 }
 
 fn told(finding: &Finding, is_coloured: bool) -> String {

@@ -15,6 +15,7 @@ pub mod records;
 mod server;
 
 pub use certificates::host_of;
+pub use server::ask as ask_server;
 
 use std::path::Path;
 

@@ -31,6 +31,19 @@ pub(super) async fn check(config: &Config, findings: &mut Findings) {
     }
 }
 
+/// What a supervisor asks, often: nothing is opened but the configuration.
+///
+/// # Errors
+/// Why the server is not ready, or is not there.
+pub async fn ask(config: &Config) -> Result<()> {
+    let at = config.health.listen;
+    let asked = tokio::time::timeout(WAIT, readiness(at)).await.context("no answer in time").flatten();
+    let (is_ready, told) = asked.with_context(|| format!("no server answers at {at}"))?;
+    let failed: Vec<&str> = told.lines().filter(|line| line.starts_with("failed")).collect();
+    anyhow::ensure!(is_ready, "the server is not ready: {}", failed.join("; "));
+    Ok(())
+}
+
 /// Whether the server says that it is ready, and what it says of each check.
 async fn readiness(at: SocketAddr) -> Result<(bool, String)> {
     let mut stream = TcpStream::connect(at).await?;

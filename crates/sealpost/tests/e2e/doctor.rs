@@ -84,10 +84,15 @@ fn a_sound_installation_with_its_server_is_well() {
         assert!(told.contains(&format!("✓ {area} ")), "{told}");
     }
     assert!(told.trim_end().ends_with("0 failed, 0 to be seen to"), "{told}");
+    assert!(clinic.machine.run(["doctor", "--ready"]).status.success());
     let (_, disk) = clinic.findings("disk");
     assert!(disk.iter().all(|one| one["message"].as_str().is_some_and(|text| text.contains("free of"))), "{disk:?}");
     server.stop();
     clinic.has("server", "warning", "no server answers", "systemctl start sealpost");
+    let gone = clinic.machine.run(["doctor", "--ready", "--json"]);
+    let told: Value = serde_json::from_slice(&gone.stdout).unwrap();
+    assert_eq!((gone.status.code(), &told["ready"]), (Some(1), &Value::from(false)));
+    assert!(told["because"].as_str().is_some_and(|because| because.contains("no server answers")), "{told}");
 }
 
 #[test]
