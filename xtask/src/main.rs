@@ -26,6 +26,8 @@ cargo xtask VERB
   check   format, lints, tidy
   test    every test; installs the Debian packages that are missing, if root
   bench   relay: throughput and cost of a message, beside Postfix
+          queue: the same beside a queue that waits, its memory, its start
+          profile: where the time of a relayed message goes
           seal: cost of sealing, beside GnuPG, OpenSSL and the raw operations
   soak    the long runs of tests: kill power simulation downgrade welch overload
   package Debian package, folder of an image and bill of materials, in dist/

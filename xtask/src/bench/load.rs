@@ -10,13 +10,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::peer::{GLANCE, Peer, within};
+use super::probe::Probes;
 use super::tree::Tree;
 
 /// Debian's load generator for SMTP.
 pub const SOURCE: &str = "/usr/sbin/smtp-source";
 
-/// Bytes of a message.
-const BODY_BYTES: u32 = 4096;
 /// A load that brings nothing to the sink for so long has failed.
 const STALL: Duration = Duration::from_secs(60);
 /// How often memory is looked at.
@@ -24,6 +23,26 @@ const SAMPLE: Duration = Duration::from_millis(250);
 /// A server is idle when it used no CPU for so long, and is waited for so long.
 const IDLE: Duration = Duration::from_millis(500);
 const IDLE_PATIENCE: Duration = Duration::from_secs(15);
+
+/// What a client sends.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    /// How many messages.
+    pub messages: u64,
+    /// In how many sessions.
+    pub sessions: u32,
+    /// Bytes of each.
+    pub bytes: u32,
+    /// To whom.
+    pub to: &'static str,
+}
+
+impl Load {
+    /// The usual one: 4 KiB to somebody at the sink.
+    pub fn relayed(messages: u64, sessions: u32) -> Self {
+        Self { messages, sessions, bytes: 4096, to: "someone@patients.example" }
+    }
+}
 
 /// The sink's process.
 pub struct Sink {
@@ -94,6 +113,8 @@ impl Drop for Sink {
 pub struct Figures {
     /// Messages that the client got 250 for, a second.
     pub accepted_per_s: f64,
+    /// How long its 250 takes after the final dot, in milliseconds: 99 of 100 take no longer.
+    pub accept_p99_ms: f64,
     /// Messages that the sink got, a second, from the first byte of the load.
     pub delivered_per_s: f64,
     /// CPU of the server, a message, in milliseconds.
@@ -106,24 +127,22 @@ pub struct Figures {
     pub resumed: u64,
 }
 
-/// Sends `messages` through a server and waits until all of them have arrived and it is idle.
-pub fn measure(peer: &mut Peer, door: SocketAddr, sink: &mut Sink, messages: u64, sessions: u32) -> Result<Figures> {
+/// Sends a load through a server and waits until all of it has arrived and the server is idle.
+pub fn measure(peer: &mut Peer, door: SocketAddr, sink: &mut Sink, load: Load) -> Result<Figures> {
     let tree = Tree::of(peer.id());
     sink.reset()?;
     let cpu = tree.cpu();
     let began = Instant::now();
-    let mut source = source(door, messages, sessions)?;
-    let watched = watch(peer, &mut source, sink, messages, began);
-    if watched.is_err() {
-        drop(source.kill());
-        drop(source.wait());
-    }
-    let watched = watched?;
+    let mut source = Source::start(door, load)?;
+    let probes = Probes::start(door, load);
+    let watched = watch(peer, &mut source, sink, &probes, load.messages, began)?;
+    let accept_p99_ms = probes.p99_ms();
     await_idle(tree)?;
     let cpu = tree.cpu().saturating_sub(cpu);
-    let count = messages as f64;
+    let count = watched.seen.messages as f64;
     Ok(Figures {
-        accepted_per_s: count / watched.accepted.as_secs_f64(),
+        accepted_per_s: load.messages as f64 / watched.accepted.as_secs_f64(),
+        accept_p99_ms,
         delivered_per_s: count / watched.delivered.as_secs_f64(),
         cpu_ms: cpu.as_secs_f64() * 1000.0 / count,
         memory_mib: watched.memory_kib.max(tree.memory_kib()) as f64 / 1024.0,
@@ -132,12 +151,35 @@ pub fn measure(peer: &mut Peer, door: SocketAddr, sink: &mut Sink, messages: u64
     })
 }
 
-fn source(door: SocketAddr, messages: u64, sessions: u32) -> Result<Child> {
-    let mut command = Command::new(SOURCE);
-    // -d: a session goes on after its first message.
-    command.args(["-d", "-f", "desk@clinic.example", "-t", "someone@patients.example"]);
-    command.args(["-s", &sessions.to_string(), "-m", &messages.to_string(), "-l", &BODY_BYTES.to_string()]);
-    command.arg(door.to_string()).stdin(Stdio::null()).stdout(Stdio::null()).spawn().context(SOURCE)
+/// The client; ended with us, however we end.
+pub struct Source(Child);
+
+impl Source {
+    /// Starts it.
+    pub fn start(door: SocketAddr, load: Load) -> Result<Self> {
+        let mut command = Command::new(SOURCE);
+        // -d: a session goes on after its first message.
+        command.args(["-d", "-f", "desk@clinic.example", "-t", load.to]);
+        let (sessions, messages, bytes) =
+            (load.sessions.to_string(), load.messages.to_string(), load.bytes.to_string());
+        command.args(["-s", &sessions, "-m", &messages, "-l", &bytes]);
+        let child = command.arg(door.to_string()).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+        Ok(Self(child.context(SOURCE)?))
+    }
+
+    /// Whether it got its last 250; an error when it failed.
+    pub fn is_done(&mut self, peer: &Peer) -> Result<bool> {
+        let Some(status) = self.0.try_wait()? else { return Ok(false) };
+        ensure!(status.success(), "smtp-source ended with {status}\n{}", peer.log());
+        Ok(true)
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
 }
 
 struct Watched {
@@ -147,21 +189,29 @@ struct Watched {
     seen: Seen,
 }
 
-fn watch(peer: &mut Peer, source: &mut Child, sink: &mut Sink, messages: u64, began: Instant) -> Result<Watched> {
+fn watch(
+    peer: &mut Peer,
+    source: &mut Source,
+    sink: &mut Sink,
+    probes: &Probes,
+    messages: u64,
+    began: Instant,
+) -> Result<Watched> {
     let tree = Tree::of(peer.id());
     let (mut accepted, mut memory_kib) = (None, 0);
     let (mut sampled, mut moved, mut last) = (began, began, 0);
     loop {
         let now = Instant::now();
-        if accepted.is_none()
-            && let Some(status) = source.try_wait()?
-        {
-            ensure!(status.success(), "smtp-source ended with {status}\n{}", peer.log());
+        if accepted.is_none() && source.is_done(peer)? {
             accepted = Some(now - began);
+            probes.stop();
         }
         let seen = sink.seen()?;
-        if let (Some(accepted), true) = (accepted, seen.messages >= messages) {
+        // Those of the probes come on top, once the last of them has its 250.
+        let messages = messages + probes.sent();
+        if let (Some(accepted), true, true) = (accepted, probes.are_done(), seen.messages >= messages) {
             ensure!(seen.messages == messages, "{} messages arrived instead of {messages}", seen.messages);
+            probes.ensure_fine()?;
             let delivered = began.elapsed().saturating_sub(seen.since);
             return Ok(Watched { accepted, delivered, memory_kib, seen });
         }
@@ -181,13 +231,18 @@ fn watch(peer: &mut Peer, source: &mut Child, sink: &mut Sink, messages: u64, be
 
 /// What is still to be written down belongs to the messages, too.
 fn await_idle(tree: Tree) -> Result<()> {
+    is_idle_within(tree, IDLE_PATIENCE).map(drop)
+}
+
+/// Whether a server came to rest in that time.
+pub fn is_idle_within(tree: Tree, patience: Duration) -> Result<bool> {
     let (mut cpu, mut since) = (tree.cpu(), Instant::now());
-    within(IDLE_PATIENCE, || {
+    let idle = within(patience, || {
         let now = tree.cpu();
         if now > cpu {
             (cpu, since) = (now, Instant::now());
         }
         Ok((since.elapsed() > IDLE).then_some(()))
-    })
-    .map(drop)
+    })?;
+    Ok(idle.is_some())
 }

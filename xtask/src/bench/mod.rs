@@ -1,19 +1,26 @@
 //! `cargo xtask bench relay`: how many messages a second Sealpost relays and
 //! what each of them costs, beside Postfix doing the same work on the same
 //! machine in the same run. Only the ratios mean anything elsewhere.
+//! `bench queue` is the same beside a queue that waits, `bench profile` shows
+//! where the time goes.
 //!
 //! Everything is on loopback, in a temporary folder, bounded in count and in
 //! time, and gone at the end. It measures; it never judges: no figure fails it.
 
+mod disk;
 mod inspect;
 mod load;
 mod peer;
 mod postfix;
+mod probe;
+mod profile;
+mod queue;
 mod relay;
 mod report;
 mod seal;
 mod seal_targets;
 mod sealpost;
+mod signature;
 mod sink;
 mod tree;
 
@@ -28,7 +35,7 @@ cargo xtask bench relay [OPTIONS]
   --rounds R     rounds of each server; figures are medians (3)
   --sessions S   sessions of the client (50)
   --only NAME    sealpost or postfix alone
-  --dkim         Sealpost signs what it sends (RSA-2048); Postfix never does
+  --dkim         also Sealpost signing what it sends (RSA-2048), beside one raw signature
   --json         figures as JSON on standard output";
 
 /// What is to be measured.
@@ -42,7 +49,7 @@ pub struct Options {
     pub sessions: u32,
     /// One server alone.
     pub only: Option<String>,
-    /// Whether Sealpost signs what it sends.
+    /// Whether Sealpost is measured with signatures, too.
     pub dkim: bool,
     /// Figures as JSON.
     pub json: bool,
@@ -58,11 +65,19 @@ impl Default for Options {
 pub fn run(arguments: &[String]) -> Result<()> {
     match arguments.split_first() {
         Some((name, rest)) if name == "relay" => relay::run(&read(rest)?),
+        Some((name, rest)) if name == "queue" => queue::run(rest),
+        Some((name, rest)) if name == "profile" => profile::run(rest),
         Some((name, rest)) if name == "seal" => seal::run(rest),
         Some((name, rest)) if name == "inspect" => inspect::run(rest),
         // Not for people: the relay benchmark starts its receiving end as a process of its own.
         Some((name, rest)) if name == "sink" => sink::run(rest.first().context("a folder for the anchors")?.as_ref()),
-        _ => bail!("there are three benchmarks\n\n{USAGE}\n\n{}\n\n{}", seal::USAGE, inspect::USAGE),
+        _ => bail!(
+            "there are five benchmarks\n\n{USAGE}\n\n{}\n\n{}\n\n{}\n\n{}",
+            queue::USAGE,
+            profile::USAGE,
+            seal::USAGE,
+            inspect::USAGE
+        ),
     }
 }
 
