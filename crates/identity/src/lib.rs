@@ -8,6 +8,7 @@
 
 pub mod api_key;
 pub mod authorize;
+pub mod block;
 pub mod credential;
 pub mod logins;
 pub mod password;
@@ -17,6 +18,7 @@ pub mod sender;
 
 pub use api_key::{ApiKey, ApiKeyError, NewApiKey, Scope, Shown};
 pub use authorize::{Action, Forbidden, Resource, authorize};
+pub use block::block_of;
 pub use credential::{Credential, CredentialError};
 pub use logins::{AuthRefused, LoginLimits, Logins};
 pub use password::PasswordRefused;

@@ -12,7 +12,7 @@
 //! its name. The counts live in memory: they begin anew with the process.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,6 +22,7 @@ use mail::OrgId;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
+use crate::block::block_of;
 use crate::credential::{Credential, Proof};
 use crate::password::ChosenHash;
 use crate::secret::{self, SecretHash};
@@ -119,7 +120,7 @@ impl Logins {
     ) -> Result<Sender, AuthRefused> {
         let proven = match secret::has_form(&password) {
             true => is_generated(credential, &password),
-            false => self.is_chosen(credential, password, network_of(peer), now).await?,
+            false => self.is_chosen(credential, password, block_of(peer), now).await?,
         };
         match credential {
             Some(credential) if proven && credential.revoked.is_none() => Ok(credential.sender()),
@@ -249,14 +250,6 @@ fn is_generated(credential: Option<&Credential>, secret: &str) -> bool {
 
 fn key(credential: &Credential) -> (OrgId, String, Timestamp) {
     (credential.org, credential.login.clone(), credential.created)
-}
-
-/// An IPv6 host has a /64 to choose addresses from.
-fn network_of(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
-    }
 }
 
 #[cfg(test)]

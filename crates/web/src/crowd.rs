@@ -1,9 +1,11 @@
 //! How many connections are open from one place: a client of many addresses is
-//! one, for an IPv6 host has a /64.
+//! one, for a customer of IPv6 has a /56.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use identity::block_of;
 
 /// Counts connections by where they come from. What is remembered is as much as is open.
 pub(crate) struct Crowd {
@@ -24,7 +26,7 @@ impl Crowd {
 
     /// A place for one more; none where this address has its share.
     pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
-        let address = network_of(peer);
+        let address = block_of(peer);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let count = open.entry(address).or_default();
         if *count >= self.per_address_max {
@@ -47,13 +49,6 @@ impl Drop for Place {
     }
 }
 
-fn network_of(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,7 +60,7 @@ mod tests {
         let (first, _second) = (enter("2001:db8::1").unwrap(), enter("2001:db8::2").unwrap());
         assert!(enter("2001:db8::3").is_none());
         let other =
-            (enter("2001:db8:0:1::1").unwrap(), enter("192.0.2.1").unwrap(), enter("::ffff:192.0.2.1").unwrap());
+            (enter("2001:db8:0:100::1").unwrap(), enter("192.0.2.1").unwrap(), enter("::ffff:192.0.2.1").unwrap());
         assert!(enter("192.0.2.1").is_none());
         drop(first);
         let _again = enter("2001:db8::3").unwrap();

@@ -14,6 +14,7 @@ pub mod portal;
 mod rate;
 pub mod sanitise;
 pub mod server;
+mod visitor;
 pub mod wkd;
 
 pub use plain::PlainPages;

@@ -2,17 +2,17 @@
 //! often an address may come, and how much one sender may send.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use identity::{Sender, Submitter};
+use identity::{Sender, Submitter, block_of};
 use mail::OrgId;
 use smtp::server::reply::{self, Fixed};
 
 use super::ClientLimits;
 
-/// Counts clients. A client of many addresses is one: an IPv6 host has a /64.
+/// Counts clients. A client of many addresses is one: IPv6 counts by /56.
 pub(super) struct Gate {
     connections_max: usize,
     per_address_max: usize,
@@ -60,7 +60,7 @@ impl Gate {
     /// A place for a client from `peer`, or the reply that sends it away.
     /// A named network is not asked how often it comes.
     pub(super) fn enter(self: &Arc<Self>, peer: IpAddr, named: bool, now: Instant) -> Result<Pass, Fixed> {
-        let address = network_of(peer);
+        let address = block_of(peer);
         let counts = &mut *self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.sweep(now);
         if counts.connections >= self.connections_max {
@@ -122,7 +122,7 @@ impl Meter {
         if sender.by == Submitter::Stranger {
             let strangers = &mut *self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
             strangers.sweep(now);
-            let minute = strangers.addresses.entry(network_of(peer)).or_insert(Minute::new(now));
+            let minute = strangers.addresses.entry(block_of(peer)).or_insert(Minute::new(now));
             return minute.allows(self.per_minute_max, now);
         }
         let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
@@ -166,13 +166,6 @@ impl Drop for Pass {
     }
 }
 
-fn network_of(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,12 +195,12 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_its_share_and_an_ipv6_host_has_one_address() {
+    fn an_address_has_its_share_and_a_customer_of_ipv6_is_one_address() {
         let gate = gate(10, 1, 100);
         let now = Instant::now();
         let _first = gate.enter(ip("2001:db8::1"), false, now);
         assert!(gate.enter(ip("2001:db8::2"), false, now).is_err());
-        assert!(gate.enter(ip("2001:db8:0:1::2"), false, now).is_ok());
+        assert!(gate.enter(ip("2001:db8:0:100::2"), false, now).is_ok());
         let _mapped = gate.enter(ip("::ffff:192.0.2.1"), false, now);
         assert!(gate.enter(ip("192.0.2.1"), false, now).is_err());
     }

@@ -34,9 +34,9 @@ impl Settings {
 pub struct ClientLimits {
     /// Connections at one time.
     pub connections_max: usize,
-    /// Connections at one time from one IPv4 address or one IPv6 /64.
+    /// Connections at one time from one IPv4 address or one IPv6 /56.
     pub connections_per_address_max: usize,
-    /// New connections a minute from one IPv4 address or one IPv6 /64.
+    /// New connections a minute from one IPv4 address or one IPv6 /56.
     pub connections_per_minute_max: u32,
     /// Messages a minute from one credential or named network, whatever the
     /// connections.

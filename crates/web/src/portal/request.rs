@@ -4,12 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::http::Method;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use flow::portal::{Caller, LinkId, SessionToken};
-use ipnet::IpNet;
+use identity::block_of;
 use tokio::time::Instant;
 
 use super::App;
@@ -17,8 +17,8 @@ use super::cookie;
 use super::inspect;
 use super::pages::ends;
 use super::words::Wish;
-use crate::rate::network;
 use crate::server::PeerAddress;
+use crate::visitor::visitor;
 
 /// A request about one link.
 pub(super) struct Asked {
@@ -81,53 +81,11 @@ pub(super) async fn limited(State(app): State<Arc<App>>, wish: Wish, mut request
         (true, _) => &app.asking,
         (false, _) => &app.reading,
     };
-    if !limiter.admits(network(visitor.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))), app.clock.now()) {
+    if !limiter.admits(block_of(visitor.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))), app.clock.now()) {
         return ends::slow(&app.words(wish));
     }
     if let Some(visitor) = visitor {
         request.extensions_mut().insert(Visitor(visitor));
     }
     next.run(request).await
-}
-
-/// The nearest address that is no believed proxy: what stands further left in
-/// X-Forwarded-For anybody can have written.
-fn visitor(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
-    let is_proxy = |address: &IpAddr| proxies.iter().any(|network| network.contains(&address.to_canonical()));
-    let fields = headers.get_all("x-forwarded-for").iter().filter_map(|field| field.to_str().ok());
-    let hops: Vec<&str> = fields.flat_map(|field| field.split(',')).collect();
-    let mut nearest = peer.to_canonical();
-    for hop in hops.into_iter().rev() {
-        if !is_proxy(&nearest) {
-            break;
-        }
-        let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
-        nearest = address.to_canonical();
-    }
-    nearest
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(peer: &str, forwarded: &[&str], expect: &str) {
-        let proxies = ["127.0.0.0/8".parse().unwrap(), "10.0.0.0/8".parse().unwrap()];
-        let mut headers = HeaderMap::new();
-        for field in forwarded {
-            headers.append("x-forwarded-for", field.parse().unwrap());
-        }
-        assert_eq!(visitor(peer.parse().unwrap(), &headers, &proxies).to_string(), expect);
-    }
-
-    #[test]
-    fn only_a_believed_proxy_tells_for_whom_it_asks() {
-        check("192.0.2.1", &["198.51.100.1"], "192.0.2.1");
-        check("127.0.0.1", &["198.51.100.1"], "198.51.100.1");
-        check("127.0.0.1", &["203.0.113.9, 198.51.100.1"], "198.51.100.1");
-        check("127.0.0.1", &["203.0.113.9, 198.51.100.1", "10.0.0.2"], "198.51.100.1");
-        check("::ffff:127.0.0.1", &["198.51.100.1"], "198.51.100.1");
-        check("127.0.0.1", &["rubbish"], "127.0.0.1");
-        check("127.0.0.1", &[], "127.0.0.1");
-    }
 }
