@@ -25,6 +25,7 @@ use crate::gateway::Passage;
 use crate::journey::Journey;
 use crate::listener::{Intake, Submission, TlsFacts};
 use crate::mark::Mark;
+use crate::memory::Lent;
 use crate::organisation::Organisation;
 
 /// Fields that an application may add to one message.
@@ -34,6 +35,9 @@ pub const HEADER_CHARS_MAX: usize = 1_000;
 /// Characters that RFC 5322 §2.1.1 lets stand on one line; a value that can't
 /// be broken before is encoded.
 const UNBROKEN_CHARS_MAX: usize = 900;
+
+/// A message is handed on in pieces of this, as a listener does.
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// How long a repeated request finds the message of the first.
 pub const IDEMPOTENCY: Duration = Duration::from_secs(24 * 3_600);
@@ -155,6 +159,16 @@ pub struct Applications {
     under_way: Mutex<HashSet<[u8; 32]>>,
 }
 
+/// Room in memory for a request and for what is made of it, until it is dropped.
+pub struct Room(Lent);
+
+impl Room {
+    /// The request turned out to have no more than so many bytes.
+    pub fn keep(&mut self, bytes: u64) {
+        self.0.keep(bytes);
+    }
+}
+
 /// A request that is under way in this process; none like it begins meanwhile.
 struct UnderWay<'a> {
     door: &'a Applications,
@@ -176,6 +190,12 @@ impl Applications {
     /// The journey behind it.
     pub fn journey(&self) -> &Arc<Journey> {
         &self.journey
+    }
+
+    /// Waits for room for a request of so many bytes: of the one budget of all
+    /// the clear content that is in memory at a time.
+    pub async fn room(&self, bytes: u64) -> Room {
+        Room(self.journey.memory.lend(bytes).await)
     }
 
     /// Takes a message of an application's. Its sender is told by the result,
@@ -300,7 +320,10 @@ impl Applications {
         let now = self.journey.clock.now();
         let until = later(now, IDEMPOTENCY);
         arriving.as_application(client.test, mark.map(|(mark, digest)| Mark { mark, digest, message, now, until }));
-        arriving.push(&bytes).await.map_err(NotSubmitted::Refused)?;
+        // What is sealed of it at a time takes memory beside it.
+        for piece in bytes.chunks(PIECE_BYTES) {
+            arriving.push(piece).await.map_err(NotSubmitted::Refused)?;
+        }
         let reply = Box::new(arriving).finish().await;
         match reply.is_positive() {
             true => Ok(Submitted { message, replayed: false }),
@@ -448,7 +471,9 @@ fn write(letter: Letter) -> Result<Vec<u8>, NotSubmitted> {
         }
     };
     let message = letter.attachments.iter().fold(message, attach);
-    let mut bytes = Vec::new();
+    // At once: one that grows stands twice in memory meanwhile.
+    let files: usize = letter.attachments.iter().map(|file| file.content.len()).sum();
+    let mut bytes = Vec::with_capacity(files.saturating_add(files / 2).saturating_add(4096));
     message.write_to(&mut bytes).map_err(NotSubmitted::Written)?;
     Ok(bytes)
 }

@@ -29,6 +29,14 @@ pub(crate) struct Lent {
 }
 
 impl Lent {
+    /// Gives back what content of `bytes` does not take.
+    pub fn keep(&mut self, bytes: u64) {
+        let kept = usize::try_from(bytes).unwrap_or(usize::MAX).saturating_mul(COPIES).div_ceil(SHARE_BYTES).max(1);
+        for permit in std::iter::once(&mut self.shares).chain(&mut self.large) {
+            drop(permit.split(permit.num_permits().saturating_sub(kept)));
+        }
+    }
+
     /// Gives half of it back.
     pub fn halve(&mut self) {
         for permit in std::iter::once(&mut self.shares).chain(&mut self.large) {
@@ -161,7 +169,13 @@ mod tests {
         assert_eq!((memory.shares.available_permits(), memory.large.available_permits()), (2, 0));
         sealing.halve();
         assert_eq!((memory.shares.available_permits(), memory.large.available_permits()), (5, 3));
+        sealing.keep(2 * SHARE_BYTES as u64);
+        assert_eq!((memory.shares.available_permits(), memory.large.available_permits()), (5, 3), "never more");
         drop(sealing);
+        let mut long = memory.lend(2 * SHARE_BYTES as u64).await;
+        long.keep(SHARE_BYTES as u64);
+        assert_eq!((memory.shares.available_permits(), memory.large.available_permits()), (5, 3));
+        drop(long);
         let _least = memory.lend(0).await;
         assert_eq!(memory.shares.available_permits(), 7);
     }

@@ -27,7 +27,7 @@ use tokio::time::timeout;
 use transport::{Anchors, Transport};
 use web::{PlainPages, ServeError, ServeLimits, Tls};
 
-use self::given::{listener_settings, request_bytes_max, site, watch_list, web_limits};
+use self::given::{api_settings, listener_settings, site, watch_list, web_limits};
 use crate::certificates::{self, HadByAcme};
 use crate::config::Config;
 use crate::gateway;
@@ -317,7 +317,7 @@ impl Engine {
         let portal = Portal::new(desk.clone(), seams.clock.clone(), seams.entropy.clone()).with_keys(desk);
         let portal = Arc::new(portal);
         let door = Applications::new(self.journey.clone());
-        let api = web::api::router(door, seams.clock.clone(), request_bytes_max(config));
+        let api = web::api::router(door, seams.clock.clone(), api_settings(config));
         let keys: Arc<dyn PublishedKeys> = Arc::new(Publication::new(self.journey.clone()));
         let pages = web::portal::router(site(config, keys.clone(), self.journey.clone())?, portal, seams.clock.clone());
         let router = pages.merge(api).merge(web::wkd::router(keys));

@@ -129,7 +129,7 @@ pub(crate) async fn beginning(mut body: Body, kept_max: usize, max: usize) -> Re
 }
 
 /// The next piece of a body; trailers are passed over.
-async fn next(body: &mut Body) -> Result<Option<Bytes>, NotInspected> {
+pub(crate) async fn next(body: &mut Body) -> Result<Option<Bytes>, NotInspected> {
     loop {
         match poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await {
             None => return Ok(None),

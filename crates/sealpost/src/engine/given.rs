@@ -35,13 +35,8 @@ pub(super) fn watch_list(config: &Config, seams: &Seams, journey: &Arc<Journey>)
     Ok(Some(Watch::new(journey.clone(), list, prober)))
 }
 
-/// Everybody who comes through a proxy has the proxy's address.
 pub(super) fn web_limits(config: &Config) -> ServeLimits {
-    let defaults = ServeLimits::default();
-    match config.portal.proxies.is_empty() {
-        true => defaults,
-        false => ServeLimits { connections_per_address_max: None, ..defaults },
-    }
+    ServeLimits { proxies: config.portal.proxies.clone(), ..ServeLimits::default() }
 }
 
 pub(super) fn site(config: &Config, keys: Arc<dyn PublishedKeys>, journey: Arc<Journey>) -> Result<Site> {
@@ -63,9 +58,13 @@ pub(super) fn site(config: &Config, keys: Arc<dyn PublishedKeys>, journey: Arc<J
     })
 }
 
-/// A message in JSON: attachments in base 64, and some room for the rest.
-pub(super) fn request_bytes_max(config: &Config) -> usize {
-    usize::try_from(config.submission.limits.message_size.0).unwrap_or(usize::MAX).saturating_mul(3) / 2
+pub(super) fn api_settings(config: &Config) -> web::api::Settings {
+    let message_bytes_max = usize::try_from(config.submission.limits.message_size.0).unwrap_or(usize::MAX);
+    web::api::Settings {
+        // A message in JSON: attachments in base 64, and some room for the rest.
+        request_bytes_max: message_bytes_max.saturating_mul(3) / 2,
+        proxies: config.portal.proxies.clone(),
+    }
 }
 
 pub(super) fn listener_settings(config: &Config) -> listener::Settings {

@@ -394,7 +394,7 @@ fn a_domain_without_a_directory_costs_a_message_no_more_than_a_lookup() {
 }
 
 /// What a process holds at the peak, as its system says it.
-fn peak_mib(process: u32) -> u64 {
+pub fn peak_mib(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() / 1024

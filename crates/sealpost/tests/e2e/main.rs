@@ -46,6 +46,7 @@ mod requiretls;
 mod rest;
 mod returned;
 mod revocation;
+mod room;
 mod safe_replies;
 mod scarce;
 mod sealing;

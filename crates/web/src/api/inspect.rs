@@ -63,7 +63,7 @@ pub(super) async fn inspect(
     let is_json = is_json(request.headers());
     // In JSON a byte may take six (`\u000a`), and all of it must be there to be read.
     let kept_max = if is_json { api.desk.bytes_max().saturating_mul(2) } else { api.desk.bytes_max() };
-    let limit = if is_json { kept_max } else { api.request_bytes_max };
+    let limit = if is_json { kept_max } else { api.settings.request_bytes_max };
     let body = beginning(request.into_body(), kept_max, limit).await?;
     let message = if is_json { parsed::<HeaderIn>(&body)?.message.into_bytes() } else { body };
     let told = api.desk.judge(message, |trace, evidence| serde_json::to_vec(&Report::new(trace, evidence))).await?;

@@ -18,6 +18,7 @@ use utoipa::openapi::{self, RefOr};
 use utoipa::{IntoParams, IntoResponses};
 
 use super::Api;
+use super::body;
 use super::forms;
 use super::key::Bearer;
 use super::problem::Problem;
@@ -25,6 +26,7 @@ use super::wire::{
     EventsOut, Judged, JudgementIn, MessageIn, MessageOut, MessageTaken, MessagesOut, RecalledCopy, RecalledOut,
 };
 use crate::server::{PeerAddress, PeerTls};
+use crate::visitor::visitor;
 
 /// Rows looked at for one page: a filter that matches little is answered in parts.
 const SEEN_MAX: usize = 2_000;
@@ -40,6 +42,7 @@ const PAGE: usize = 200;
         (status = 400, description = "No JSON", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "No key that holds", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The key may not", body = Problem, content_type = "application/problem+json"),
+        (status = 408, description = "Sent too slowly", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The same request is under way", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Not taken", body = Problem, content_type = "application/problem+json"),
@@ -53,14 +56,16 @@ pub(super) async fn submit(
     Bearer(key): Bearer,
     Extension(PeerAddress(peer)): Extension<PeerAddress>,
     tls: Option<Extension<PeerTls>>,
-    headers: HeaderMap,
-    body: Bytes,
+    request: axum::extract::Request,
 ) -> Result<Response, Problem> {
+    // Before any of its body is read.
     authorize(&key.principal(), Action::Submit, &Resource::Organisation(key.org))?;
-    let idempotency = idempotency_key(&headers)?;
-    let letter = parsed::<MessageIn>(&body)?.letter()?;
-    let origin = Origin { peer: peer.ip().to_canonical(), tls: tls.map(|Extension(PeerTls(facts))| facts) };
-    let request = idempotency.as_deref().map(|key| Request { key, body: &body });
+    let idempotency = idempotency_key(request.headers())?;
+    let peer = visitor(peer.ip(), request.headers(), &api.settings.proxies);
+    let body = body::received(&api, request).await?;
+    let letter = parsed::<MessageIn>(&body.bytes)?.letter()?;
+    let origin = Origin { peer, tls: tls.map(|Extension(PeerTls(facts))| facts) };
+    let request = idempotency.as_deref().map(|key| Request { key, body: &body.bytes });
     let done = api.door.submit(&key, letter, origin, request).await?;
     let id = done.message.to_string();
     let timeline = format!("/v1/messages/{id}/events");

@@ -4,6 +4,7 @@
 //! It converts at the edge and decides nothing: a message goes in by
 //! [`flow::application`], as by any other door.
 
+mod body;
 mod forms;
 mod inspect;
 mod key;
@@ -21,6 +22,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use flow::application::Applications;
+use ipnet::IpNet;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
@@ -39,7 +41,16 @@ struct Api {
     /// Where header blocks are judged.
     desk: Desk,
     inspecting: Limiter<String>,
-    request_bytes_max: usize,
+    settings: Settings,
+}
+
+/// What the API bears, and whom it believes.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// A request may have so many bytes.
+    pub request_bytes_max: usize,
+    /// Reverse proxies whose `X-Forwarded-For` is believed.
+    pub proxies: Vec<IpNet>,
 }
 
 #[derive(OpenApi)]
@@ -66,14 +77,15 @@ impl Modify for Bearer {
 /// Bytes of a request that holds a reason and no more.
 const REASON_BYTES_MAX: usize = 16 * 1024;
 
-/// The routes under `/v1`, and `/openapi.json`. A request may have so many bytes.
-pub fn router(door: Applications, clock: Arc<dyn Clock>, body_bytes_max: usize) -> Router {
+/// The routes under `/v1`, and `/openapi.json`.
+pub fn router(door: Applications, clock: Arc<dyn Clock>, settings: Settings) -> Router {
+    let body_bytes_max = settings.request_bytes_max;
     let api = Arc::new(Api {
         door,
         clock,
         desk: Desk::new(inspect::HEADER_BYTES_MAX),
         inspecting: Limiter::new(rate::INSPECTING),
-        request_bytes_max: body_bytes_max,
+        settings,
     });
     let judging = OpenApiRouter::new()
         .routes(routes!(messages::release))
@@ -112,7 +124,7 @@ async fn not_so() -> Problem {
 async fn plain(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        response = Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is too large").into_response();
+        response = Problem::too_large().into_response();
     }
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));

@@ -94,6 +94,17 @@ impl Problem {
             .hint("wait for as long as Retry-After says")
     }
 
+    /// Too many large requests are under way for one more.
+    pub(super) fn no_room() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too much is being handed in at once")
+            .hint("wait for as long as Retry-After says")
+    }
+
+    /// More than a request may have.
+    pub(super) fn too_large() -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is too large")
+    }
+
     /// A fault of ours; the cause is for the log.
     pub(super) fn unavailable(cause: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error = cause, "the API can't serve");
