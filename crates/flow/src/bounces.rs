@@ -7,7 +7,7 @@
 //! No bounce changes what was recorded before; it is an event of its own.
 
 use ledger::Event;
-use mail::bounce::{Bounce, Outcome};
+use mail::bounce::{Action, Bounce, Outcome};
 use mail::{Address, MessageId};
 use store::{Transition, Write};
 use vault::OrgVault;
@@ -75,8 +75,7 @@ pub(crate) async fn tie(case: &Case<'_>, stored: &[u8]) -> Option<Transition> {
     let opened = Opened::find(case.journey, case.organisation.org, proof.message()).await.ok()?;
     let about = opened.case(case.journey, case.now);
     let mut changes = Changes::default();
-    for outcome in bounce.recipients.iter().take(RECIPIENTS_MAX) {
-        let Some(recipient) = recipient(&about, &proof, outcome) else { continue };
+    for (recipient, outcome) in outcomes(&about, &proof, &bounce.recipients) {
         changes.event(Event::DsnReceived {
             recipient,
             action: outcome.action.word().to_owned(),
@@ -104,6 +103,23 @@ fn proof(case: &Case<'_>, bounce: &Bounce) -> Option<Proof> {
     let envelope_id = || bounce.envelope_id.as_deref().and_then(read).map(Proof::EnvelopeId);
     let passed = || Passed::all(&[own], &bounce.returned).into_iter().next().map(|(passed, _)| Proof::Passage(passed));
     came_to.map(Proof::ReturnPath).or_else(envelope_id).or_else(passed)
+}
+
+/// The outcomes of a bounce, one a recipient: whoever may write one bounce
+/// would else fill a timeline with it. Where it says several things of one
+/// recipient (copies of a list, or a forger), a failure outweighs the rest, for
+/// that is what nobody may miss; else the first one counts.
+fn outcomes<'b>(about: &Case<'_>, proof: &Proof, all: &'b [Outcome]) -> Vec<(Address, &'b Outcome)> {
+    let mut found: Vec<(Address, &Outcome)> = Vec::new();
+    for outcome in all.iter().take(RECIPIENTS_MAX) {
+        let Some(recipient) = recipient(about, proof, outcome) else { continue };
+        match found.iter_mut().find(|(known, _)| *known == recipient) {
+            Some((_, known)) if outcome.action == Action::Failed && known.action != Action::Failed => *known = outcome,
+            Some(_) => {}
+            None => found.push((recipient, outcome)),
+        }
+    }
+    found
 }
 
 /// The recipient of the message that an outcome is about: whom the token names,

@@ -133,10 +133,16 @@ fn a_bounce_that_nobody_was_asked_for_tells_nothing() {
     let real = accepted(bring(&clinic.nurse, &report(&patient, &format!("X-Sealpost-Passed: {passed}\n"))));
     let event = clinic.wait_for(&id, "dsn_received", &patient);
     assert_eq!((&event["dsn"], &event["proof"]), (&real.as_str().into(), &"passage".into()));
-    let answer = accepted(bring(path, &report(&patient, "")));
+    // Whoever has a return path writes no more into a timeline than one line, and the worst one.
+    let block = |action: &str| format!("Final-Recipient: rfc822; {patient}\nAction: {action}\nStatus: 4.0.0\n\n");
+    let many =
+        report(&patient, "").replacen("Final-Recipient", &format!("{}Final-Recipient", block("delayed").repeat(50)), 1);
+    let answer = accepted(bring(path, &many));
     clinic.wait_for(&answer, "delivered", &clinic.nurse);
     let told = clinic.events(&id).iter().filter(|event| event["event"] == "dsn_received").count();
-    assert_eq!(told, 2);
+    assert_eq!(told, 2, "one bounce is one line");
+    let last = clinic.events(&id).into_iter().rfind(|event| event["event"] == "dsn_received").unwrap();
+    assert_eq!((&last["dsn"], &last["action"]), (&answer.as_str().into(), &"failed".into()));
     // Once the message is gone nobody is left to get its bounces.
     clinic.machine.ok(["message", "erase", &id, "--reason", "asked for"]);
     let late = accepted(bring(path, &report(&patient, "")));
