@@ -6,10 +6,12 @@
 //! To recall twice is to ask again: nothing more changes, unless something
 //! more can be stopped.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
-use ledger::Event;
-use mail::{Address, MessageId, OrgId, ParcelId};
-use seal::{Kind, Parcel, Stamp};
+use ledger::{Event, Status, Verdict};
+use mail::{Address, MessageId, Method, Need, OrgId, ParcelId};
+use seal::{Grounds, Kind, Parcel, Stamp};
 use store::{MessageState, ParcelRow, ParcelState, StoreError, Write};
 use vault::{Label, VaultError};
 
@@ -17,6 +19,8 @@ use crate::case::{Case, Changes, SENDER};
 use crate::journey::Journey;
 use crate::opened::{NotOpened, Opened};
 use crate::portal::{LinkState, StateError};
+use crate::queue::opened_parcel;
+use crate::receipts::{Fact, receipt};
 
 /// So often it is tried again when a delivery or a visitor was first.
 const CONFLICTS_MAX: usize = 16;
@@ -121,6 +125,7 @@ async fn try_recall(
     let told: Vec<Recalled> = opened.manifest.envelope.recipients.iter().map(|to| copies.of(&to.address)).collect();
     for one in told.iter().filter(|one| copies.changed.contains(&one.recipient)) {
         let (recipient, outcome) = (one.recipient.clone(), one.outcome.word().to_owned());
+        changes.record.receipts.push(copies.receipt(&case, &recipient));
         changes.event(Event::Recalled { recipient, outcome, by: by.to_owned(), reason: reason.to_owned() });
     }
     if !changes.writes.is_empty() {
@@ -139,6 +144,8 @@ struct Copies {
     stopped: Vec<Address>,
     /// Whose copies this recall changes.
     changed: Vec<Address>,
+    /// By which rules a copy was to go, and how.
+    grounds: HashMap<Address, (Grounds, Method)>,
 }
 
 impl Copies {
@@ -150,7 +157,8 @@ impl Copies {
         let is_waiting = matches!(state, MessageState::Accepted | MessageState::Held);
         let parcels = case.journey.store.parcels(case.organisation.org, case.message).await?;
         let (withdrawn, stopped, changed) = (Vec::new(), Vec::new(), Vec::new());
-        let mut copies = Self { is_waiting, events, parcels, withdrawn, stopped, changed };
+        let grounds = grounds(case, &parcels);
+        let mut copies = Self { is_waiting, events, parcels, withdrawn, stopped, changed, grounds };
         if is_waiting {
             let all = case.manifest.envelope.recipients.iter().map(|to| to.address.clone());
             let waiting: Vec<Address> = all.filter(|address| copies.fate(address).is_none()).collect();
@@ -197,6 +205,22 @@ impl Copies {
         Ok(())
     }
 
+    /// What is signed of a copy that is recalled. One that was never decided
+    /// has no grounds but that.
+    fn receipt(&self, case: &Case<'_>, recipient: &Address) -> String {
+        match self.grounds.get(recipient) {
+            Some((grounds, method)) => {
+                let fact = Fact::stopped(grounds, Verdict::Deliver, Status::Recalled);
+                receipt(case, recipient, &Fact { method: *method, ..fact })
+            }
+            None => {
+                let policy_sha256 = case.organisation.policy_hash;
+                let grounds = Grounds { need: Need::Portal, because: Vec::new(), policy_sha256 };
+                receipt(case, recipient, &Fact::stopped(&grounds, Verdict::Hold, Status::Recalled))
+            }
+        }
+    }
+
     fn of(&self, recipient: &Address) -> Recalled {
         let fate = self.fate(recipient);
         let outcome = match fate {
@@ -236,6 +260,19 @@ impl Copies {
         let delivered = fates.iter().find(|(_, outcome)| *outcome == Outcome::Delivered);
         delivered.or(fates.last()).copied()
     }
+}
+
+/// The grounds of each copy: those of its newest parcel, which is its notice
+/// where it went to the portal.
+fn grounds(case: &Case<'_>, rows: &[ParcelRow]) -> HashMap<Address, (Grounds, Method)> {
+    let is_copy = |row: &&ParcelRow| [Kind::Content.number(), Kind::Notice.number()].contains(&row.kind);
+    let parcels = rows.iter().filter(is_copy).filter_map(|row| opened_parcel(case, row));
+    let of = |parcel: Parcel| {
+        let (grounds, method) = (parcel.grounds().clone(), parcel.method());
+        let of_one = |to: &mail::Recipient| (to.address.clone(), (grounds.clone(), method));
+        parcel.recipients().iter().map(of_one).collect::<Vec<_>>()
+    };
+    parcels.flat_map(of).collect()
 }
 
 /// Whose copy a parcel is.

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::jwk::Jwk;
 use crate::key::SigningKey;
-use crate::receipt::Receipt;
+use crate::receipt::{Receipt, Status};
 
 const ALGORITHM: &str = "EdDSA";
 const TYPE: &str = "sealpost-receipt+jwt";
@@ -23,6 +23,9 @@ const FORMAT_SEALED: u8 = 2;
 const FORMAT_SIGNED: u8 = 3;
 /// Of one about a copy that crossed with REQUIRETLS: `requiretls` is there.
 const FORMAT_REQUIRETLS: u8 = 4;
+/// Of one about a copy that was recalled: nothing crossed.
+const FORMAT_RECALLED: u8 = 5;
+const FORMATS: [u8; 5] = [FORMAT, FORMAT_SEALED, FORMAT_SIGNED, FORMAT_REQUIRETLS, FORMAT_RECALLED];
 /// A receipt has about two kilobytes.
 const JWS_BYTES_MAX: usize = 256 * 1024;
 
@@ -123,7 +126,7 @@ fn check_header(header: &[u8], key: &Jwk) -> Result<(), NotVerified> {
 fn read(payload: &[u8]) -> Result<Receipt, NotVerified> {
     let mut members: Map<String, Value> = serde_json::from_slice(payload).map_err(NotVerified::Payload)?;
     let version = members.remove("v").unwrap_or_default();
-    if ![FORMAT, FORMAT_SEALED, FORMAT_SIGNED, FORMAT_REQUIRETLS].iter().any(|known| version == *known) {
+    if !FORMATS.iter().any(|known| version == *known) {
         return Err(NotVerified::Format(version.to_string()));
     }
     let receipt: Receipt = serde_json::from_value(Value::Object(members)).map_err(NotVerified::Payload)?;
@@ -136,6 +139,7 @@ fn read(payload: &[u8]) -> Result<Receipt, NotVerified> {
 /// The oldest format that holds all of it.
 const fn format(receipt: &Receipt) -> u8 {
     match (&receipt.seal, &receipt.signature) {
+        _ if matches!(receipt.status, Status::Recalled) => FORMAT_RECALLED,
         _ if receipt.requiretls => FORMAT_REQUIRETLS,
         (_, Some(_)) => FORMAT_SIGNED,
         (Some(_), None) => FORMAT_SEALED,
@@ -244,6 +248,15 @@ mod tests {
     }
 
     #[test]
+    fn a_recalled_copy_is_told_in_a_format_that_earlier_versions_refuse() {
+        let recalled = Receipt { status: Status::Recalled, ..receipt() };
+        let jws = recalled.sign(&key(1));
+        let payload: Value = serde_json::from_str(&part(&jws, 1)).unwrap();
+        assert_eq!((&payload["v"], &payload["status"]), (&5.into(), &"recalled".into()));
+        assert_eq!(verify(&jws).unwrap(), recalled);
+    }
+
+    #[test]
     fn a_sealed_copy_is_told_in_a_format_of_its_own() {
         let jws = sealed().sign(&key(1));
         let payload: Value = serde_json::from_str(&part(&jws, 1)).unwrap();
@@ -322,7 +335,8 @@ mod tests {
         let header = part(&receipt().sign(&key(1)), 0);
         let payload = part(&receipt().sign(&key(1)), 1);
         let signed = |payload: &str| verify(&sign(&header, payload));
-        assert!(matches!(signed(&payload.replacen("\"v\":1", "\"v\":5", 1)), Err(NotVerified::Format(v)) if v == "5"));
+        assert!(matches!(signed(&payload.replacen("\"v\":1", "\"v\":6", 1)), Err(NotVerified::Format(v)) if v == "6"));
+        assert!(matches!(signed(&payload.replacen("\"v\":1", "\"v\":5", 1)), Err(NotVerified::Payload(_))));
         assert!(matches!(signed(&payload.replacen("\"v\":1", "\"v\":3", 1)), Err(NotVerified::Payload(_))));
         assert!(matches!(signed(&payload.replacen("\"v\":1", "\"v\":2", 1)), Err(NotVerified::Payload(_))));
         let sealed = part(&sealed().sign(&key(1)), 1);

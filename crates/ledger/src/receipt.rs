@@ -106,6 +106,8 @@ pub enum Status {
     Held,
     /// Its time ended before it could be delivered or read.
     Expired,
+    /// It was recalled before it was delivered, or withdrawn from the portal.
+    Recalled,
 }
 
 /// A peer's reply as a receipt holds it: without addresses.

@@ -108,7 +108,8 @@ macro_rules! delivery {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     }
-    /// A person decided that a held copy is never delivered.
+    /// A person decided that a copy that waited is never delivered: one that was
+    /// held, or one that was taken out of the queue.
     Rejected = "rejected" {
         /// The recipient.
         recipient: Address,

@@ -10,6 +10,12 @@ fn recall(clinic: &Clinic, id: &str) -> Vec<Value> {
     told.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// Receipts that say so.
+fn recalled_receipts(clinic: &Clinic, id: &str) -> usize {
+    let shown = clinic.machine.ok(["receipt", "show", id, "--json"]);
+    shown.matches("\"recalled\"").count()
+}
+
 fn recalled(clinic: &Clinic, id: &str) -> usize {
     clinic.events(id).iter().filter(|event| event["event"] == "recalled").count()
 }
@@ -24,6 +30,7 @@ fn a_message_in_the_portal_vanishes_from_an_open_session() {
         assert_eq!((told.len(), &told[0]["outcome"]), (1, &json!("withdrawn")));
     }
     assert_eq!(recalled(&clinic, &reader.id), 1, "to recall twice is to ask again");
+    assert_eq!(recalled_receipts(&clinic, &reader.id), 1);
     for page in ["message", "body"] {
         let page = reader.visitor.get(&format!("{}/{page}", reader.link)).text();
         assert!(!page.contains(MARKER), "{page}");
@@ -54,6 +61,7 @@ fn what_waits_is_stopped_and_what_arrived_is_told() {
     let event = find(&events, "recalled", &late).unwrap();
     assert_eq!((event["reason"].as_str(), event["outcome"].as_str()), (Some("wrong patient"), Some("stopped")));
     assert!(find(&events, "recalled", &here).is_none(), "nothing became of that copy");
+    assert_eq!(recalled_receipts(&clinic, &id), 1);
     let words = clinic.machine.ok(["message", "recall", &id, "--reason", "again"]);
     assert!(words.contains(&format!("{here}: delivered, can't be recalled")), "{words}");
     server.stop();
