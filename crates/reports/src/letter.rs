@@ -4,7 +4,7 @@
 use mail::entity::{Entity, Piece};
 
 use crate::dmarc::{DmarcReport, NotDmarc};
-use crate::packed::{self, NotUnpacked};
+use crate::packed::{self, NotUnpacked, UNPACKED_BYTES_MAX};
 use crate::tls::{NotTls, TlsReport};
 
 /// The most reports that are read in one message.
@@ -29,12 +29,17 @@ pub enum Found {
 
 /// What the parts of a message hold that are said to be reports.
 pub fn find(message: &[u8]) -> Vec<Found> {
-    let (mut found, mut parts) = (Vec::new(), 0);
-    look(message, 0, &mut parts, &mut found);
+    find_within(message, UNPACKED_BYTES_MAX)
+}
+
+/// The same, where all of them together have no more than so many bytes unpacked.
+pub fn find_within(message: &[u8], bound: usize) -> Vec<Found> {
+    let (mut found, mut parts, mut left) = (Vec::new(), 0, bound.min(UNPACKED_BYTES_MAX));
+    look(message, 0, (&mut parts, &mut left), &mut found);
     found
 }
 
-fn look(raw: &[u8], depth: usize, parts: &mut usize, found: &mut Vec<Found>) {
+fn look(raw: &[u8], depth: usize, (parts, left): (&mut usize, &mut usize), found: &mut Vec<Found>) {
     *parts += 1;
     if depth > DEPTH_MAX || *parts > PARTS_MAX || found.len() >= REPORTS_MAX {
         return;
@@ -44,15 +49,15 @@ fn look(raw: &[u8], depth: usize, parts: &mut usize, found: &mut Vec<Found>) {
         Some(pieces) => {
             for piece in pieces {
                 if let Piece::Part(part) = piece {
-                    look(part, depth + 1, parts, found);
+                    look(part, depth + 1, (&mut *parts, &mut *left), found);
                 }
             }
         }
-        None => found.extend(report(&entity)),
+        None => found.extend(report(&entity, left)),
     }
 }
 
-fn report(entity: &Entity<'_>) -> Option<Found> {
+fn report(entity: &Entity<'_>, left: &mut usize) -> Option<Found> {
     let kind = entity.kind();
     let name = entity.name().unwrap_or_default().to_ascii_lowercase();
     let is_tls = matches!(kind, "application/tlsrpt+gzip" | "application/tlsrpt+json")
@@ -64,10 +69,11 @@ fn report(entity: &Entity<'_>) -> Option<Found> {
     if !(is_tls || is_packed || is_xml || name.ends_with(".xml.gz") || name.ends_with(".zip")) {
         return None;
     }
-    let bytes = match packed::unpack(&entity.decoded()) {
+    let bytes = match packed::unpack_within(&entity.decoded(), *left) {
         Ok(bytes) => bytes,
         Err(why) => return Some(Found::Packed(why)),
     };
+    *left = left.saturating_sub(bytes.len());
     // What it is, its first sign tells; some send JSON as application/gzip.
     let is_json = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
     Some(match is_tls || is_json {
@@ -84,6 +90,14 @@ mod tests {
     fn a_letter_without_a_report_holds_none() {
         assert_eq!(find(b"Subject: hello\r\n\r\n{}\r\n"), []);
         assert_eq!(find(b""), []);
+    }
+
+    #[test]
+    fn reports_of_one_letter_share_its_bound() {
+        let part = format!("--b\r\nContent-Type: application/xml\r\n\r\n<feedback>{}\r\n", " ".repeat(60));
+        let letter = format!("Content-Type: multipart/mixed; boundary=b\r\n\r\n{}--b--\r\n", part.repeat(2));
+        let found = find_within(letter.as_bytes(), 100);
+        assert!(matches!(found[..], [Found::NotDmarc(_), Found::Packed(NotUnpacked::TooLarge)]), "{found:?}");
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod tls;
 mod xml;
 
 pub use dmarc::{DmarcReport, DmarcRow, NotDmarc};
-pub use letter::{Found, REPORTS_MAX, find};
+pub use letter::{Found, REPORTS_MAX, find, find_within};
 pub use packed::{NotUnpacked, PACKED_BYTES_MAX, UNPACKED_BYTES_MAX, pack, unpack};
 pub use text::clean;
 pub use tls::{

@@ -42,16 +42,21 @@ pub enum NotUnpacked {
 
 /// The bytes of a report, as they are or unpacked.
 pub fn unpack(bytes: &[u8]) -> Result<Vec<u8>, NotUnpacked> {
+    unpack_within(bytes, UNPACKED_BYTES_MAX)
+}
+
+/// The same, where it has no more than so many bytes unpacked.
+pub(crate) fn unpack_within(bytes: &[u8], bound: usize) -> Result<Vec<u8>, NotUnpacked> {
     if bytes.len() > PACKED_BYTES_MAX {
         return Err(NotUnpacked::TooLarge);
     }
     if bytes.starts_with(GZIP) {
-        return read_bounded(MultiGzDecoder::new(bytes));
+        return read_bounded(MultiGzDecoder::new(bytes), bound);
     }
     if bytes.starts_with(ZIP) {
-        return unzip(bytes);
+        return unzip(bytes, bound);
     }
-    Ok(bytes.to_vec())
+    if bytes.len() > bound { Err(NotUnpacked::TooLarge) } else { Ok(bytes.to_vec()) }
 }
 
 /// Packs a report with gzip, as RFC 8460 §5.2 has it.
@@ -60,15 +65,14 @@ pub fn pack(bytes: &[u8]) -> Vec<u8> {
     packed.write_all(bytes).and_then(|()| packed.finish()).expect("writing to memory can't fail")
 }
 
-fn read_bounded(packed: impl Read) -> Result<Vec<u8>, NotUnpacked> {
+fn read_bounded(packed: impl Read, bound: usize) -> Result<Vec<u8>, NotUnpacked> {
     let mut unpacked = Vec::new();
-    let bound = UNPACKED_BYTES_MAX as u64 + 1;
-    packed.take(bound).read_to_end(&mut unpacked).map_err(|_| NotUnpacked::Broken)?;
-    if unpacked.len() > UNPACKED_BYTES_MAX { Err(NotUnpacked::TooLarge) } else { Ok(unpacked) }
+    packed.take((bound as u64).saturating_add(1)).read_to_end(&mut unpacked).map_err(|_| NotUnpacked::Broken)?;
+    if unpacked.len() > bound { Err(NotUnpacked::TooLarge) } else { Ok(unpacked) }
 }
 
 /// The one file of an archive (APPNOTE 6.3, §4.3).
-fn unzip(bytes: &[u8]) -> Result<Vec<u8>, NotUnpacked> {
+fn unzip(bytes: &[u8], bound: usize) -> Result<Vec<u8>, NotUnpacked> {
     let end = directory_end(bytes).ok_or(NotUnpacked::Broken)?;
     if number(bytes, end + 10, 2) != Some(1) {
         return Err(NotUnpacked::NotOneFile);
@@ -86,8 +90,8 @@ fn unzip(bytes: &[u8]) -> Result<Vec<u8>, NotUnpacked> {
     let local = field(42, 4).ok_or(NotUnpacked::Broken)?;
     let packed = file(bytes, local, length).ok_or(NotUnpacked::Broken)?;
     match method {
-        Some(0) => read_bounded(packed),
-        Some(8) => read_bounded(DeflateDecoder::new(packed)),
+        Some(0) => read_bounded(packed, bound),
+        Some(8) => read_bounded(DeflateDecoder::new(packed), bound),
         _ => Err(NotUnpacked::Method),
     }
 }
@@ -145,6 +149,11 @@ mod tests {
         let twice = [pack(&vec![b' '; UNPACKED_BYTES_MAX]), pack(b"more")].concat();
         assert_eq!(unpack(&twice), Err(NotUnpacked::TooLarge));
         assert_eq!(unpack(&vec![0; PACKED_BYTES_MAX + 1]), Err(NotUnpacked::TooLarge));
+        // A smaller bound holds for each way of packing.
+        for packed in [pack(&[b' '; 101]), archive(&[b' '; 101], 1), vec![b' '; 101]] {
+            assert_eq!(unpack_within(&packed, 100), Err(NotUnpacked::TooLarge));
+            assert!(unpack_within(&packed, 101).is_ok());
+        }
     }
 
     #[test]

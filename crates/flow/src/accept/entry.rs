@@ -80,7 +80,7 @@ impl Arrived {
             self.journey.harvest.offer(self.organisation.org, self.message, ground);
         }
         if self.manifest.is_inbound() && reports::is_for_reports(&self.journey, &self.manifest.envelope.recipients) {
-            self.journey.reports.offer(self.organisation.org, self.message);
+            self.journey.reports.offer(self.organisation.org, self.message, self.journey.clock.now());
         }
         match state {
             MessageState::Accepted => self.journey.undecided.notify_one(),

@@ -5,19 +5,23 @@
 //! Anybody can send a report of anything, so it is kept whether its author is
 //! proven, and what is about no domain of the organisation's own is left alone.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use identity::{Action, Forbidden, Principal, Resource, authorize};
 use jiff::{SignedDuration, Timestamp};
+use mail::seam::random;
 use mail::{Domain, MessageId, OrgId};
 use provenance::DmarcResult;
 use reports::{DmarcReport, Found, TlsReport};
 use serde::{Deserialize, Serialize};
 use store::{ReportRow, StoreError, Transition, Write};
 use tokio::sync::{Notify, watch};
-use vault::{Label, VaultError};
+use vault::{Label, OrgVault, VaultError};
 
+use super::budget::{Budget, Dropped};
+use super::sessions::day_of;
 use crate::journey::Journey;
 use crate::manifest::Crossed;
 use crate::opened::{NotOpened, Opened};
@@ -28,8 +32,9 @@ const VERSION: u8 = 1;
 const WAITING_MAX: usize = 1_000;
 /// A larger message is not looked into.
 const MESSAGE_BYTES_MAX: u64 = 8 * 1024 * 1024;
-/// Reports that are kept in a day, by one node.
-const DAY_MAX: u32 = 2_000;
+/// An unpacked report of somebody unproven has at most this: a day of a large
+/// reporter has some hundred kilobytes.
+const UNPROVEN_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// How long a report is kept.
 const KEEP: SignedDuration = SignedDuration::from_hours(24 * 400);
 
@@ -79,6 +84,16 @@ pub enum What {
     Dmarc(Box<DmarcReport>),
     /// It could not be read, and why.
     Unread(String),
+    /// No report: what one node turned away in a day (since 1970, UTC), for it
+    /// was more than is read or kept.
+    Dropped {
+        /// The day.
+        day: i64,
+        /// Tells nodes, and their starts, from each other.
+        node: [u8; 8],
+        /// At least so much.
+        what: Dropped,
+    },
 }
 
 /// Messages that may bring reports.
@@ -86,17 +101,18 @@ pub enum What {
 pub(crate) struct Queue {
     waiting: Mutex<VecDeque<(OrgId, MessageId)>>,
     more: Notify,
-    /// The day, and how many were kept in it.
-    kept: Mutex<(i64, u32)>,
+    budget: Mutex<Budget>,
 }
 
 impl Queue {
     /// Leaves a message to be looked into; never waits.
-    pub fn offer(&self, org: OrgId, message: MessageId) {
+    pub fn offer(&self, org: OrgId, message: MessageId, now: Timestamp) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() < WAITING_MAX {
             waiting.push_back((org, message));
             self.more.notify_one();
+        } else {
+            self.budget(|budget| budget.turn_away(day_of(now), false, 0));
         }
     }
 
@@ -104,20 +120,14 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
-    /// Whether one more may be kept today.
-    fn admits(&self, now: Timestamp) -> bool {
-        let day = super::sessions::day_of(now);
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.0 != day {
-            *kept = (day, 0);
-        }
-        kept.1 = kept.1.saturating_add(1);
-        kept.1 <= DAY_MAX
+    fn budget<T>(&self, of: impl FnOnce(&mut Budget) -> T) -> T {
+        of(&mut self.budget.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 /// Looks into what was left, one message at a time, until `stop` holds true.
 pub async fn run(journey: Arc<Journey>, mut stop: watch::Receiver<bool>) {
+    let node: [u8; 8] = random(journey.entropy.as_ref());
     loop {
         while let Some((org, message)) = journey.reports.next() {
             if *stop.borrow() {
@@ -126,12 +136,35 @@ pub async fn run(journey: Arc<Journey>, mut stop: watch::Receiver<bool>) {
             if let Err(error) = keep(&journey, org, message).await {
                 tracing::warn!(%message, %error, "a message could not be looked into for reports");
             }
+            if let Err(error) = tell(&journey, (org, message), node).await {
+                tracing::warn!(%error, "reports were turned away, and that could not be kept");
+            }
         }
         tokio::select! {
             _ = stop.wait_for(|stopped| *stopped) => return,
             () = journey.reports.more.notified() => {}
         }
     }
+}
+
+/// The most that is told of each day and node that turned reports away, by day,
+/// the newest first.
+pub fn dropped(kept: &[Kept]) -> BTreeMap<Reverse<i64>, Dropped> {
+    let mut by_node: BTreeMap<(i64, [u8; 8]), Dropped> = BTreeMap::new();
+    for one in kept {
+        if let What::Dropped { day, node, what } = one.what {
+            let most = by_node.entry((day, node)).or_default();
+            *most = if what.count > most.count { what } else { *most };
+        }
+    }
+    let mut by_day: BTreeMap<Reverse<i64>, Dropped> = BTreeMap::new();
+    for ((day, _), what) in by_node {
+        let sum = by_day.entry(Reverse(day)).or_default();
+        sum.count = sum.count.saturating_add(what.count);
+        sum.unproven = sum.unproven.saturating_add(what.unproven);
+        sum.bytes = sum.bytes.saturating_add(what.bytes);
+    }
+    by_day
 }
 
 /// The reports that came in, the newest first.
@@ -155,28 +188,48 @@ pub async fn received(
 async fn keep(journey: &Journey, org: OrgId, message: MessageId) -> Result<(), ReportTrouble> {
     authorize(&Principal::System { org }, Action::KeepReports, &Resource::Organisation(org))?;
     let opened = Opened::find(journey, org, message).await?;
-    if opened.row.body.len() > MESSAGE_BYTES_MAX {
+    let (day, bytes) = (day_of(journey.clock.now()), opened.row.body.len());
+    let author = opened.manifest.from.first().map(|author| author.domain());
+    let proven = author.filter(|_| is_proven(&opened));
+    let may_read = |budget: &mut Budget| match bytes > MESSAGE_BYTES_MAX {
+        true => budget.turn_away(day, proven.is_some(), bytes),
+        false => budget.may_read(day, proven, bytes),
+    };
+    if !journey.reports.budget(may_read) {
         return Ok(());
     }
-    let memory = journey.memory.lend(opened.row.body.len()).await;
+    let bound = if proven.is_some() { reports::UNPACKED_BYTES_MAX } else { UNPROVEN_BYTES_MAX };
+    let memory = journey.memory.lend(bytes.saturating_add(bound as u64)).await;
     let sealed = journey.store.read_body(org, message, &opened.row.body).await?;
     let stored = opened.key.open_body_in_place(sealed)?;
-    let found = tokio::task::spawn_blocking(move || reports::find(&stored)).await.unwrap_or_default();
+    let found = tokio::task::spawn_blocking(move || reports::find_within(&stored, bound)).await.unwrap_or_default();
     drop(memory);
     let now = journey.clock.now();
     let mut writes = Vec::new();
     for what in found.into_iter().filter_map(|found| what(&opened.organisation, found)) {
-        if !journey.reports.admits(now) {
-            tracing::warn!(%message, "too many reports came today: this one is not kept");
-            return Ok(());
+        let row = row(journey, &opened, what, now);
+        if journey.reports.budget(|budget| budget.may_keep(day, proven, row.sealed.len() as u64)) {
+            writes.push(Write::Report(row));
         }
-        writes.push(Write::Report(row(journey, &opened, what, now)));
     }
     if writes.is_empty() {
         return Ok(());
     }
     writes.push(Write::ForgetReports { before: now.checked_sub(KEEP).unwrap_or(Timestamp::MIN) });
     Ok(journey.commit(Transition { org, writes, journal: None }).await?)
+}
+
+/// Keeps what was turned away, where that has doubled since it was kept last.
+async fn tell(journey: &Journey, (org, message): (OrgId, MessageId), node: [u8; 8]) -> Result<(), ReportTrouble> {
+    let Some((day, what)) = journey.reports.budget(Budget::untold) else { return Ok(()) };
+    tracing::warn!(count = what.count, bytes = what.bytes, "more reports came than are read and kept in a day");
+    let Some(organisation) = journey.organisations.find(org) else { return Ok(()) };
+    let now = journey.clock.now();
+    let about = format!("dropped\n{day}\n{node:?}\n{}", what.count);
+    let what = What::Dropped { day, node, what };
+    let kept = Kept { v: VERSION, at: now, message, from: None, is_proven: false, what };
+    let write = Write::Report(sealed(journey, &organisation.vault, &kept, &about));
+    Ok(journey.commit(Transition { org, writes: vec![write], journal: None }).await?)
 }
 
 /// What is kept of a part that is said to be a report; nothing of one about a
@@ -204,16 +257,21 @@ fn row(journey: &Journey, opened: &Opened, what: What, now: Timestamp) -> Report
     let about = match &what {
         What::Tls(report) => format!("tls\n{}\n{}", report.organization_name, report.report_id),
         What::Dmarc(report) => format!("dmarc\n{}\n{}\n{}", report.reporter, report.report_id, report.domain),
-        What::Unread(_) => format!("unread\n{}", opened.row.message),
+        What::Unread(_) | What::Dropped { .. } => format!("unread\n{}", opened.row.message),
     };
     // A forged one must not stand in the way of the one that it imitates.
     let (from, is_proven) = (opened.manifest.from.first().map(|author| author.domain().clone()), is_proven(opened));
     let by = from.as_ref().map(Domain::as_str).unwrap_or_default();
-    let mark = vault.once_hash(format!("report\n{is_proven}\n{by}\n{about}").as_bytes());
+    let about = format!("{is_proven}\n{by}\n{about}");
     let kept = Kept { v: VERSION, at: now, message: opened.row.message, from, is_proven, what };
-    let bytes = serde_json::to_vec(&kept).expect("a report has nothing that JSON can't hold");
+    sealed(journey, vault, &kept, &about)
+}
+
+fn sealed(journey: &Journey, vault: &OrgVault, kept: &Kept, about: &str) -> ReportRow {
+    let mark = vault.once_hash(format!("report\n{about}").as_bytes());
+    let bytes = serde_json::to_vec(kept).expect("a report has nothing that JSON can't hold");
     let sealed = vault.seal(Label::Report, &mark, &bytes, journey.entropy.as_ref());
-    ReportRow { mark, at: now, sealed }
+    ReportRow { mark, at: kept.at, sealed }
 }
 
 fn is_proven(opened: &Opened) -> bool {

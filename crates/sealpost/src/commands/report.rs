@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use flow::reports::{Kept, What, received};
+use flow::reports::{Kept, What, dropped, received};
 use identity::{Action, Resource};
 use reports::{DmarcReport, DmarcRow, Found, PolicyReport, TlsReport};
 use serde_json::json;
@@ -22,7 +22,9 @@ pub async fn run(cli: &Cli, verb: &ReportVerb) -> Result<ExitCode> {
     match verb {
         ReportVerb::Tls(shown) => list(cli, shown, false, |what| matches!(what, What::Tls(_))).await,
         ReportVerb::Dmarc { shown, all } => list(cli, shown, *all, |what| matches!(what, What::Dmarc(_))).await,
-        ReportVerb::Unread(shown) => list(cli, shown, false, |what| matches!(what, What::Unread(_))).await,
+        ReportVerb::Unread(shown) => {
+            list(cli, shown, false, |what| matches!(what, What::Unread(_) | What::Dropped { .. })).await
+        }
         ReportVerb::Read { files, all } => read(cli, files, *all),
     }
 }
@@ -44,6 +46,16 @@ async fn list(cli: &Cli, shown: &ReportsShown, all: bool, is_wanted: fn(&What) -
             true => serde_json::to_string(kept)?,
             false => format!("{}\n{}", arrived(kept), text(&kept.what, all)),
         })?;
+    }
+    for (day, what) in dropped(&kept) {
+        let day = jiff::Timestamp::from_second(day.0.saturating_mul(86_400)).unwrap_or_default().strftime("%F");
+        say(&format!(
+            "! on {day} {} reports or more, {} of them of nobody proven, {} KiB, were more than is read and kept in a \
+             day, and are left out",
+            what.count,
+            what.unproven,
+            what.bytes / 1024
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -110,6 +122,7 @@ fn text(what: &What, all: bool) -> String {
         What::Tls(report) => tls(report),
         What::Dmarc(report) => dmarc(report, all),
         What::Unread(why) => format!("  can't be read: {why}\n"),
+        What::Dropped { what, .. } => format!("  {} reports or more were turned away\n", what.count),
     }
 }
 

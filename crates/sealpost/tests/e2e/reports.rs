@@ -75,3 +75,28 @@ fn reports_in_files_are_read_without_a_server() {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(text.contains("can't be read: its packing is broken") && text.contains("192.0.2.9"), "{text}");
 }
+
+#[test]
+fn a_flood_of_reports_is_kept_within_a_bound_and_told() {
+    let clinic = clinic("[reports]\naddress = 'reports@clinic.example'\n");
+    let server = clinic.serve();
+    let detail = r#"{"result-type":"certificate-expired","receiving-mx-hostname":"mx.clinic.example"}"#;
+    let details = vec![detail; 990].join(",\n");
+    let flood = 30;
+    for number in 0..flood {
+        let report =
+            TLS.replace("\"r1\"", &format!("\"r{number}\"")).replace("[{\"result", &format!("[{details},{{\"result"));
+        let letter =
+            format!("From: noreply@big.example\nSubject: Report\nContent-Type: application/tlsrpt+json\n\n{report}\n");
+        accepted(stranger(&["reports@clinic.example"], &letter).bring(&server));
+    }
+    let told = wait::until("what is left out", || {
+        let told = String::from_utf8(clinic.machine.run(["report", "tls"]).stderr).unwrap();
+        told.contains("are left out").then_some(told)
+    });
+    assert!(told.contains("of nobody proven"), "{told}");
+    let kept = reports(&clinic, "tls").len();
+    assert!((10..flood).contains(&kept), "{kept} of {flood}");
+    let rows = reports(&clinic, "unread");
+    assert!(rows.iter().all(|row| row["what"]["dropped"]["what"]["count"].is_u64()) && !rows.is_empty(), "{rows:?}");
+}
