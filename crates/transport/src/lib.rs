@@ -48,7 +48,7 @@ pub use resolver::{
 };
 pub use shaping::{Destination, Permit, PutOff, Shape, Shaper, Wait};
 pub use tls::{
-    Anchors, AnchorsError, DaneNeed, HandshakeError, Secured, Tls, Verdict, dane_need, is_usable, judge, judge_dane,
-    parameters,
+    Anchors, AnchorsError, DaneNeed, HandshakeError, Secured, Tls, Verdict, any_client, dane_need, is_usable, judge,
+    judge_dane, parameters,
 };
 pub use transport::Transport;

@@ -10,11 +10,9 @@ use std::time::Duration;
 
 use identity::{Sender, Submitter};
 use mail::{Clock, Domain, Envelope, OrgId};
-use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs};
-use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme};
-use rustls_pki_types::{CertificateDer, UnixTime};
+use rustls::ServerConfig;
+use rustls::server::danger::ClientCertVerifier;
+use rustls_pki_types::UnixTime;
 use smtp::server::reply::{self, Fixed};
 use transport::Anchors;
 
@@ -43,7 +41,7 @@ impl Exchange {
         // Some mail servers give up when they are asked for a certificate, so
         // they are asked only where it means something.
         let asks = gateway.connectors.iter().any(|connector| connector.certificate.is_some());
-        let verifier: Option<Arc<dyn ClientCertVerifier>> = asks.then(|| Arc::new(AnyCertificate::new()) as _);
+        let verifier: Option<Arc<dyn ClientCertVerifier>> = asks.then(transport::any_client);
         Ok(Self { tls: server_config_asking(source, &[], verifier)?, gateway, anchors, clock })
     }
 
@@ -91,59 +89,5 @@ fn refusal(why: NotTaken) -> Fixed {
         NotTaken::Relay => reply::RELAY_DENIED,
         NotTaken::TlsFirst => reply::TLS_FIRST,
         NotTaken::OtherOrganisation => reply::NEXT_TRANSACTION,
-    }
-}
-
-/// Takes any certificate whose key signed the handshake, and none: what it is
-/// worth is judged afterwards. A stranger's self-signed one is no reason to
-/// turn its mail away.
-#[derive(Debug)]
-struct AnyCertificate(WebPkiSupportedAlgorithms);
-
-impl AnyCertificate {
-    fn new() -> Self {
-        Self(aws_lc_rs::default_provider().signature_verification_algorithms)
-    }
-}
-
-impl ClientCertVerifier for AnyCertificate {
-    fn client_auth_mandatory(&self) -> bool {
-        false
-    }
-
-    /// None is hinted at: a server shows the certificate that it has.
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &[]
-    }
-
-    fn verify_client_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _now: UnixTime,
-    ) -> Result<ClientCertVerified, rustls::Error> {
-        Ok(ClientCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, certificate, signature, &self.0)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, certificate, signature, &self.0)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_schemes()
     }
 }

@@ -9,6 +9,7 @@
 //! verified; what that may claim stands in [`sessions`].
 
 mod anchors;
+mod any;
 mod client;
 mod dane;
 mod inability;
@@ -22,19 +23,20 @@ use std::time::Duration;
 use aws_lc_rs::digest;
 use mail::Clock;
 use rustls::HandshakeKind;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, Tls12Resumption};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs as provider};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, SupportedCipherSuite};
+use rustls::crypto::{CryptoProvider, aws_lc_rs as provider};
+use rustls::{ClientConfig, ClientConnection, SupportedCipherSuite};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::TlsConnector;
 
 use crate::binding::Binding;
 use crate::network::Stream;
 use crate::proof::TlsProof;
+use any::AnyCertificate;
 use sessions::{Host, Offer, Sessions, Shown};
 
 pub use anchors::{Anchors, AnchorsError};
+pub use any::any_client;
 pub use dane::{DaneNeed, dane_need, is_usable, judge_dane, parameters};
 pub use inability::Verdict;
 pub use judge::judge;
@@ -220,45 +222,5 @@ fn failure(error: &io::Error) -> HandshakeError {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(error) => HandshakeError { verdict: inability::verdict(error), what: error.to_string() },
         None => HandshakeError { verdict: Verdict::Defer, what: error.kind().to_string() },
-    }
-}
-
-/// Takes any certificate whose key signed the handshake. What it is worth is
-/// judged afterwards, and nothing is sent before.
-#[derive(Debug)]
-struct AnyCertificate(WebPkiSupportedAlgorithms);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, certificate, signature, &self.0)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, certificate, signature, &self.0)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_schemes()
     }
 }
