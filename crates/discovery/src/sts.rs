@@ -11,7 +11,10 @@ pub struct HttpsPolicies(pub Fetcher);
 
 impl HttpsPolicies {
     async fn fetch(&self, domain: &Domain) -> Result<StsPolicy, PolicyError> {
-        let text = self.text(domain).await.map_err(|error| PolicyError::Fetch(error.to_string()))?;
+        let text = self.text(domain).await.map_err(|error| match error {
+            PolicyFetchError::Fetch(FetchError::Certificate(_)) => PolicyError::Certificate(error.to_string()),
+            error => PolicyError::Fetch(error.to_string()),
+        })?;
         StsPolicy::parse(&text).map_err(PolicyError::Policy)
     }
 

@@ -195,7 +195,7 @@ fn passages(case: &Case<'_>, parcel: &Parcel) -> String {
 
 impl Carried {
     fn nothing() -> Self {
-        let delivery = Delivery { recipients: Vec::new(), attempts: Vec::new() };
+        let delivery = Delivery { recipients: Vec::new(), attempts: Vec::new(), sts_trouble: None };
         Self { delivery, facts: None, signing: None, unusable: Vec::new(), stopped: Vec::new() }
     }
 }

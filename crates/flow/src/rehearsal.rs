@@ -23,7 +23,7 @@ pub(crate) fn delivery(parcel: &Parcel) -> Delivery {
     let fates: Vec<(Address, Fate)> =
         parcel.recipients().iter().map(|one| (one.address.clone(), fate(parcel.kind(), one))).collect();
     let attempts = fates.iter().map(|(_, fate)| attempt(fate)).collect();
-    Delivery { recipients: fates, attempts }
+    Delivery { recipients: fates, attempts, sts_trouble: None }
 }
 
 fn fate(kind: Kind, recipient: &Recipient) -> Fate {

@@ -11,7 +11,7 @@ use mail::{Clock, Domain, MxLookup, OrgId};
 
 use crate::binding::{Binding, Dane, find_dane};
 use crate::cause::Cause;
-use crate::mta_sts::StsCache;
+use crate::mta_sts::{StsCache, StsTrouble};
 use crate::resolver::SecureDns;
 
 /// How long what the DNS said of a host is taken for true without asking its
@@ -64,6 +64,11 @@ impl Bindings {
             Some(_) => Err(Cause::NotNamed),
             None => Ok(Binding::Found(mx.lookup)),
         }
+    }
+
+    /// Why no MTA-STS policy binds the hosts of a domain that announces one.
+    pub(crate) fn trouble(&self, org: OrgId, domain: &Domain) -> Option<StsTrouble> {
+        self.policies.trouble(org, domain)
     }
 
     async fn dane(&self, mx: Mx<'_>) -> Result<Option<Dane>, Cause> {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use mail::{Address, Reply, ReversePath};
 
 use crate::cause::{Cause, Inability};
+use crate::mta_sts::StsTrouble;
 use crate::proof::Proof;
 
 /// What a peer can take, as far as it matters for the bytes of a message.
@@ -57,6 +58,8 @@ pub struct Delivery {
     pub recipients: Vec<(Address, Fate)>,
     /// What was tried, in order: the evidence for the timeline.
     pub attempts: Vec<Attempt>,
+    /// Why the MTA-STS policy that the domain announces bound no host.
+    pub sts_trouble: Option<StsTrouble>,
 }
 
 /// What came of one recipient's copy. Closed: no wildcard arm matches on it.

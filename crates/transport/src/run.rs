@@ -8,6 +8,7 @@ use smtp::client::{Step, Verdict};
 use crate::cause::{Cause, Stage, is_final};
 use crate::delivery::{Attempt, Delivery, Fate, Tried};
 use crate::dialogue::stage;
+use crate::mta_sts::StsTrouble;
 use crate::proof::Proof;
 
 /// A delivery under way.
@@ -23,6 +24,7 @@ pub(crate) struct Run {
     /// The first lasting failure of a host that is not about protection.
     never: Option<Cause>,
     attempts: Vec<Attempt>,
+    pub(crate) sts_trouble: Option<StsTrouble>,
 }
 
 impl Run {
@@ -37,6 +39,7 @@ impl Run {
             unable: false,
             never: None,
             attempts: Vec::new(),
+            sts_trouble: None,
         }
     }
 
@@ -120,6 +123,7 @@ impl Run {
         Delivery {
             recipients: self.addresses.into_iter().zip(self.fates.into_iter().flatten()).collect(),
             attempts: self.attempts,
+            sts_trouble: self.sts_trouble,
         }
     }
 }

@@ -203,6 +203,10 @@ impl Transport {
             Ok(placed) => placed,
             Err(cause) => return give_up(run, host, cause),
         };
+        let domain = job.parcel.recipients().first().map(|recipient| recipient.address.domain());
+        if let (Binding::Found(_), Some(bindings), Some(domain)) = (&binding, &self.bindings, domain) {
+            run.sts_trouble = bindings.trouble(job.parcel.org(), domain);
+        }
         for address in addresses.iter().take(self.config.limits.addresses_max) {
             if Instant::now() >= job.until {
                 return run.failed(&Cause::OutOfTime);

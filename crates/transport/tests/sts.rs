@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use jiff::SignedDuration;
 use mail::{Clock, Domain, OrgId};
 use support::bonds::{Bonds, HandClock, Shelf, cache, policy};
-use transport::mta_sts::{PoliciesUnknown, StsCache};
+use transport::mta_sts::{PoliciesUnknown, StsCache, StsTrouble};
 
 const ORG: OrgId = OrgId(1);
 const DAY: u32 = 86_400;
@@ -87,8 +87,11 @@ async fn nobody_suppresses_a_policy_while_it_holds() {
         scene.pass(600);
         scene.suppress(false, true);
         assert!(enforced(&restarted).await);
+        let trouble = || restarted.trouble(ORG, &Domain::parse("r.example").unwrap());
+        assert_eq!(trouble(), None, "what is remembered holds");
         scene.pass(DAY);
         assert!(!enforced(&restarted).await, "its time is over");
+        assert_eq!(trouble(), Some(StsTrouble::Fetch), "and reports tell why");
     }
 }
 

@@ -8,6 +8,7 @@ use mail::Domain;
 use reports::{TlsFailure, TlsPolicyType};
 use serde::{Deserialize, Serialize};
 use store::{TlsSessionRow, Write};
+use transport::mta_sts::StsTrouble;
 use transport::{Attempt, Cause, Delivery, Fault, Inability, Judgement, PolicyFound, Stage, Tried};
 use vault::{Label, VaultError};
 
@@ -53,7 +54,9 @@ pub(crate) enum NotASession {
 
 /// The writes that count the new sessions of a delivery to a domain.
 pub(crate) fn counted(case: &Case<'_>, domain: &Domain, delivery: &Delivery) -> Vec<Write> {
-    let mut sessions: Vec<Session> = delivery.attempts.iter().filter_map(|attempt| session(domain, attempt)).collect();
+    let trouble = delivery.sts_trouble;
+    let of = |attempt: &Attempt| session(domain, attempt, trouble);
+    let mut sessions: Vec<Session> = delivery.attempts.iter().filter_map(of).collect();
     sessions.sort();
     let alike = sessions.chunk_by(|one, other| one == other);
     alike.filter_map(|alike| alike.first().map(|first| first.row(case, alike.len()))).map(Write::TlsSession).collect()
@@ -92,13 +95,18 @@ fn bound(day: i64, domain: &[u8; 16], kind: &[u8; 32]) -> Vec<u8> {
     [&day.to_be_bytes()[..], domain, kind].concat()
 }
 
-fn session(domain: &Domain, attempt: &Attempt) -> Option<Session> {
-    let (policy, records) = match attempt.policy.as_ref()? {
-        PolicyFound::Tlsa(records) => (TlsPolicyType::Tlsa, records.clone()),
-        PolicyFound::Sts => (TlsPolicyType::Sts, Vec::new()),
-        PolicyFound::Neither => (TlsPolicyType::NoPolicyFound, Vec::new()),
+fn session(domain: &Domain, attempt: &Attempt, trouble: Option<StsTrouble>) -> Option<Session> {
+    let (policy, records) = match (attempt.policy.as_ref()?, trouble) {
+        (PolicyFound::Tlsa(records), _) => (TlsPolicyType::Tlsa, records.clone()),
+        (PolicyFound::Sts, _) | (PolicyFound::Neither, Some(_)) => (TlsPolicyType::Sts, Vec::new()),
+        (PolicyFound::Neither, None) => (TlsPolicyType::NoPolicyFound, Vec::new()),
     };
-    let failure = outcome(attempt)?.err();
+    // The policy that the domain announces could not be applied: that is its
+    // failure, also where the session had TLS (RFC 8460 §4.3.2.2).
+    let failure = match (outcome(attempt)?.err(), attempt.policy.as_ref(), trouble) {
+        (_, Some(PolicyFound::Neither), Some(trouble)) => Some((of_policy(trouble), String::new())),
+        (failure, ..) => failure,
+    };
     let failure = failure.map(|(kind, reason)| {
         let ip = attempt.address.map(|address| address.ip());
         Failure { kind, mx: attempt.mx.clone(), ip, reason }
@@ -142,6 +150,15 @@ fn of_cause(cause: &Cause, judged: Option<&Judgement>) -> Option<Result<(), (Tls
         // TLS was there, and something else went wrong.
         (_, Some(_)) => Some(Ok(())),
         (_, None) => None,
+    }
+}
+
+/// RFC 8460 §4.3.2.2.
+const fn of_policy(trouble: StsTrouble) -> TlsFailure {
+    match trouble {
+        StsTrouble::Fetch => TlsFailure::StsPolicyFetchError,
+        StsTrouble::Invalid => TlsFailure::StsPolicyInvalid,
+        StsTrouble::WebPki => TlsFailure::StsWebpkiInvalid,
     }
 }
 

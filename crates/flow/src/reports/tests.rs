@@ -12,15 +12,17 @@ use jiff::{SignedDuration, Timestamp};
 use ledger::SigningKey;
 use mail::{Address, Clock, Domain, Entropy, Level, MxLookup, OrgId, Reply};
 use policy::Policy;
-use reports::{Found, TlsReport};
+use reports::{Found, TlsFailure, TlsReport};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use seal::{Content, TagKey};
+use serde_json::Value;
 use store::{OrgRow, SqliteOptions, Store, Transition};
 use testkit::ca::Ca;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+use transport::mta_sts::StsTrouble;
 use transport::{
     Anchors, Answer, Attempt, Delivery, DnsName, DnsProof, Exchanges, Fate, Inability, Judgement, LookupError, Network,
     Pending, PolicyFound, Presence, Proof, Record, RecordKind, ResolveError, Resolver, SecureDns, Stream, TlsProof,
@@ -119,6 +121,11 @@ impl World {
 
     /// Counts what a delivery to `r.example` showed.
     async fn count(&self, attempts: Vec<Attempt>) {
+        self.count_with(attempts, None).await;
+    }
+
+    /// The same, where a policy that the domain announces was not had.
+    async fn count_with(&self, attempts: Vec<Attempt>, sts_trouble: Option<StsTrouble>) {
         let organisation = self.organisation();
         let (from, to) = (address("n@clinic.example"), mail::Recipient::new(address("p@r.example")));
         let message = mail::MessageId::new(self.clock.now(), &SystemEntropy);
@@ -128,7 +135,7 @@ impl World {
         let journey = &*self.journey;
         let case = Case { journey, organisation, manifest: &manifest, message, key: &key, received_at: now, now };
         let fate = Fate::Delivered { reply: Reply::new(250, mail::EnhancedCode(2, 0, 0), "ok"), proof: proof(None) };
-        let delivery = Delivery { recipients: vec![(to.address.clone(), fate)], attempts };
+        let delivery = Delivery { recipients: vec![(to.address.clone(), fate)], attempts, sts_trouble };
         let writes = sessions::counted(&case, to.address.domain(), &delivery);
         self.journey.commit(Transition { org: ORG, writes, journal: None }).await.unwrap();
     }
@@ -335,7 +342,105 @@ async fn a_place_that_takes_no_report_is_tried_again_before_it_is_mailed() {
     assert_eq!((world.counted().await.len(), world.letters().await.len()), (0, 1));
     let bodies = bodies.lock().unwrap();
     assert_eq!(bodies.len(), 2);
-    check(&TlsReport::parse(&reports::unpack(&bodies[1]).unwrap()).unwrap());
+    let unpacked = reports::unpack(&bodies[1]).unwrap();
+    check(&TlsReport::parse(&unpacked).unwrap());
+    check_form(&serde_json::from_slice(&unpacked).unwrap());
+}
+
+/// RFC 8460 §4.4, member by member: a text, a number, or a list of texts.
+fn check_form(report: &Value) {
+    let text = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
+    let texts = |value: &Value| value.as_array().is_some_and(|all| all.iter().all(text));
+    let address = |value: &Value| text(value) && value.as_str().unwrap().parse::<IpAddr>().is_ok();
+    let time = |value: &Value| text(value) && value.as_str().unwrap().parse::<Timestamp>().is_ok();
+    let any = |_: &Value| true;
+    let members: &[Member<'_>] = &[
+        ("organization-name", true, &text),
+        ("date-range", true, &any),
+        ("contact-info", true, &text),
+        ("report-id", true, &text),
+        ("policies", true, &any),
+    ];
+    check_members(report, members);
+    check_members(&report["date-range"], &[("start-datetime", true, &time), ("end-datetime", true, &time)]);
+    for of in report["policies"].as_array().unwrap() {
+        check_members(of, &[("policy", true, &any), ("summary", true, &any), ("failure-details", false, &any)]);
+        let of_policy: &[Member<'_>] = &[
+            ("policy-type", true, &|value| ["tlsa", "sts", "no-policy-found"].iter().any(|word| value == word)),
+            ("policy-string", false, &texts),
+            ("policy-domain", true, &text),
+            ("mx-host", false, &texts),
+        ];
+        check_members(&of["policy"], of_policy);
+        let counts = ["total-successful-session-count", "total-failure-session-count"];
+        check_members(&of["summary"], &counts.map(|name| (name, true, &Value::is_u64 as _)));
+        let details = of["failure-details"].as_array().cloned().unwrap_or_default();
+        for detail in &details {
+            let of_detail: &[Member<'_>] = &[
+                ("result-type", true, &|value| TlsFailure::from_word(value.as_str().unwrap_or_default()).is_some()),
+                ("receiving-mx-hostname", false, &text),
+                ("receiving-ip", false, &address),
+                ("failed-session-count", true, &Value::is_u64),
+                ("failure-reason-code", false, &text),
+            ];
+            check_members(detail, of_detail);
+        }
+        let failed: u64 = details.iter().map(|detail| detail["failed-session-count"].as_u64().unwrap()).sum();
+        assert_eq!(of["summary"]["total-failure-session-count"], failed);
+    }
+}
+
+/// Its name, whether it must be there, and its form.
+type Member<'a> = (&'a str, bool, &'a dyn Fn(&Value) -> bool);
+
+fn check_members(value: &Value, members: &[Member<'_>]) {
+    let object = value.as_object().unwrap_or_else(|| panic!("{value} is no object"));
+    for (name, value) in object {
+        let form = members.iter().find(|(known, ..)| known == name).unwrap_or_else(|| panic!("{name} is unknown")).2;
+        assert!(form(value), "{name} is {value}");
+    }
+    for (name, must, _) in members {
+        assert!(!must || object.contains_key(*name), "{name} is missing");
+    }
+}
+
+#[tokio::test]
+async fn each_policy_and_failure_is_reported_in_the_form_and_the_words_of_the_standard() {
+    let world = World::new().await;
+    let neither = || attempt(Some(PolicyFound::Neither), Tried::Sent);
+    let dane = |result| attempt(Some(PolicyFound::Tlsa(vec!["3 1 1 00ff".to_owned()])), result);
+    world.count(vec![sent(), expired(), neither(), dane(Tried::Sent)]).await;
+    world.count(vec![dane(Tried::Failed(transport::Cause::DaneFailed))]).await;
+    for trouble in [StsTrouble::Fetch, StsTrouble::Invalid, StsTrouble::WebPki] {
+        world.count_with(vec![neither(), expired()], Some(trouble)).await;
+    }
+    let (at, bodies) = server(&world.ca, vec![201]).await;
+    let reporter = world.reporter(Some("v=TLSRPTv1; rua=https://reports.r.example/v1"), at);
+    world.clock.pass(DAY);
+    assert_eq!(reporter.look().await.unwrap(), 1);
+    let report: Value = serde_json::from_slice(&reports::unpack(&bodies.lock().unwrap()[0]).unwrap()).unwrap();
+    check_form(&report);
+    let of = |kind: &str| {
+        let mut all = report["policies"].as_array().unwrap().iter();
+        all.find(|of| of["policy"]["policy-type"] == kind).unwrap_or_else(|| panic!("no {kind} in {report:#}"))
+    };
+    assert_eq!(of("tlsa")["policy"]["policy-string"], serde_json::json!(["3 1 1 00ff"]));
+    assert_eq!(of("tlsa")["failure-details"][0]["result-type"], "dnssec-invalid");
+    assert_eq!(of("no-policy-found")["summary"]["total-successful-session-count"], 1);
+    let failures: Vec<(&str, u64)> = of("sts")["failure-details"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|detail| (detail["result-type"].as_str().unwrap(), detail["failed-session-count"].as_u64().unwrap()))
+        .collect();
+    for (word, count) in [
+        ("certificate-expired", 4),
+        ("sts-policy-fetch-error", 1),
+        ("sts-policy-invalid", 1),
+        ("sts-webpki-invalid", 1),
+    ] {
+        assert!(failures.contains(&(word, count)), "{word} in {failures:?}");
+    }
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use mail::{Clock, Domain, OrgId};
 use tokio::sync::Mutex as Turn;
 
-use super::{PolicySource, StsMode, StsPolicy, StsRecord};
+use super::{PolicySource, StsMode, StsPolicy, StsRecord, StsTrouble};
 use crate::network::Pending;
 use crate::resolver::{DnsName, RecordKind, SecureDns};
 
@@ -103,6 +103,8 @@ struct Entry {
     known: Option<KnownPolicy>,
     /// Nobody is asked before this, as long as what is known holds.
     next: Timestamp,
+    /// Why the policy that is announced was not had.
+    trouble: Option<StsTrouble>,
 }
 
 impl StsCache {
@@ -157,23 +159,31 @@ impl StsCache {
         let (id, next) = match self.record(domain).await {
             Some(StsRecord::Present { id }) => (id, later(RECORD_HOLDS)),
             Some(StsRecord::Absent | StsRecord::Broken(_)) => {
-                return Ok(self.remember(key, Entry { known, next: later(RECORD_HOLDS) }));
+                return Ok(self.remember(key, Entry { known, next: later(RECORD_HOLDS), trouble: None }));
             }
-            None => return Ok(self.remember(key, Entry { known, next: later(LOOKUP_PAUSE) })),
+            None => return Ok(self.remember(key, Entry { known, next: later(LOOKUP_PAUSE), trouble: None })),
         };
         let is_current = known.as_ref().is_some_and(|known| known.id == id && known.refresh_at() > now);
         if is_current {
-            return Ok(self.remember(key, Entry { known, next }));
+            return Ok(self.remember(key, Entry { known, next, trouble: None }));
         }
+        let mut trouble = None;
         let known = match self.source.policy(domain).await {
             Ok(policy) => Some(self.learn(key, KnownPolicy { id, policy, fetched_at: now }).await),
             Err(error) => {
                 // The domain says who writes to whom: it is not logged.
                 tracing::info!(%error, "an MTA-STS policy could not be had");
+                trouble = Some(StsTrouble::from(&error));
                 known
             }
         };
-        Ok(self.remember(key, Entry { known, next }))
+        Ok(self.remember(key, Entry { known, next, trouble }))
+    }
+
+    /// Why no policy holds although the domain announces one, as far as that is
+    /// known since it was asked for last.
+    pub fn trouble(&self, org: OrgId, domain: &Domain) -> Option<StsTrouble> {
+        self.recall(&(org, domain.clone())).filter(|entry| entry.known.is_none())?.trouble
     }
 
     async fn learn(&self, (org, domain): &Key, known: KnownPolicy) -> KnownPolicy {

@@ -22,9 +22,34 @@ pub enum PolicyError {
     /// The policy host gave none; in words without outside text.
     #[error("the policy could not be fetched: {0}")]
     Fetch(String),
+    /// The certificate of the policy host does not verify; in words.
+    #[error("the policy could not be fetched: {0}")]
+    Certificate(String),
     /// What it gave is no policy.
     #[error("the policy can't be read")]
     Policy(#[source] StsPolicyFault),
+}
+
+/// Why a policy that a domain announces does not hold, as reports tell it apart
+/// (RFC 8460 §4.3.2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StsTrouble {
+    /// It could not be fetched.
+    Fetch,
+    /// It can't be read.
+    Invalid,
+    /// The certificate of the policy host does not verify.
+    WebPki,
+}
+
+impl From<&PolicyError> for StsTrouble {
+    fn from(error: &PolicyError) -> Self {
+        match error {
+            PolicyError::Fetch(_) => StsTrouble::Fetch,
+            PolicyError::Certificate(_) => StsTrouble::WebPki,
+            PolicyError::Policy(_) => StsTrouble::Invalid,
+        }
+    }
 }
 
 /// What fetches a domain's policy: `https://mta-sts.DOMAIN/.well-known/mta-sts.txt`,
