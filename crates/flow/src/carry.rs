@@ -70,12 +70,7 @@ pub(crate) async fn carry(
 }
 
 /// The same for all of these recipients.
-async fn open(
-    case: &Case<'_>,
-    leased: &Leased,
-    parcel: &Parcel,
-    way: Way<'_>,
-) -> Result<Carried, NotCarried> {
+async fn open(case: &Case<'_>, leased: &Leased, parcel: &Parcel, way: Way<'_>) -> Result<Carried, NotCarried> {
     let memory = &case.journey.memory;
     let mut lent = match parcel.content() {
         Content::Template(_) => None,

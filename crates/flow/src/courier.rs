@@ -25,6 +25,7 @@ use crate::manifest::Manifest;
 use crate::places::{Place, Places};
 use crate::portal::LinkState;
 use crate::posture::Shown;
+use crate::queue::Reason;
 use crate::record::{Before, OpenLink, record};
 
 /// What could not be carried for a reason of ours is tried again after this.
@@ -64,6 +65,22 @@ pub(crate) enum NotCarried {
     Forged(#[from] seal::Forged),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl NotCarried {
+    /// Why the parcel waits, for whoever asks.
+    const fn reason(&self) -> Reason {
+        match self {
+            NotCarried::NotOpenedNow => Reason::NotOpened,
+            NotCarried::Store(_) => Reason::Store,
+            NotCarried::NotServed
+            | NotCarried::Forbidden(_)
+            | NotCarried::NotAParcel(_)
+            | NotCarried::Manifest
+            | NotCarried::Body(_)
+            | NotCarried::Forged(_) => Reason::NotServed,
+        }
+    }
 }
 
 impl From<NotSealed> for NotCarried {
@@ -228,7 +245,8 @@ impl Courier {
     /// Gives the parcel its turn at its destination: one narrow write, and no
     /// journal row, for nothing was tried.
     async fn put_off(&self, leased: &Leased, put_off: PutOff) -> Result<(), StoreError> {
-        let write = Write::PutOff { parcel: leased.parcel, due: put_off.at };
+        let wait = Reason::from(put_off.wait).number();
+        let write = Write::PutOff { parcel: leased.parcel, due: put_off.at, wait };
         let transition = Transition { org: leased.org, writes: vec![write], journal: None };
         match self.journey.commit(transition).await {
             // It was recalled, or paused, meanwhile.
@@ -338,7 +356,7 @@ impl Courier {
             NotCarried::NotOpenedNow | NotCarried::NotServed | NotCarried::Forbidden(_) | NotCarried::Store(_) => {
                 let is_passing = matches!(why, NotCarried::Store(error) if error.may_retry());
                 let wait = if is_passing { STORE_BACK_AFTER } else { PUT_BACK_FOR };
-                Write::Retry { parcel: leased.parcel, due: later(now, wait) }
+                Write::PutOff { parcel: leased.parcel, due: later(now, wait), wait: why.reason().number() }
             }
         };
         let transition = Transition { org: leased.org, writes: vec![write], journal: None };
@@ -377,7 +395,7 @@ fn tells_of_delay(record: &Record, parcel: &Parcel) -> bool {
     record.events.iter().any(defers) && record.events.iter().any(tells)
 }
 
-fn open_links(case: &Case<'_>, rows: Vec<store::LinkRow>) -> Vec<OpenLink> {
+pub(crate) fn open_links(case: &Case<'_>, rows: Vec<store::LinkRow>) -> Vec<OpenLink> {
     let open = |row: store::LinkRow| {
         let bytes = case.key.open(Label::Link, &row.hash, &row.sealed).ok()?;
         let state = LinkState::from_bytes(&bytes).ok()?;

@@ -38,6 +38,8 @@ pub const METERS: &[(&str, Reading, &str)] = &[
     (PORTAL, Reading::Counter, "Steps of recipients in the portal, by result"),
     (QUEUE_WAITING, Reading::Gauge, "Parcels that wait in the queue"),
     (QUEUE_OVERDUE, Reading::Gauge, "How long the most overdue parcel of the queue has been due; alert on this"),
+    (QUEUE_PAUSED, Reading::Gauge, "Parcels that operators hold back"),
+    (QUEUE_PAUSED_AGE, Reading::Gauge, "How old the oldest parcel is that an operator holds back; alert on this"),
     (HELD, Reading::Gauge, "Messages that wait for a person"),
     (WATCH_ROUNDS, Reading::Counter, "Rounds of the watch list that this node made, by result"),
     (WATCH_FALLEN, Reading::Gauge, "Domains of the watch list that protect mail less than they did; alert on this"),
@@ -58,6 +60,10 @@ const PORTAL: &str = "sealpost_portal_auth_total";
 pub const QUEUE_WAITING: &str = "sealpost_queue_waiting";
 /// How long the most overdue parcel has been due, in seconds.
 pub const QUEUE_OVERDUE: &str = "sealpost_queue_oldest_age_seconds";
+/// Parcels that operators hold back.
+pub const QUEUE_PAUSED: &str = "sealpost_queue_paused";
+/// How old the oldest of those is, in seconds.
+pub const QUEUE_PAUSED_AGE: &str = "sealpost_queue_oldest_paused_age_seconds";
 /// Messages that wait for a person.
 pub const HELD: &str = "sealpost_messages_held";
 /// Rounds of the watch list that this node made.

@@ -4,7 +4,10 @@
 use std::sync::{Arc, OnceLock};
 
 use flow::Journey;
-use flow::meters::{HELD, METERS, ORG_KEYS_EXPIRING, QUEUE_OVERDUE, QUEUE_WAITING, Reading};
+use flow::meters::{
+    HELD, METERS, ORG_KEYS_EXPIRING, QUEUE_OVERDUE, QUEUE_PAUSED, QUEUE_PAUSED_AGE, QUEUE_WAITING, Reading,
+};
+use jiff::Timestamp;
 use metrics::{describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
@@ -38,16 +41,21 @@ pub fn begin() -> &'static PrometheusHandle {
 pub async fn page(journey: Arc<Journey>) -> Result<String, store::StoreError> {
     let handle = begin();
     let (mut waiting, mut held, mut overdue) = (0, 0, 0.0_f64);
+    let (mut paused, mut paused_age) = (0, 0.0_f64);
     for organisation in journey.organisations.iter() {
         let queue = journey.store.queue(organisation.org).await?;
         waiting += queue.waiting;
         held += queue.held;
-        let due = queue.oldest_due.map_or(0.0, |due| journey.clock.now().duration_since(due).as_secs_f64());
-        overdue = overdue.max(due);
+        paused += queue.paused;
+        let since = |at: Timestamp| journey.clock.now().duration_since(at).as_secs_f64();
+        overdue = overdue.max(queue.oldest_due.map_or(0.0, since));
+        paused_age = paused_age.max(queue.oldest_paused.map_or(0.0, since));
     }
     // Counts far below 2^52.
     gauge!(QUEUE_WAITING).set(waiting as f64);
     gauge!(HELD).set(held as f64);
+    gauge!(QUEUE_PAUSED).set(paused as f64);
+    gauge!(QUEUE_PAUSED_AGE).set(paused_age);
     gauge!(QUEUE_OVERDUE).set(overdue);
     gauge!(ORG_KEYS_EXPIRING).set(flow::org_keys::expiring(&journey) as f64);
     handle.run_upkeep();

@@ -113,6 +113,7 @@ pub const COLUMNS: &[Column] = &[
     both("parcel", "created_at", Open),
     both("parcel", "lane", Open),
     both("parcel", "destination", Personal),
+    both("parcel", "wait", Open),
     postgres("parcel", "leased_until", Open),
     postgres("parcel", "leased_by", Open),
     both("parcel_content", "id", Open),

@@ -35,7 +35,7 @@ pub use error::StoreError;
 pub use lane::{Lane, Room};
 pub use row::{
     AcmeRow, CredentialRow, Dimensions, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, MessageState, OrgKeyRow,
-    OrgRow, ParcelRow, ParcelState, PostureRow, QueueSummary, RecipientKeyRow, ReportRow, RunRow, StsPolicyRow,
+    OrgRow, ParcelRow, ParcelState, PostureRow, QueueSummary, RecipientKeyRow, ReportRow, RunRow, Sieve, StsPolicyRow,
     SuppressionFilter, SuppressionRow, TlsSessionRow, WatchRoundRow,
 };
 pub use store::{Pending, Store};

@@ -19,6 +19,7 @@ pub(crate) const SQLITE: &[Migration] = &[
     Migration { number: 7, text: include_str!("../migrations/sqlite/0007-lanes.sql") },
     Migration { number: 8, text: include_str!("../migrations/sqlite/0008-acme.sql") },
     Migration { number: 9, text: include_str!("../migrations/sqlite/0009-suppression.sql") },
+    Migration { number: 10, text: include_str!("../migrations/sqlite/0010-wait.sql") },
 ];
 
 /// For PostgreSQL.
@@ -32,6 +33,7 @@ pub(crate) const POSTGRES: &[Migration] = &[
     Migration { number: 7, text: include_str!("../migrations/postgres/0007-lanes.sql") },
     Migration { number: 8, text: include_str!("../migrations/postgres/0008-acme.sql") },
     Migration { number: 9, text: include_str!("../migrations/postgres/0009-suppression.sql") },
+    Migration { number: 10, text: include_str!("../migrations/postgres/0010-wait.sql") },
 ];
 
 #[cfg(test)]

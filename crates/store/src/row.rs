@@ -159,6 +159,25 @@ pub struct ParcelRow {
     pub lane: Lane,
     /// Keyed index of the domain that it goes to.
     pub destination: Option<[u8; 16]>,
+    /// Why it was put off last: a number of `flow`; 0 where it was not.
+    pub wait: u8,
+}
+
+/// Which parcels of the queue are asked for: those that fit whatever is given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sieve {
+    /// To this domain, by its keyed index.
+    pub destination: Option<[u8; 16]>,
+    /// Made then or before.
+    pub until: Option<Timestamp>,
+}
+
+impl Sieve {
+    /// Whether it lets a parcel through.
+    pub fn admits(&self, row: &ParcelRow) -> bool {
+        self.destination.is_none_or(|index| row.destination == Some(index))
+            && self.until.is_none_or(|until| row.created_at <= until)
+    }
 }
 
 /// A parcel that the caller holds a lease on, with all that delivery needs.
@@ -440,4 +459,8 @@ pub struct QueueSummary {
     pub oldest_due: Option<Timestamp>,
     /// Messages that are held.
     pub held: u64,
+    /// Parcels that operators hold back. None of them is among those that wait.
+    pub paused: u64,
+    /// When the oldest of those was made.
+    pub oldest_paused: Option<Timestamp>,
 }

@@ -11,8 +11,8 @@ use crate::error::StoreError;
 use crate::lane::{Lane, Room};
 use crate::row::{
     AcmeRow, CredentialRow, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, OrgKeyRow, OrgRow, ParcelRow,
-    PostureRow, QueueSummary, RecipientKeyRow, ReportRow, RunRow, StsPolicyRow, SuppressionFilter, SuppressionRow,
-    TlsSessionRow, WatchRoundRow,
+    PostureRow, QueueSummary, RecipientKeyRow, ReportRow, RunRow, Sieve, StsPolicyRow, SuppressionFilter,
+    SuppressionRow, TlsSessionRow, WatchRoundRow,
 };
 use crate::transition::Transition;
 
@@ -123,10 +123,17 @@ pub trait Store: Send + Sync + 'static {
     fn reports(&self, org: OrgId, limit: usize) -> Pending<'_, Vec<ReportRow>>;
     /// The organisation's lanes in which something waits, the most urgent first.
     fn lanes(&self, org: OrgId) -> Pending<'_, Vec<Lane>>;
-    /// What waits in a lane, in its order, after the parcel of this due time.
-    fn waiting(&self, lane: Lane, after: Option<(Timestamp, ParcelId)>, limit: usize) -> Pending<'_, Vec<ParcelRow>>;
+    /// What waits in a lane and passes the sieve, in its order, after the parcel
+    /// of this due time.
+    fn waiting(
+        &self,
+        lane: Lane,
+        after: Option<(Timestamp, ParcelId)>,
+        sieve: Sieve,
+        limit: usize,
+    ) -> Pending<'_, Vec<ParcelRow>>;
     /// What operators keep back, after this parcel, in the order of ids.
-    fn paused(&self, org: OrgId, after: Option<ParcelId>, limit: usize) -> Pending<'_, Vec<ParcelRow>>;
+    fn paused(&self, org: OrgId, after: Option<ParcelId>, sieve: Sieve, limit: usize) -> Pending<'_, Vec<ParcelRow>>;
     /// What ACME keeps under a name.
     fn acme(&self, org: OrgId, name: &str) -> Pending<'_, Option<AcmeRow>>;
     /// What is suppressed for several mailboxes, by their keyed indexes.

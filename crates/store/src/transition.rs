@@ -82,6 +82,8 @@ pub enum Write {
         parcel: ParcelId,
         /// When its turn comes.
         due: Timestamp,
+        /// Why it has to wait: a number of `flow`; 0 where nothing keeps it.
+        wait: u8,
     },
     /// A parcel is tried again later, its attempts rise by one, and its lease
     /// ends; one that was paused meanwhile stays so. Guard: it is waiting or

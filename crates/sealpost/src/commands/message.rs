@@ -72,14 +72,12 @@ async fn show(cli: &Cli, id: MessageId, organisation: &Organisation) -> Result<E
     let timeline = timeline(journey, org, id).await?;
     let waiting = queue::of_message(journey, org, id).await?;
     if cli.json {
-        let mut told = to_json(&timeline)?;
-        told["waiting"] = waiting.iter().map(super::queue::to_json).collect();
-        print(&told.to_string())?;
+        print(&super::queue::told(&waiting, to_json(&timeline)?).to_string())?;
         return Ok(ExitCode::SUCCESS);
     }
     print(&describe(&timeline))?;
-    for one in &waiting {
-        print(&format!("waits: {}", one.why))?;
+    for why in waiting.message.iter().chain(waiting.parcels.iter().map(|one| &one.why)) {
+        print(&format!("waits: {why}"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -42,6 +42,7 @@ fn meters_tell_what_came_of_messages_and_name_nobody() {
         "sealpost_tls_sessions_total{direction=\"out\",version=\"1.3\",verified=\"yes\"} 1",
         "sealpost_delivery_duration_seconds_count{method=\"tls\"} 1",
         "sealpost_queue_waiting 0",
+        "sealpost_queue_paused 0",
         "sealpost_messages_held 0",
     ];
     let meters = wait::until("the meters of a delivered message", || {

@@ -56,8 +56,8 @@ const RETRY: &str = "UPDATE parcel p SET due = n.due, attempts = p.attempts + 1,
      FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS n (parcel, org, due) \
      WHERE p.parcel = n.parcel AND p.org = n.org AND p.state IN (0, 8) \
      AND (p.leased_by IS NULL OR p.leased_by = $4)";
-const PUT_OFF: &str = "UPDATE parcel p SET due = n.due, leased_until = 0, leased_by = NULL \
-     FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS n (parcel, org, due) \
+const PUT_OFF: &str = "UPDATE parcel p SET due = n.due, wait = n.wait, leased_until = 0, leased_by = NULL \
+     FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $5::bigint[]) AS n (parcel, org, due, wait) \
      WHERE p.parcel = n.parcel AND p.org = n.org AND p.state IN (0, 8) AND (p.leased_by IS NULL OR p.leased_by = $4)";
 /// In the order given, so that the rows of a commit are numbered in its order.
 const JOURNAL: &str = "WITH new AS (INSERT INTO journal (org, message, at, entry) SELECT org, message, at, entry \
@@ -74,7 +74,7 @@ pub(crate) struct Batch<'a> {
     finished: Vec<(OrgId, ParcelId, ParcelState)>,
     stopped: Vec<(OrgId, ParcelId, ParcelState)>,
     retried: Vec<(OrgId, ParcelId, jiff::Timestamp)>,
-    put_off: Vec<(OrgId, ParcelId, jiff::Timestamp)>,
+    put_off: Vec<(OrgId, ParcelId, jiff::Timestamp, u8)>,
     /// The kinds that come seldom go one by one.
     singles: Vec<(OrgId, &'a Write)>,
     journal: Vec<(OrgId, &'a JournalNew)>,
@@ -90,7 +90,7 @@ impl<'a> Batch<'a> {
                 Write::Enqueue(parcel) => self.enqueued.push((org, parcel)),
                 Write::Finish { parcel, state } => self.finished.push((org, *parcel, *state)),
                 Write::Stop { parcel, state } => self.stopped.push((org, *parcel, *state)),
-                Write::PutOff { parcel, due } => self.put_off.push((org, *parcel, *due)),
+                Write::PutOff { parcel, due, wait } => self.put_off.push((org, *parcel, *due, *wait)),
                 Write::Journal(new) => self.journal.push((org, new)),
                 Write::Retry { parcel, due } => self.retried.push((org, *parcel, *due)),
                 Write::Link(_)
@@ -142,7 +142,7 @@ impl<'a> Batch<'a> {
         self.finish(on, owner).await?;
         self.stop(on).await?;
         move_to(on, RETRY, &self.retried, owner).await?;
-        move_to(on, PUT_OFF, &self.put_off, owner).await?;
+        self.put_off(on, owner).await?;
         // Two nodes that write the same rows do so in the same order.
         self.singles.sort_by_key(|(org, write)| single::order(*org, write));
         for (org, write) in &self.singles {
@@ -243,6 +243,18 @@ impl<'a> Batch<'a> {
         let orgs: Vec<_> = self.finished.iter().map(|(org, ..)| i64::from(org.0)).collect();
         let states: Vec<_> = self.finished.iter().map(|(.., state)| i64::from(state.code())).collect();
         all_changed(on.execute_with(FINISH, &[&parcels, &orgs, &states, &owner]).await?, self.finished.len())
+    }
+
+    async fn put_off(&self, on: &mut Connection, owner: &str) -> Result<(), StoreError> {
+        let all = &self.put_off;
+        if all.is_empty() {
+            return Ok(());
+        }
+        let parcels: Vec<_> = all.iter().map(|(_, parcel, ..)| parcel.as_bytes().as_slice()).collect();
+        let orgs: Vec<_> = all.iter().map(|(org, ..)| i64::from(org.0)).collect();
+        let due: Vec<_> = all.iter().map(|(_, _, due, _)| due.as_microsecond()).collect();
+        let wait: Vec<_> = all.iter().map(|(.., wait)| i64::from(*wait)).collect();
+        all_changed(on.execute_with(PUT_OFF, &[&parcels, &orgs, &due, &owner, &wait]).await?, all.len())
     }
 
     async fn stop(&self, on: &mut Connection) -> Result<(), StoreError> {

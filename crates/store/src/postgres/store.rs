@@ -18,8 +18,8 @@ use crate::lane::{Lane, Room};
 use crate::migrations::POSTGRES;
 use crate::row::{
     AcmeRow, CredentialRow, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, OrgKeyRow, OrgRow, ParcelRow,
-    PostureRow, QueueSummary, RecipientKeyRow, ReportRow, RunRow, StsPolicyRow, SuppressionFilter, SuppressionRow,
-    TlsSessionRow, WatchRoundRow,
+    PostureRow, QueueSummary, RecipientKeyRow, ReportRow, RunRow, Sieve, StsPolicyRow, SuppressionFilter,
+    SuppressionRow, TlsSessionRow, WatchRoundRow,
 };
 use crate::sql::{self, Param, Query};
 use crate::turns::{Turns, in_order};
@@ -345,12 +345,19 @@ impl Store for PostgresStore {
         Box::pin(async move { Ok(sql::parcel::of_org(org, &self.all(sql::parcel::lanes()).await?)) })
     }
 
-    fn waiting(&self, lane: Lane, after: Option<(Timestamp, ParcelId)>, limit: usize) -> Pending<'_, Vec<ParcelRow>> {
-        self.all(sql::parcel::of_lane(lane, after.map(|(due, parcel)| (due.as_microsecond(), parcel)), limit))
+    fn waiting(
+        &self,
+        lane: Lane,
+        after: Option<(Timestamp, ParcelId)>,
+        sieve: Sieve,
+        limit: usize,
+    ) -> Pending<'_, Vec<ParcelRow>> {
+        let after = after.map(|(due, parcel)| (due.as_microsecond(), parcel));
+        self.all(sql::parcel::of_lane(lane, after, sieve, limit))
     }
 
-    fn paused(&self, org: OrgId, after: Option<ParcelId>, limit: usize) -> Pending<'_, Vec<ParcelRow>> {
-        self.all(sql::parcel::paused(org, after, limit))
+    fn paused(&self, org: OrgId, after: Option<ParcelId>, sieve: Sieve, limit: usize) -> Pending<'_, Vec<ParcelRow>> {
+        self.all(sql::parcel::paused(org, after, sieve, limit))
     }
 
     fn acme(&self, org: OrgId, name: &str) -> Pending<'_, Option<AcmeRow>> {
@@ -382,10 +389,13 @@ impl Store for PostgresStore {
     fn queue(&self, org: OrgId) -> Pending<'_, QueueSummary> {
         Box::pin(async move {
             let mut connection = self.pool.take().await?;
+            let (paused, oldest_paused) = connection.one(sql::parcel::sum_paused(org)).await?.unwrap_or_default();
             Ok(QueueSummary {
                 waiting: connection.one(sql::parcel::count_waiting(org)).await?.unwrap_or(0),
                 oldest_due: sql::parcel::oldest_due(org, &connection.all(sql::parcel::lanes()).await?),
                 held: connection.one(sql::message::count_held(org)).await?.unwrap_or(0),
+                paused,
+                oldest_paused,
             })
         })
     }

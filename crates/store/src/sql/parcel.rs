@@ -2,16 +2,16 @@
 
 use mail::{MessageId, OrgId, ParcelId};
 
-use super::{Columns, Query, message, odd};
+use super::{Columns, Param, Query, message, odd};
 use crate::StoreError;
 use crate::lane::Lane;
-use crate::row::{Leased, ParcelRow, ParcelState};
+use crate::row::{Leased, ParcelRow, ParcelState, Sieve};
 
 macro_rules! select_row {
     ($rest:literal) => {
         concat!(
             "SELECT p.parcel, m.message, p.kind, p.state, p.due, p.attempts, p.created_at, c.sealed, p.lane, ",
-            "p.destination ",
+            "p.destination, p.wait ",
             $rest
         )
     };
@@ -22,11 +22,13 @@ const OF_MESSAGE: &str = select_row!(
 );
 const OF_LANE: &str = select_row!(
     "FROM parcel p JOIN message m ON m.id = p.message_id JOIN parcel_content c ON c.id = p.content_id \
-     WHERE p.state = 0 AND p.lane = $1 AND (p.due, p.parcel) > ($2, $3) ORDER BY p.due, p.parcel LIMIT $4"
+     WHERE p.state = 0 AND p.lane = $1 AND (p.due, p.parcel) > ($2, $3) \
+     AND (CAST($4 AS BIGINT) = 0 OR p.destination = $5) AND p.created_at <= $6 ORDER BY p.due, p.parcel LIMIT $7"
 );
 const PAUSED: &str = select_row!(
     "FROM parcel p JOIN message m ON m.id = p.message_id JOIN parcel_content c ON c.id = p.content_id \
-     WHERE p.state = 8 AND p.org = $1 AND p.parcel > $2 ORDER BY p.parcel LIMIT $3"
+     WHERE p.state = 8 AND p.org = $1 AND p.parcel > $2 \
+     AND (CAST($3 AS BIGINT) = 0 OR p.destination = $4) AND p.created_at <= $5 ORDER BY p.parcel LIMIT $6"
 );
 macro_rules! select_leased {
     ($rest:literal) => {
@@ -52,6 +54,7 @@ const LANES: &str = "WITH RECURSIVE lanes (lane) AS (SELECT min(lane) FROM parce
      WHERE lane IS NOT NULL ORDER BY lane";
 /// Before every id.
 const FIRST: ParcelId = ParcelId::from_bytes([0; 16]);
+const SUM_PAUSED: &str = "SELECT count(*), min(created_at) FROM parcel WHERE state = 8 AND org = $1";
 const COUNT_WAITING: &str = "SELECT count(*) FROM parcel WHERE state = 0 AND org = $1";
 
 /// A place in the queue.
@@ -67,14 +70,32 @@ pub(crate) fn of_message(org: OrgId, message: MessageId) -> Query<ParcelRow> {
 }
 
 /// What waits in a lane after this place, in the order of the queue.
-pub(crate) fn of_lane(lane: Lane, after: Option<(i64, ParcelId)>, limit: usize) -> Query<ParcelRow> {
+pub(crate) fn of_lane(lane: Lane, after: Option<(i64, ParcelId)>, sieve: Sieve, limit: usize) -> Query<ParcelRow> {
     let (due, parcel) = after.unwrap_or((i64::MIN, FIRST));
-    Query { sql: OF_LANE, params: vec![lane.number().into(), due.into(), parcel.into(), limit.into()], read: row }
+    let mut params = vec![lane.number().into(), due.into(), parcel.into()];
+    params.extend(of_sieve(sieve));
+    params.push(limit.into());
+    Query { sql: OF_LANE, params, read: row }
+}
+
+/// Whether a destination is wanted and which, and the time.
+fn of_sieve(sieve: Sieve) -> [Param; 3] {
+    let destination = sieve.destination.unwrap_or_default();
+    let until = sieve.until.map_or(i64::MAX, jiff::Timestamp::as_microsecond);
+    [i64::from(sieve.destination.is_some()).into(), destination.into(), until.into()]
 }
 
 /// What an operator keeps back, after this one.
-pub(crate) fn paused(org: OrgId, after: Option<ParcelId>, limit: usize) -> Query<ParcelRow> {
-    Query { sql: PAUSED, params: vec![org.into(), after.unwrap_or(FIRST).into(), limit.into()], read: row }
+pub(crate) fn paused(org: OrgId, after: Option<ParcelId>, sieve: Sieve, limit: usize) -> Query<ParcelRow> {
+    let mut params = vec![org.into(), after.unwrap_or(FIRST).into()];
+    params.extend(of_sieve(sieve));
+    params.push(limit.into());
+    Query { sql: PAUSED, params, read: row }
+}
+
+/// How many operators keep back, and when the oldest of them was made.
+pub(crate) fn sum_paused(org: OrgId) -> Query<(u64, Option<jiff::Timestamp>)> {
+    Query { sql: SUM_PAUSED, params: vec![org.into()], read: |row| Ok((row.number(0)?, row.maybe_time(1)?)) }
 }
 
 /// The lanes in which something waits, of all organisations, and when the
@@ -120,6 +141,7 @@ fn row(row: &dyn Columns) -> Result<ParcelRow, StoreError> {
         sealed: row.blob(7)?,
         lane: lane(row, 8)?,
         destination: destination(row, 9)?,
+        wait: row.number(10)?,
     })
 }
 

@@ -34,7 +34,8 @@ const RETRY: &str = "UPDATE parcel SET due = $1, attempts = attempts + 1 WHERE p
      AND state = 0 RETURNING lane";
 const RETRY_PAUSED: &str = "UPDATE parcel SET due = $1, attempts = attempts + 1 WHERE parcel = $2 AND org = $3 \
      AND state = 8";
-const PUT_OFF: &str = "UPDATE parcel SET due = $1 WHERE parcel = $2 AND org = $3 AND state = 0 RETURNING lane";
+const PUT_OFF: &str =
+    "UPDATE parcel SET due = $1, wait = $2 WHERE parcel = $3 AND org = $4 AND state = 0 RETURNING lane";
 const RESUME: &str =
     "UPDATE parcel SET due = $1, state = 0 WHERE parcel = $2 AND org = $3 AND state = 8 RETURNING lane";
 const LINK: &str = "INSERT INTO link (org, hash, message_id, recipient, version, created_at, expires_at, sealed) \
@@ -109,8 +110,9 @@ impl<'a> Group<'a> {
                 self.effects.push(Effect::Waits { org, place });
                 Ok(())
             }
-            Write::PutOff { parcel, due } => {
-                let place = self.move_to(PUT_OFF, org, *parcel, *due)?.ok_or(StoreError::Conflict)?;
+            Write::PutOff { parcel, due, wait } => {
+                let params = params![due.as_microsecond(), wait, parcel.as_bytes(), org.0];
+                let place = self.moved(PUT_OFF, *parcel, *due, params)?.ok_or(StoreError::Conflict)?;
                 self.effects.push(Effect::Retried { place });
                 Ok(())
             }
@@ -238,10 +240,21 @@ impl<'a> Group<'a> {
 
     /// Gives a parcel another due time by a statement that returns its lane.
     fn move_to(&self, text: &str, org: OrgId, parcel: ParcelId, due: Timestamp) -> Result<Option<Place>, StoreError> {
+        self.moved(text, parcel, due, params![due.as_microsecond(), parcel.as_bytes(), org.0])
+    }
+
+    fn moved(
+        &self,
+        text: &str,
+        parcel: ParcelId,
+        due: Timestamp,
+        params: &[&dyn rusqlite::ToSql],
+    ) -> Result<Option<Place>, StoreError> {
         let due = due.as_microsecond();
-        let lane: rusqlite::Result<Option<i64>> = self.connection.prepare_cached(text).and_then(|mut statement| {
-            statement.query_row(params![due, parcel.as_bytes(), org.0], |row| row.get(0)).optional()
-        });
+        let lane: rusqlite::Result<Option<i64>> = self
+            .connection
+            .prepare_cached(text)
+            .and_then(|mut statement| statement.query_row(params, |row| row.get(0)).optional());
         let lane = lane.map_err(|error| fault::sqlite("writing the database", error))?;
         let place = |lane| Lane::from_number(lane).map(|lane| Place { lane, due, parcel });
         lane.map(|lane| place(lane).ok_or_else(|| StoreError::corrupt("a parcel is in no lane"))).transpose()

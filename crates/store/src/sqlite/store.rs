@@ -13,8 +13,8 @@ use crate::change::{Answer, Change};
 use crate::lane::{Lane, Room};
 use crate::row::{
     AcmeRow, CredentialRow, DiscoveryRow, JournalRow, Leased, LinkRow, MessageRow, OrgKeyRow, OrgRow, ParcelRow,
-    PostureRow, QueueSummary, RecipientKeyRow, ReportRow, RunRow, StsPolicyRow, SuppressionFilter, SuppressionRow,
-    TlsSessionRow, WatchRoundRow,
+    PostureRow, QueueSummary, RecipientKeyRow, ReportRow, RunRow, Sieve, StsPolicyRow, SuppressionFilter,
+    SuppressionRow, TlsSessionRow, WatchRoundRow,
 };
 use crate::sql::{self, Query};
 use crate::{BodyRef, BodyWriter, Pending, SqliteOptions, Store, StoreError, Transition};
@@ -224,12 +224,19 @@ impl Store for SqliteStore {
         self.read(move |reader| Ok(sql::parcel::of_org(org, &reader.all(sql::parcel::lanes())?)))
     }
 
-    fn waiting(&self, lane: Lane, after: Option<(Timestamp, ParcelId)>, limit: usize) -> Pending<'_, Vec<ParcelRow>> {
-        self.all(sql::parcel::of_lane(lane, after.map(|(due, parcel)| (due.as_microsecond(), parcel)), limit))
+    fn waiting(
+        &self,
+        lane: Lane,
+        after: Option<(Timestamp, ParcelId)>,
+        sieve: Sieve,
+        limit: usize,
+    ) -> Pending<'_, Vec<ParcelRow>> {
+        let after = after.map(|(due, parcel)| (due.as_microsecond(), parcel));
+        self.all(sql::parcel::of_lane(lane, after, sieve, limit))
     }
 
-    fn paused(&self, org: OrgId, after: Option<ParcelId>, limit: usize) -> Pending<'_, Vec<ParcelRow>> {
-        self.all(sql::parcel::paused(org, after, limit))
+    fn paused(&self, org: OrgId, after: Option<ParcelId>, sieve: Sieve, limit: usize) -> Pending<'_, Vec<ParcelRow>> {
+        self.all(sql::parcel::paused(org, after, sieve, limit))
     }
 
     fn acme(&self, org: OrgId, name: &str) -> Pending<'_, Option<AcmeRow>> {
@@ -268,7 +275,8 @@ impl Store for SqliteStore {
             let lanes = if waiting == 0 { Vec::new() } else { reader.all(sql::parcel::lanes())? };
             let oldest_due = sql::parcel::oldest_due(org, &lanes);
             let held = reader.one(sql::message::count_held(org))?.unwrap_or(0);
-            Ok(QueueSummary { waiting, oldest_due, held })
+            let (paused, oldest_paused) = reader.one(sql::parcel::sum_paused(org))?.unwrap_or_default();
+            Ok(QueueSummary { waiting, oldest_due, held, paused, oldest_paused })
         })
     }
 

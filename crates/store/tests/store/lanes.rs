@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use mail::{OrgId, ParcelId, Priority};
-use store::{Lane, MessageState, ParcelState, Room, Store, Write};
+use store::{Lane, MessageState, ParcelState, Room, Sieve, Store, Write};
 
 use crate::engines::for_each_engine;
 use crate::make::*;
@@ -72,13 +72,15 @@ fn what_is_put_off_was_not_tried_and_comes_in_its_turn() {
         let store = &*bench.store;
         accept_and_queue(store, CLINIC, 1, at(1)).await;
         assert_eq!(lease(store, 1, Room::any(9)).await, [parcel_id(1)]);
-        let put_off = || vec![Write::PutOff { parcel: parcel_id(1), due: at(60) }];
+        let put_off = || vec![Write::PutOff { parcel: parcel_id(1), due: at(60), wait: 1 }];
         conflict(commit(store, OTHER, put_off()).await);
         commit(store, CLINIC, put_off()).await.unwrap();
         assert_eq!(lease(store, 59, Room::any(9)).await, []);
         assert_eq!(store.next_due().await.unwrap(), Some(at(60)));
         let leased = store.lease("here", at(60), at(90), Room::any(9)).await.unwrap();
         assert_eq!((leased[0].parcel, leased[0].attempts), (parcel_id(1), 0));
+        let row = store.parcels(CLINIC, message_id(1)).await.unwrap().remove(0);
+        assert_eq!((row.wait, row.due), (1, at(60)), "why it was put off stays in its row");
     });
 }
 
@@ -90,14 +92,16 @@ fn what_is_paused_waits_for_a_person_and_is_listed() {
         accept_and_queue(store, CLINIC, 2, at(2)).await;
         let pause = vec![Write::Stop { parcel: parcel_id(1), state: ParcelState::Paused }];
         commit(store, CLINIC, pause).await.unwrap();
-        assert_eq!(store.queue(CLINIC).await.unwrap().waiting, 1);
+        let summary = store.queue(CLINIC).await.unwrap();
+        assert_eq!((summary.waiting, summary.paused, summary.oldest_paused), (1, 1, Some(at(0))));
+        assert_eq!(store.queue(OTHER).await.unwrap().paused, 0);
         assert_eq!(lease(store, 5, Room::any(9)).await, [parcel_id(2)]);
-        let paused = store.paused(CLINIC, None, 9).await.unwrap();
+        let paused = store.paused(CLINIC, None, Sieve::default(), 9).await.unwrap();
         assert_eq!(
             paused.iter().map(|row| (row.parcel, row.state)).collect::<Vec<_>>(),
             [(parcel_id(1), ParcelState::Paused)]
         );
-        assert_eq!(store.paused(OTHER, None, 9).await.unwrap(), []);
+        assert_eq!(store.paused(OTHER, None, Sieve::default(), 9).await.unwrap(), []);
         commit(store, CLINIC, vec![Write::Resume { parcel: parcel_id(1), due: at(9) }]).await.unwrap();
         conflict(commit(store, CLINIC, vec![Write::Resume { parcel: parcel_id(1), due: at(9) }]).await);
         assert_eq!(store.queue(CLINIC).await.unwrap().waiting, 2);
@@ -121,7 +125,7 @@ fn what_came_of_a_delivery_counts_although_it_was_paused_meanwhile() {
         commit(store, CLINIC, vec![delivered]).await.unwrap();
         commit(store, CLINIC, vec![Write::Retry { parcel: parcel_id(2), due: at(2) }]).await.unwrap();
         assert_eq!(store.queue(CLINIC).await.unwrap().waiting, 0);
-        let paused = store.paused(CLINIC, None, 9).await.unwrap();
+        let paused = store.paused(CLINIC, None, Sieve::default(), 9).await.unwrap();
         assert_eq!(paused.iter().map(|row| (row.parcel, row.attempts)).collect::<Vec<_>>(), [(parcel_id(2), 1)]);
         assert_eq!(lease(store, 900, Room::any(9)).await, []);
         commit(store, CLINIC, vec![Write::Resume { parcel: parcel_id(2), due: at(3) }]).await.unwrap();
@@ -139,10 +143,36 @@ fn what_waits_is_listed_lane_by_lane_in_the_order_of_the_queue() {
         queue_in(store, letters, 3, at(7)).await;
         queue_in(store, lane(Priority::Transactional, OTHER, "x"), 4, at(0)).await;
         assert_eq!(store.lanes(CLINIC).await.unwrap(), [letters, news]);
-        let first = store.waiting(news, None, 1).await.unwrap().remove(0);
+        let first = store.waiting(news, None, Sieve::default(), 1).await.unwrap().remove(0);
         assert_eq!((first.parcel, first.lane, first.destination), (parcel_id(2), news, Some([2; 16])));
-        let rest = store.waiting(news, Some((first.due, first.parcel)), 9).await.unwrap();
+        let rest = store.waiting(news, Some((first.due, first.parcel)), Sieve::default(), 9).await.unwrap();
         assert_eq!(rest.iter().map(|row| row.parcel).collect::<Vec<_>>(), [parcel_id(1)]);
+    });
+}
+
+#[test]
+fn only_what_is_asked_for_is_read_of_a_lane_and_of_what_is_paused() {
+    for_each_engine(async |bench| {
+        let store = &*bench.store;
+        let news = lane(Priority::Marketing, CLINIC, "news");
+        for number in 1..=4 {
+            queue_in(store, news, number, at(9)).await;
+        }
+        let to = |number: u8| Sieve { destination: Some([number; 16]), until: None };
+        let before_all = Sieve { destination: None, until: Some(at(-1)) };
+        let found = async |sieve| {
+            let rows = store.waiting(news, None, sieve, 9).await.unwrap();
+            rows.into_iter().map(|row| row.parcel).collect::<Vec<_>>()
+        };
+        assert_eq!(found(to(3)).await, [parcel_id(3)]);
+        assert_eq!(found(to(9)).await, []);
+        assert_eq!(found(before_all).await, []);
+        assert_eq!(found(Sieve { until: Some(at(0)), ..to(2) }).await, [parcel_id(2)]);
+        let pause = |number| Write::Stop { parcel: parcel_id(number), state: ParcelState::Paused };
+        commit(store, CLINIC, vec![pause(1), pause(2)]).await.unwrap();
+        let paused = store.paused(CLINIC, None, to(2), 9).await.unwrap();
+        assert_eq!(paused.iter().map(|row| row.parcel).collect::<Vec<_>>(), [parcel_id(2)]);
+        assert_eq!(store.paused(CLINIC, None, before_all, 9).await.unwrap(), []);
     });
 }
 
@@ -158,7 +188,7 @@ fn what_another_process_changed_is_found_after_the_bell() {
         commit(store, CLINIC, vec![Write::Retry { parcel: parcel_id(1), due: at(900) }]).await.unwrap();
         let options = store::SqliteOptions { inline: true, beside: true, ..Default::default() };
         let beside = store::open_sqlite(&dir, options).unwrap();
-        commit(&*beside, CLINIC, vec![Write::PutOff { parcel: parcel_id(1), due: at(6) }]).await.unwrap();
+        commit(&*beside, CLINIC, vec![Write::PutOff { parcel: parcel_id(1), due: at(6), wait: 1 }]).await.unwrap();
         store.look_again().await.unwrap();
         assert_eq!(store.next_due().await.unwrap(), Some(at(6)));
         assert_eq!(lease(store, 8, Room::any(9)).await, [parcel_id(1)]);

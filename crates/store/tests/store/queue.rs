@@ -204,8 +204,8 @@ fn the_queue_is_summed_up_by_organisation() {
         accept_as(store, CLINIC, 5, MessageState::Held).await;
         commit(store, CLINIC, finish(1)).await.unwrap();
         conflict(commit(store, CLINIC, finish(1)).await);
-        let clinic = QueueSummary { waiting: 2, oldest_due: Some(at(2)), held: 1 };
-        let other = QueueSummary { waiting: 1, oldest_due: Some(at(0)), held: 0 };
+        let clinic = QueueSummary { waiting: 2, oldest_due: Some(at(2)), held: 1, ..QueueSummary::default() };
+        let other = QueueSummary { waiting: 1, oldest_due: Some(at(0)), held: 0, ..QueueSummary::default() };
         assert_eq!(store.queue(CLINIC).await.unwrap(), clinic);
         bench.reopen().await;
         assert_eq!(bench.store.queue(CLINIC).await.unwrap(), clinic);

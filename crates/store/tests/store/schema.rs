@@ -115,6 +115,7 @@ async fn check(store: &dyn Store, version: usize) {
         let parcel = store.parcels(CLINIC, message_id(1)).await.unwrap().remove(0);
         let (lane, destination) = if version > 6 { (daily(CLINIC), Some([0x25; 16])) } else { (unnamed(), None) };
         assert_eq!((parcel.lane, parcel.destination), (lane, destination));
+        assert_eq!(parcel.wait, if version > 9 { 3 } else { 0 });
     }
     if version > 7 {
         assert_eq!(store.acme(CLINIC, "certificate").await.unwrap().unwrap().sealed, [0x26]);

@@ -1,0 +1,2 @@
+-- Why a parcel was put off, as a number: an operator asks beside the server.
+ALTER TABLE parcel ADD COLUMN wait BIGINT NOT NULL DEFAULT 0;
