@@ -175,7 +175,7 @@ impl Case<'_> {
             portal::NewLink {
                 recipient: sender.clone(),
                 sender: self.postmaster(),
-                language: self.language(),
+                language: self.house_language(),
                 passphrase: None,
                 passphrase_required: false,
                 expires_at,
@@ -191,6 +191,11 @@ impl Case<'_> {
             sealed: self.seal_link(&hash, &state),
         }));
         Some(format!("{}/h/{link}", self.organisation.profile.portal_url))
+    }
+
+    /// The organisation's language, in which its own people are spoken to.
+    pub fn house_language(&self) -> portal::Language {
+        self.organisation.profile.language.parse().unwrap_or_default()
     }
 
     fn language(&self) -> portal::Language {
@@ -235,6 +240,7 @@ impl Case<'_> {
             sender,
             hostname: &self.journey.settings.hostname,
             from: &self.own_voice(),
+            language: self.house_language(),
             action,
             told,
             page,
@@ -340,7 +346,25 @@ impl Case<'_> {
     }
 }
 
+/// The end of time: the year 9999. `Timestamp::MAX` is none: in the microseconds
+/// of the store it is past the last time that can be read back.
+pub(crate) const NEVER: Timestamp = Timestamp::constant(253_370_764_800, 0);
+
 /// `at` and then `by`; the end of time where there is no later.
 pub(crate) fn later(at: Timestamp, by: Duration) -> Timestamp {
-    at.checked_add(by).unwrap_or(Timestamp::MAX)
+    at.checked_add(by).unwrap_or(NEVER).min(NEVER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_time_is_kept_as_it_is() {
+        let kept = |at: Timestamp| Timestamp::from_microsecond(at.as_microsecond());
+        assert!(kept(Timestamp::MAX).is_err(), "rounded up, it is no time any more");
+        assert_eq!(later(NEVER, Duration::MAX), NEVER);
+        assert_eq!(later(Timestamp::MAX, Duration::ZERO), NEVER);
+        assert_eq!(kept(NEVER).unwrap(), NEVER);
+    }
 }

@@ -4,10 +4,16 @@
 //! They hold the message's id and recipients and nothing of its content:
 //! `RET=FULL` (RFC 3461 §4.3) changes nothing.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
+use mail::header::encoded;
 use mail::{Address, EnhancedCode, KeyFormat, MessageId, Recipient, RecipientKeyId, Reply};
 
 use crate::arrival::rfc5322_date;
+use crate::portal::Language;
+use crate::portal::mime::quoted_printable;
+use crate::portal::notice::words;
 
 /// Policy keeps it back (RFC 3463 §3.8).
 pub const HELD: EnhancedCode = EnhancedCode(4, 7, 1);
@@ -23,12 +29,13 @@ pub const EXPIRED: EnhancedCode = EnhancedCode(5, 4, 7);
 pub const LATE: EnhancedCode = EnhancedCode(4, 4, 7);
 
 /// How a sender gives the passphrase that a message waits for.
-pub fn needs_passphrase(message: MessageId) -> String {
-    format!(
-        "The recipient's mail server does not protect mail well enough for a one-time code alone. Please agree a \
-         passphrase with the recipient by another way, such as a call, and send the message again with the header \
-         X-Sealpost-Passphrase, or ask your administrator to run: sealpost message passphrase {message}"
-    )
+pub fn needs_passphrase(language: Language, message: MessageId) -> String {
+    words(language).text_with("held-passphrase", &[("message", &message.to_string())])
+}
+
+/// Which rules hold or refuse a copy.
+pub fn by_rules(language: Language, rules: &[String]) -> String {
+    words(language).text_with("held-rules", &[("rules", &rules.join(", "))])
 }
 
 /// What became of a recipient, as RFC 3464 §2.3.3 names it.
@@ -56,18 +63,20 @@ impl Action {
         }
     }
 
-    const fn subject(self) -> &'static str {
-        match self {
+    fn subject(self, language: Language) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Action::Failed => "Not delivered: your message",
             Action::Delayed => "Delayed: your message",
             Action::Delivered => "Delivered: your message",
-            Action::Held => "Held, needs you: your message",
             Action::AskedAgain => "Please send again: your message",
-        }
+            Action::Held => return words(language).text("held-subject"),
+        })
     }
 
-    const fn sentence(self) -> &'static str {
-        match self {
+    /// Notes about held mail are in the organisation's language, for they ask
+    /// its people to do something; reports as all mail systems have them are not.
+    fn sentence(self, language: Language) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Action::Failed => {
                 "Your message could not be delivered to the recipients below. It will not be tried again."
             }
@@ -78,10 +87,8 @@ impl Action {
             Action::AskedAgain => {
                 "The recipients below could not read your message in the portal and ask you to send it again."
             }
-            Action::Held => {
-                "Your message to the recipients below is held and has not been sent. Please read below what is needed."
-            }
-        }
+            Action::Held => return words(language).text("held-lead"),
+        })
     }
 }
 
@@ -115,6 +122,8 @@ pub struct Report<'a> {
     pub hostname: &'a str,
     /// Who sends it, for the From field.
     pub from: &'a str,
+    /// The organisation's language.
+    pub language: Language,
     /// What became of the recipients below.
     pub action: Action,
     /// At least one.
@@ -199,7 +208,7 @@ impl Report<'_> {
         let header = [
             format!("From: {from}"),
             format!("To: <{sender}>"),
-            format!("Subject: {} {}", self.action.subject(), self.message),
+            format!("Subject: {} {}", encoded(&self.action.subject(self.language)), self.message),
             format!("Date: {}", rfc5322_date(self.now)),
             format!("Message-ID: <{unique}@{hostname}>"),
             "Auto-Submitted: auto-replied".to_owned(),
@@ -207,7 +216,7 @@ impl Report<'_> {
             format!("Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"{boundary}\""),
         ];
         let parts = [
-            format!("Content-Type: text/plain; charset=utf-8\r\n\r\n{}", self.for_people()),
+            self.text(),
             format!("Content-Type: message/delivery-status\r\n\r\n{}", self.for_machines()),
             format!("Content-Type: text/rfc822-headers\r\n\r\n{}", self.original()),
         ];
@@ -215,22 +224,32 @@ impl Report<'_> {
         format!("{}\r\n\r\n{body}--{boundary}--\r\n", header.join("\r\n"))
     }
 
+    /// The part for people, in seven bits: no server on the way need take more.
+    fn text(&self) -> String {
+        let (text, kind) = (self.for_people(), "Content-Type: text/plain; charset=utf-8");
+        if text.is_ascii() {
+            return format!("{kind}\r\n\r\n{text}");
+        }
+        let mut part = format!("{kind}\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n");
+        quoted_printable(&text, &mut part);
+        part
+    }
+
     fn for_people(&self) -> String {
-        let mut text = format!("{}\r\n\r\n", self.action.sentence());
+        let mut text = format!("{}\r\n\r\n", self.action.sentence(self.language));
         for told in self.told {
             text.push_str(&format!("  {}\r\n    {}\r\n", told.recipient.address, one_line(&told.because)));
             if let Some((host, reply)) = &told.remote {
                 text.push_str(&format!("    {host} said: {}\r\n", one_line(&reply.to_string())));
             }
         }
+        let words = words(if self.action == Action::Held { self.language } else { Language::En });
         if let Some(page) = self.page {
-            text.push_str(&format!(
-                "\r\nYou can decide about it, or give a passphrase, on this page:\r\n\r\n  {page}\r\n\r\n\
-                 It first mails a code to this address. It works once, and only for some time.\r\n"
-            ));
+            let (lead, life) = (words.text("held-page"), words.text("held-page-life"));
+            text.push_str(&format!("\r\n{lead}\r\n\r\n  {page}\r\n\r\n{life}\r\n"));
         }
-        text.push_str(&format!("\r\nMessage: {}\r\n", self.message));
-        text.push_str("This note holds nothing of what you wrote.\r\n");
+        let id = words.text_with("held-message", &[("message", &self.message.to_string())]);
+        text.push_str(&format!("\r\n{id}\r\n{}\r\n", words.text("held-nothing")));
         text
     }
 
@@ -305,6 +324,7 @@ mod tests {
             sender: &sender,
             hostname: "secure.clinic.example",
             from: "Lakeside <postmaster@clinic.example>",
+            language: Language::Es,
             action,
             told: &told,
             now: Timestamp::from_second(1_700_000_100).unwrap(),
@@ -322,6 +342,22 @@ mod tests {
         assert!(text.contains("Final-Recipient: rfc822; p@x.example\r\nAction: failed\r\nStatus: 5.1.1\r\n"));
         assert!(text.contains("Original-Envelope-Id: a+2Bb\r\n"));
         assert!(text.contains("Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n"));
+    }
+
+    #[test]
+    fn a_note_about_held_mail_is_in_the_language_of_the_house_and_in_seven_bits() {
+        let text = report(Action::Held, "no such user");
+        assert!(text.is_ascii(), "{text}");
+        let message = mail_parser::MessageParser::new().parse(text.as_bytes()).unwrap();
+        assert!(
+            message.subject().unwrap().starts_with("Retenido, se le necesita: su mensaje"),
+            "{:?}",
+            message.subject()
+        );
+        let body = message.body_text(0).unwrap();
+        assert!(body.contains("está retenido") && body.contains("p@x.example"), "{body}");
+        assert!(!body.contains("Your message") && !body.contains("This note"), "{body}");
+        assert!(report(Action::Failed, "no such user").contains("This note holds nothing of what you wrote."));
     }
 
     #[test]

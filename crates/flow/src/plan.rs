@@ -9,6 +9,7 @@ use store::MessageState;
 use crate::case::{Case, Changes};
 use crate::dsn::{self, Told};
 use crate::inbound;
+use crate::portal::Language;
 use crate::prepared::{Chosen, Prepared};
 use crate::receipts::{Fact, receipt};
 use crate::suppression::Stopped;
@@ -197,8 +198,10 @@ impl<'a> Sorted<'a> {
             changes.record.receipts.push(receipt(case, &recipient.address, &fact));
         }
         let page = if by_sender { case.ask_sender(changes) } else { None };
-        case.tell_with(dsn::Action::Held, &told(&self.held, dsn::HELD), page.as_deref(), changes);
-        case.tell(dsn::Action::Failed, &told(&self.refused, dsn::REFUSED), changes);
+        let held = told(&self.held, dsn::HELD, |rules| dsn::by_rules(case.house_language(), rules));
+        case.tell_with(dsn::Action::Held, &held, page.as_deref(), changes);
+        let refused = told(&self.refused, dsn::REFUSED, |rules| dsn::by_rules(Language::En, rules));
+        case.tell(dsn::Action::Failed, &refused, changes);
     }
 
     fn refused_rules(&self) -> String {
@@ -285,11 +288,15 @@ pub(crate) fn with_key(event: Event, key: &ParcelKey, format: KeyFormat) -> Even
     }
 }
 
-fn told(stopped: &[(&Recipient, Vec<String>)], status: mail::EnhancedCode) -> Vec<Told> {
-    let one = |(recipient, because): &(&Recipient, Vec<String>)| Told {
+fn told(
+    stopped: &[(&Recipient, Vec<String>)],
+    status: mail::EnhancedCode,
+    because: impl Fn(&[String]) -> String,
+) -> Vec<Told> {
+    let one = |(recipient, rules): &(&Recipient, Vec<String>)| Told {
         recipient: (*recipient).clone(),
         status,
-        because: format!("The rules of your organisation: {}.", because.join(", ")),
+        because: because(rules),
         remote: None,
     };
     stopped.iter().map(one).collect()

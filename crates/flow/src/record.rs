@@ -152,7 +152,13 @@ impl<'a> Recording<'a> {
         self.changes
             .event(Event::PassphraseMissing { recipient: recipient.address.clone(), because: because.to_owned() });
         self.changes.event(Event::Held { recipient: Some(recipient.address.clone()), because: because.to_owned() });
-        self.tell(Action::Held, recipient, dsn::HELD, dsn::needs_passphrase(self.case.message), None);
+        self.tell(
+            Action::Held,
+            recipient,
+            dsn::HELD,
+            dsn::needs_passphrase(self.case.house_language(), self.case.message),
+            None,
+        );
     }
 
     fn deferred(&mut self, recipient: &'a Recipient, cause: &Cause) {

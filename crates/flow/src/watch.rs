@@ -24,6 +24,7 @@ use store::{StoreError, Transition, WatchRoundRow, Write};
 use tokio::sync::watch;
 use vault::{Label, VaultError};
 
+use crate::case::later;
 use crate::journey::Journey;
 use crate::meters::{WATCH_FALLEN, WATCH_ROUNDS};
 use crate::organisation::Organisation;
@@ -288,10 +289,6 @@ fn tell(domain: &Domain, round: &Round) {
         Some(Change::Recovered) => tracing::info!(%domain, because, "a watched domain recovered"),
         Some(Change::First) | None => {}
     }
-}
-
-fn later(now: Timestamp, by: Duration) -> Timestamp {
-    SignedDuration::try_from(by).ok().and_then(|by| now.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
 }
 
 fn earlier(now: Timestamp, by: Duration) -> Timestamp {

@@ -28,6 +28,15 @@ sender-code-lead = Your code for deciding about a message that you sent:
 sender-code-secret = Give this code to nobody. Nobody at { $clinic } asks for it by phone or by mail.
 sender-code-doubt = You did not ask for a code? Then you need not do anything, and please tell your administrator.
 
+held-subject = Held, needs you: your message
+held-lead = Your message to the recipients below is held and has not been sent. Please read below what is needed.
+held-rules = The rules of your organisation: { $rules }.
+held-passphrase = The recipient's mail server does not protect mail well enough for a one-time code alone. Please agree a passphrase with the recipient by another way, such as a call, and send the message again with the header X-Sealpost-Passphrase, or ask your administrator to run: sealpost message passphrase { $message }
+held-page = You can decide about it, or give a passphrase, on this page:
+held-page-life = It first mails a code to this address. It works once, and only for some time.
+held-message = Message: { $message }
+held-nothing = This note holds nothing of what you wrote.
+
 key-proof-subject = A code from { $clinic }, sealed to your key
 key-proof-lead = You gave a key on the page of { $clinic }. That you can read this shows that it is yours. Enter this code on that page:
 key-proof-life = It works once, for an hour, on the device that you gave the key with.

@@ -28,6 +28,15 @@ sender-code-lead = Su código para decidir sobre un mensaje que usted envió:
 sender-code-secret = No dé este código a nadie. Nadie de { $clinic } se lo pedirá por teléfono ni por correo.
 sender-code-doubt = ¿No pidió ningún código? Entonces no tiene que hacer nada; avise a su administrador, por favor.
 
+held-subject = Retenido, se le necesita: su mensaje
+held-lead = Su mensaje para los destinatarios de abajo está retenido y no se ha enviado. Lea abajo lo que hace falta.
+held-rules = Las reglas de su organización: { $rules }.
+held-passphrase = El servidor de correo del destinatario no protege el correo lo suficiente para un código de un solo uso. Acuerde con el destinatario una contraseña por otra vía, como una llamada, y envíe el mensaje de nuevo con el campo X-Sealpost-Passphrase, o pida a su administrador que ejecute: sealpost message passphrase { $message }
+held-page = Puede decidir sobre él, o dar una contraseña, en esta página:
+held-page-life = Primero envía un código a esta dirección. Funciona una sola vez y durante un tiempo limitado.
+held-message = Mensaje: { $message }
+held-nothing = Esta nota no contiene nada de lo que usted escribió.
+
 key-proof-subject = Un código de { $clinic }, cifrado para su clave
 key-proof-lead = Usted indicó una clave en la página de { $clinic }. Si puede leer esto, la clave es suya. Escriba este código en esa página:
 key-proof-life = Sirve una vez, durante una hora, en el dispositivo con el que indicó la clave.

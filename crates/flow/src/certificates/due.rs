@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use acme::Wanted;
 use aws_lc_rs::digest;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::kept::{Failure, Kept};
+use crate::case::later;
 
 /// The wait after the first failure; it doubles with each.
 const FIRST_WAIT: Duration = Duration::from_secs(5 * 60);
@@ -39,8 +40,7 @@ pub(super) fn renewal(kept: &Kept) -> Timestamp {
 
 /// When it is tried again after so many failures.
 pub(super) fn again(failures: u32, now: Timestamp) -> Timestamp {
-    let wait = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1))).min(LONGEST_WAIT);
-    SignedDuration::try_from(wait).ok().and_then(|wait| now.checked_add(wait).ok()).unwrap_or(Timestamp::MAX)
+    later(now, FIRST_WAIT.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1))).min(LONGEST_WAIT))
 }
 
 /// What tells one plan from another, without its secrets.

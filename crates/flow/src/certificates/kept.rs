@@ -11,6 +11,7 @@ use vault::Label;
 use zeroize::Zeroizing;
 
 use super::CertificateTrouble;
+use crate::case::NEVER;
 use crate::journey::Journey;
 use crate::organisation::Organisation;
 
@@ -18,8 +19,6 @@ const VERSION: u8 = 1;
 const ACCOUNT: &str = "account";
 const CERTIFICATE: &str = "certificate";
 const STANDING: &str = "standing";
-/// When what is not to be forgotten may be: the year 9999.
-const NEVER: Timestamp = Timestamp::constant(253_370_764_800, 0);
 
 /// The certificate that was had last, with its key.
 #[derive(Clone, Serialize, Deserialize)]

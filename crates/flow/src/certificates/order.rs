@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use acme::{AcmeError, Answer, Desk, DeskTrouble, KeptAccount, Pending};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use ledger::Event;
 use metrics::counter;
 use store::{StoreError, Transition, Write};
 
 use super::kept::{self, Failure, Kept, kept as kept_now, standing};
 use super::{CertificateTrouble, Certificates, answers, due};
+use crate::case::later;
 use crate::meters::CERTIFICATE_ORDERS;
 use crate::organisation::Organisation;
 
@@ -213,10 +214,6 @@ impl Certificates {
     fn claim_until(&self, until: Timestamp, now: Timestamp) -> Write {
         Write::Claim { name: CLAIM_NAME, holder: self.holder, now, until }
     }
-}
-
-fn later(now: Timestamp, by: Duration) -> Timestamp {
-    SignedDuration::try_from(by).ok().and_then(|by| now.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
 }
 
 /// The desk of an order: what it needs goes into the store, under its claim.

@@ -88,7 +88,7 @@ pub(super) fn phrase(name: &str) -> String {
 }
 
 /// Writes a text in quoted-printable (RFC 2045 §6.7) with CRLF line ends.
-pub(super) fn quoted_printable(text: &str, out: &mut String) {
+pub(crate) fn quoted_printable(text: &str, out: &mut String) {
     for line in text.lines() {
         let mut length = 0;
         let bytes = line.trim_end().as_bytes();

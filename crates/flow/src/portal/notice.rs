@@ -165,7 +165,7 @@ pub(super) fn phone(words: &Catalogue, clinic: &Clinic) -> String {
     }
 }
 
-pub(super) fn words(language: Language) -> &'static Catalogue {
+pub(crate) fn words(language: Language) -> &'static Catalogue {
     static EN: LazyLock<Catalogue> =
         LazyLock::new(|| Catalogue::new(Language::En, include_str!("../../locales/en/mail.ftl")));
     static ES: LazyLock<Catalogue> =

@@ -16,7 +16,8 @@ use unicode_normalization::UnicodeNormalization;
 /// Longer ones are refused: hashing takes time that grows with the length.
 const CHARS_MAX: usize = 256;
 const CHARS_MIN: usize = 4;
-const HINT_CHARS_MAX: usize = 200;
+/// The longest hint that is kept.
+pub const HINT_CHARS_MAX: usize = 200;
 
 /// Why a text can't be a passphrase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

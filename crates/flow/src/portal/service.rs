@@ -22,6 +22,7 @@ use super::replying::Turns;
 use super::rules::Stage;
 use super::session::SessionToken;
 use super::state::{LinkState, NewLink, ReplyNoted};
+use crate::case::NEVER;
 
 /// So often a step is tried again when another change of the same link was first.
 pub(super) const CONFLICTS_MAX: usize = 16;
@@ -368,7 +369,7 @@ fn decoy(entropy: &dyn Entropy) -> LinkState {
         language: Language::En,
         passphrase: None,
         passphrase_required: false,
-        expires_at: Timestamp::MAX,
+        expires_at: NEVER,
     };
     LinkState::new(link, entropy)
 }

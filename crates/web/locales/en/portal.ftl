@@ -362,4 +362,5 @@ judge-done-heading = Nothing left to do here
 judge-done-lead = Everything about this message is decided. This link does not work a second time.
 judge-wrong-reason = Please say why, on one line.
 judge-wrong-passphrase = A passphrase has at least four characters that are no blanks.
+judge-wrong-hint = A hint is one line of at most 200 characters. Please shorten it.
 judge-wrong-staff = The rules of your organisation leave this to your administrators now.

@@ -362,4 +362,5 @@ judge-done-heading = Aquí no queda nada por hacer
 judge-done-lead = Todo sobre este mensaje está decidido. Este enlace no funciona una segunda vez.
 judge-wrong-reason = Diga por qué, en una sola línea.
 judge-wrong-passphrase = Una contraseña tiene al menos cuatro caracteres que no sean espacios.
+judge-wrong-hint = Una pista es una sola línea de 200 caracteres como máximo. Acórtela, por favor.
 judge-wrong-staff = Las reglas de su organización dejan esto ahora a sus administradores.

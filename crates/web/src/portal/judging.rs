@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use axum::{Form, Router};
 use flow::judging::{Decided, Decision, Judging, Task};
-use flow::portal::{Entry, PortalError};
+use flow::portal::{Entry, HINT_CHARS_MAX, PortalError};
 use maud::Markup;
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -86,6 +86,7 @@ async fn task(State(app): State<Arc<App>>, Senders(judging): Senders, asked: Ask
         Ok(Some(look)) => {
             let wrong = asked.flag("reason").then_some(Wrong::Reason);
             let wrong = wrong.or(asked.flag("passphrase").then_some(Wrong::Passphrase));
+            let wrong = wrong.or(asked.flag("hint").then_some(Wrong::Hint));
             let wrong = wrong.or(asked.flag("staff").then_some(Wrong::Staff)).filter(|_| look.task != Task::Nothing);
             page::task(&app.words_for(asked.wish, look.language), asked.link, &look, wrong).into_response()
         }
@@ -112,8 +113,9 @@ type JudgeFormGiven = Result<Form<JudgeForm>, FormRejection>;
 async fn release(State(app): State<Arc<App>>, senders: Senders, asked: Asked, form: JudgeFormGiven) -> Response {
     let Ok(Form(form)) = form else { return ends::bad(&app.words(asked.wish)) };
     let Some(reason) = reason(&form.reason) else { return led(&app, &asked, "/decide?reason") };
+    let Ok(hint) = hint(&form.hint) else { return led(&app, &asked, "/decide?hint") };
     let is_given = !form.passphrase.trim().is_empty();
-    let passphrase = is_given.then(|| (Zeroizing::new(form.passphrase), hint(&form.hint)));
+    let passphrase = is_given.then(|| (Zeroizing::new(form.passphrase), hint));
     decide(&app, &senders, &asked, Decision::Release { reason, passphrase }).await
 }
 
@@ -125,7 +127,7 @@ async fn reject(State(app): State<Arc<App>>, senders: Senders, asked: Asked, for
 
 async fn passphrase(State(app): State<Arc<App>>, senders: Senders, asked: Asked, form: JudgeFormGiven) -> Response {
     let Ok(Form(form)) = form else { return ends::bad(&app.words(asked.wish)) };
-    let hint = hint(&form.hint);
+    let Ok(hint) = hint(&form.hint) else { return led(&app, &asked, "/decide?hint") };
     decide(&app, &senders, &asked, Decision::GivePassphrase(Zeroizing::new(form.passphrase), hint)).await
 }
 
@@ -158,8 +160,16 @@ fn reason(text: &str) -> Option<String> {
     fits.then(|| text.to_owned())
 }
 
-fn hint(text: &str) -> Option<String> {
-    reason(text)
+/// None where none is given; an error where it is not one line, or longer than
+/// what would be shown of it: the recipient would guess at the rest.
+fn hint(text: &str) -> Result<Option<String>, ()> {
+    let text = text.trim();
+    let fits = text.chars().count() <= HINT_CHARS_MAX && !text.chars().any(char::is_control);
+    match (text.is_empty(), fits) {
+        (true, _) => Ok(None),
+        (false, true) => Ok(Some(text.to_owned())),
+        (false, false) => Err(()),
+    }
 }
 
 /// To a page of the same link.
@@ -170,4 +180,18 @@ fn led(app: &App, asked: &Asked, page: &str) -> Response {
 async fn broken(app: &App, asked: &Asked, page: &str, error: &PortalError) -> Response {
     pace::full_step(asked.since).await;
     app.broken(asked.wish, &format!("/h/{}{page}", asked.link), error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_is_taken_as_it_is_or_refused() {
+        assert_eq!(hint("  "), Ok(None));
+        assert_eq!(hint(" the street of our first house "), Ok(Some("the street of our first house".to_owned())));
+        assert_eq!(hint(&"ü".repeat(HINT_CHARS_MAX)), Ok(Some("ü".repeat(HINT_CHARS_MAX))));
+        assert_eq!(hint(&"ü".repeat(HINT_CHARS_MAX + 1)), Err(()));
+        assert_eq!(hint("one\ntwo"), Err(()));
+    }
 }

@@ -2,7 +2,7 @@
 //! decided, and what became of it. Nothing of the message's content is shown.
 
 use flow::judging::{Look, Task};
-use flow::portal::LinkId;
+use flow::portal::{HINT_CHARS_MAX, LinkId};
 use mail::Address;
 use maud::{Markup, html};
 
@@ -16,6 +16,8 @@ pub(in crate::portal) enum Wrong {
     Reason,
     /// That can be no passphrase.
     Passphrase,
+    /// The hint is too long, or of several lines.
+    Hint,
     /// Policy leaves it to staff now.
     Staff,
 }
@@ -103,6 +105,7 @@ fn said(wrong: Wrong) -> &'static str {
     match wrong {
         Wrong::Reason => "judge-wrong-reason",
         Wrong::Passphrase => "judge-wrong-passphrase",
+        Wrong::Hint => "judge-wrong-hint",
         Wrong::Staff => "judge-wrong-staff",
     }
 }
@@ -131,7 +134,7 @@ fn judge(words: &Words<'_>, link: LinkId, wrong: Option<Wrong>) -> Markup {
 }
 
 fn passphrase(words: &Words<'_>, required: bool, wrong: Option<Wrong>) -> Markup {
-    let is_wrong = wrong == Some(Wrong::Passphrase);
+    let (is_wrong, is_wrong_hint) = (wrong == Some(Wrong::Passphrase), wrong == Some(Wrong::Hint));
     let described = if is_wrong { "wrong how" } else { "how" };
     let label = if required { "judge-passphrase" } else { "judge-passphrase-optional" };
     html! {
@@ -141,6 +144,7 @@ fn passphrase(words: &Words<'_>, required: bool, wrong: Option<Wrong>) -> Markup
             aria-invalid=[is_wrong.then_some("true")];
         p.hint #how { (words.say("judge-passphrase-how")) }
         label for="hint" { (words.say("judge-hint")) }
-        input #hint name="hint" type="text" autocomplete="off" maxlength="200";
+        input #hint name="hint" type="text" autocomplete="off" maxlength=(HINT_CHARS_MAX)
+            aria-invalid=[is_wrong_hint.then_some("true")] aria-describedby=[is_wrong_hint.then_some("wrong")];
     }
 }
