@@ -17,11 +17,12 @@ const STORE: &str = "SEALPOST_TEST_STORE";
 
 /// End-to-end tests of what only SQLite has: files of its own to alter, to fill the disk with, to fail to sync. They
 /// have no second run on PostgreSQL.
-const OF_SQLITE_ALONE: [&str; 4] = [
+const OF_SQLITE_ALONE: [&str; 5] = [
     "cli::the_audit_sees_a_flipped_byte_and_a_cut_tail",
     "doctor::a_ledger_that_was_cut_back_is_found",
     "faults::a_failed_sync_ends_the_process_and_loses_nothing",
     "faults::a_full_disk_is_452_and_is_taken_again_once_there_is_room",
+    "faults::a_full_disk_is_507_to_an_application_and_it_is_taken_again_once_there_is_room",
 ];
 
 /// Runs every test of the workspace with these further arguments, then the end-to-end tests once more on PostgreSQL.
