@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use anyhow::Result;
+use flow::holds;
 use jiff::{SignedDuration, Timestamp};
 use ledger::{Checkpoint, outside_checkpoint};
 
@@ -15,6 +17,9 @@ const SYNC_WARNING_MS: u128 = 100;
 const LEDGER_LAG_MAX: SignedDuration = SignedDuration::from_mins(2);
 /// A parcel that is due is taken at once while there is a server.
 const QUEUE_LAG_MAX: SignedDuration = SignedDuration::from_mins(15);
+
+/// Parcels read in one step.
+const PAGE: usize = 500;
 
 /// What is looked at in the database.
 #[derive(Clone, Copy)]
@@ -72,7 +77,7 @@ pub(super) async fn part(
         };
         if let Err(error) = looked {
             findings.fail(
-                format!("{}: {error}", organisation.profile.slug),
+                format!("{}: {error:#}", organisation.profile.slug),
                 "look at the database: sealpost doctor --only store",
             );
         }
@@ -85,7 +90,7 @@ async fn ledger(
     organisation: &flow::Organisation,
     seams: &Seams,
     findings: &mut Findings,
-) -> Result<(), store::StoreError> {
+) -> Result<()> {
     let store = installation.journey.store.as_ref();
     let slug = &organisation.profile.slug;
     let verifier = organisation.signing_key.verifier(&origin(config, slug));
@@ -127,8 +132,9 @@ async fn queue(
     organisation: &flow::Organisation,
     seams: &Seams,
     findings: &mut Findings,
-) -> Result<(), store::StoreError> {
-    let summary = installation.journey.store.queue(organisation.org).await?;
+) -> Result<()> {
+    let journey = &installation.journey;
+    let summary = journey.store.queue(organisation.org).await?;
     let slug = &organisation.profile.slug;
     let now = seams.clock.now();
     let is_late = |due: &Timestamp| now.duration_since(*due) > QUEUE_LAG_MAX;
@@ -139,11 +145,32 @@ async fn queue(
         ),
         None => findings.ok(format!("{slug}: {} wait to be delivered, none is late", summary.waiting)),
     }
-    if summary.held > 0 {
+    let paused = paused(installation, organisation).await?;
+    if paused > 0 {
         findings.warn(
-            format!("{slug}: {} wait for a person", summary.held),
-            "sealpost message held, then sealpost message release or reject",
+            format!("{slug}: {paused} are held back by an operator"),
+            format!("sealpost queue list --organisation {slug}, then sealpost queue release or drop"),
+        );
+    }
+    if summary.held > 0 {
+        // The oldest, which expires first.
+        let first = holds::held(journey, organisation.org, 1).await?;
+        let until = first.first().map(|one| format!(", the first until {:.0}", one.expires_at)).unwrap_or_default();
+        findings.warn(
+            format!("{slug}: {} wait for a person{until}", summary.held),
+            format!("sealpost message held --organisation {slug}, then sealpost message release or reject"),
         );
     }
     Ok(())
+}
+
+/// How many parcels an operator holds back.
+async fn paused(installation: &Installation, organisation: &flow::Organisation) -> Result<usize> {
+    let (mut count, mut after) = (0_usize, None);
+    loop {
+        let page = installation.journey.store.paused(organisation.org, after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(count) };
+        after = Some(last.parcel);
+        count = count.saturating_add(page.len());
+    }
 }

@@ -11,6 +11,8 @@ use crate::installation::{Installation, Seams};
 
 /// Below this much room, or share of the whole, a disk is nearly full.
 const ROOM_WARNING: u64 = 2 << 30;
+/// A twentieth of a large disk is room for months.
+const ROOM_PLENTY: u64 = 10 << 30;
 const ROOM_FAILED: u64 = 256 << 20;
 /// What clocks of healthy machines may differ by.
 const CLOCK_DIFFERENCE_MAX: SignedDuration = SignedDuration::from_secs(5);
@@ -66,16 +68,19 @@ pub(super) fn disk(config: &Config, findings: &mut Findings) {
     };
     let free = room.f_bavail.saturating_mul(room.f_frsize);
     let whole = room.f_blocks.saturating_mul(room.f_frsize);
-    let share = free.saturating_mul(100).checked_div(whole).unwrap_or(0);
     let told = format!("{} free of {} under {}", size(free), size(whole), dir.display());
     let fix = "make room there: mail is refused for now (452, 507) once the disk is full";
     if free < ROOM_FAILED || (room.f_files > 0 && room.f_favail == 0) {
         findings.fail(told, fix);
-    } else if free < ROOM_WARNING || share < 5 {
+    } else if is_short(free, whole) {
         findings.warn(told, fix);
     } else {
         findings.ok(told);
     }
+}
+
+fn is_short(free: u64, whole: u64) -> bool {
+    free < ROOM_WARNING || (free < ROOM_PLENTY && free < whole / 20)
 }
 
 fn size(bytes: u64) -> String {
@@ -101,4 +106,21 @@ pub(super) async fn clock(opened: Option<&Installation>, seams: &Seams, findings
         }
     }
     findings.ok(format!("{now:.0}, not before anything in the ledger"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_short_by_its_size_and_on_disks_of_a_usual_size_by_its_share() {
+        let gib = |count: u64| count << 30;
+        let check = |free, whole, expect| assert_eq!(is_short(gib(free), gib(whole)), expect, "{free} of {whole}");
+        check(1, 8, true);
+        check(3, 20, false);
+        check(3, 100, true);
+        check(9, 250, true);
+        check(11, 250, false);
+        check(11, 4_000, false);
+    }
 }

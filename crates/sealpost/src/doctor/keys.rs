@@ -1,14 +1,17 @@
-//! Keys: whether the organisation's own ones end soon or have ended, and whether
-//! recipients' keys wait for a person.
+//! Keys: whether the organisation's own ones and those of the REST door end soon
+//! or have ended, and whether recipients' keys wait for a person.
 
 use flow::keys::Kept;
 use flow::org_keys::{self, ends_soon};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use keyring::org::{OrgKey, OrgKeyState};
 use mail::KeyFormat;
 
 use super::Findings;
 use crate::installation::{Installation, Seams};
+
+/// An application is given a new key within this time.
+const API_KEY_WARNING: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// Keys read in one step.
 const PAGE: usize = 500;
@@ -18,6 +21,10 @@ pub(super) async fn check(installation: &Installation, seams: &Seams, findings: 
     for organisation in installation.journey.organisations.iter() {
         let slug = &organisation.profile.slug;
         own(installation, organisation, seams.clock.now(), findings).await;
+        if let Err(error) = of_applications(installation, organisation, seams.clock.now(), findings).await {
+            let fix = "look at the database: sealpost doctor --only store";
+            findings.fail(format!("{slug}: keys of the REST door can't be read: {error}"), fix);
+        }
         if let Err(error) = recipients(installation, organisation, findings).await {
             let fix = "look at the database: sealpost doctor --only store";
             findings.fail(format!("{slug}: recipients' keys can't be read: {error}"), fix);
@@ -47,6 +54,27 @@ async fn own(installation: &Installation, organisation: &flow::Organisation, now
         }
     }
     findings.ok(format!("{slug}: {well} own key{} can sign", if well == 1 { "" } else { "s" }));
+}
+
+/// Keys of the REST door: an application stops when its key does, and nobody sees it coming.
+async fn of_applications(
+    installation: &Installation,
+    organisation: &flow::Organisation,
+    now: Timestamp,
+    findings: &mut Findings,
+) -> Result<(), flow::api_keys::ApiKeyTrouble> {
+    let slug = &organisation.profile.slug;
+    let keys = flow::api_keys::list(&installation.journey, organisation).await?;
+    for key in keys.iter().filter(|key| key.revoked.is_none()) {
+        match key.expires {
+            Some(ends_at) if ends_at > now && ends_at.duration_since(now) < API_KEY_WARNING => findings.warn(
+                format!("{slug}: the API key {} ends at {ends_at:.0}", key.id),
+                format!("sealpost apikey create for its application, then sealpost apikey revoke {}", key.id),
+            ),
+            Some(_) | None => {}
+        }
+    }
+    Ok(())
 }
 
 fn named(key: &OrgKey) -> String {

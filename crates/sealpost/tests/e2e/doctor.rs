@@ -218,6 +218,21 @@ fn own_keys_that_end_and_keys_that_wait_are_told_with_the_command() {
     clinic.is_well("keys");
 }
 
+#[test]
+fn a_key_of_an_application_that_ends_soon_is_told() {
+    let clinic = Clinic::new();
+    let made = |days: &str| -> Value {
+        let create = ["apikey", "create", "refills", "--sender", "*@clinic.example", "--days", days, "--json"];
+        serde_json::from_str(&clinic.machine.ok(create)).unwrap()
+    };
+    made("300");
+    clinic.is_well("keys");
+    let id = made("5")["id"].as_str().unwrap().to_owned();
+    clinic.has("keys", "warning", &format!("the API key {id} ends at"), &format!("sealpost apikey revoke {id}"));
+    clinic.machine.ok(["apikey", "revoke", &id, "--yes"]);
+    clinic.is_well("keys");
+}
+
 fn copy_folder(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
