@@ -28,7 +28,7 @@ impl Answer {
 
     /// A problem with this code; it names nobody.
     #[track_caller]
-    fn problem(self, status: u16, code: &str) -> Value {
+    pub fn problem(self, status: u16, code: &str) -> Value {
         let answer = self.expect(status);
         assert!(answer.head.contains("application/problem+json"), "{}", answer.head);
         assert_eq!(answer.json["code"], code, "{}", answer.json);
@@ -162,6 +162,26 @@ fn a_repeated_request_finds_the_message_of_the_first() {
 }
 
 #[test]
+fn pages_have_each_message_once_while_more_come_in() {
+    let ward = ward();
+    let server = ward.machine.serve();
+    let client = client(&ward, &server, &[]);
+    let send = || client.send("", &letter("a@sink.example")).expect(202).json["id"].as_str().unwrap().to_owned();
+    let mut before: Vec<String> = (0..7).map(|_| send()).collect();
+    let (mut seen, mut path) = (Vec::new(), "/v1/messages?limit=2".to_owned());
+    loop {
+        let page = client.get(&path).expect(200).json;
+        seen.extend(page["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()));
+        // Newer than all of this walk: none of it is in a later page, and it moves none.
+        send();
+        let Some(cursor) = page["next"].as_str() else { break };
+        path = format!("/v1/messages?limit=2&cursor={cursor}");
+    }
+    before.reverse();
+    assert_eq!(seen, before);
+}
+
+#[test]
 fn a_key_does_what_it_is_for_and_no_more() {
     let ward = ward();
     let server = ward.machine.serve();
@@ -185,7 +205,7 @@ fn a_key_does_what_it_is_for_and_no_more() {
     assert_eq!(sending.send("", &forged).problem(403, "sender_not_allowed")["pointer"], "/from");
 
     let key = sending.key.split('.').next().unwrap();
-    ward.machine.ok(["apikey", "revoke", key]);
+    ward.machine.ok(["apikey", "revoke", key, "--yes"]);
     sending.send("", &message).problem(401, "unauthorized");
     let listed = ward.machine.ok(["apikey", "list"]);
     assert!(listed.contains("revoked") && !listed.contains("sp_"), "{listed}");

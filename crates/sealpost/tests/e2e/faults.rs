@@ -15,6 +15,7 @@ use testkit::sealpost::is_on_sqlite;
 use testkit::suites::not_run;
 use testkit::wait;
 
+use crate::api;
 use crate::ward::{Client, Ward, message};
 
 fn letter(number: usize, bytes: usize) -> String {
@@ -97,6 +98,39 @@ fn a_full_disk_is_452_and_is_taken_again_once_there_is_room() {
     server.stop();
     assert_eq!(ward.sink.taken().len(), ids.len(), "a letter went twice");
     assert_eq!(ward.stored(), ids.len());
+    ward.assert_ledger_is_whole();
+    drop(disk);
+}
+
+#[test]
+fn a_full_disk_is_507_to_an_application_and_it_is_taken_again_once_there_is_room() {
+    if !is_root() {
+        return not_run("only root can mount a small disk");
+    }
+    let ward = Ward::without_keys("[portal]\nurl = 'http://127.0.0.1'\n");
+    let disk = Disk::mount(&ward.machine.path("data"), "12m");
+    ward.machine.init();
+    let server = ward.machine.serve();
+    let client = api::client(&ward, &server, &[]);
+    let mut taken = 0;
+    let mut send = |bytes: usize| {
+        let mut letter = api::letter("p@sink.example");
+        letter["text"] = "A line that fills the disk.\n".repeat(bytes / 28).into();
+        let answer = client.send("", &letter);
+        taken += usize::from(answer.status == 202);
+        answer
+    };
+    ward.sink.close();
+    let refused = (0..500).map(|_| send(300_000)).find(|answer| answer.status != 202).expect("a full disk");
+    let problem = refused.problem(507, "insufficient_storage");
+    assert!(problem["title"].is_string(), "{problem}");
+    ward.sink.open();
+    disk.resize("64m");
+    wait::until("room to be seen", || (send(300).status == 202).then_some(()));
+    send(300_000).expect(202);
+    wait::until("every accepted letter", || (ward.sink.taken().len() == taken).then_some(()));
+    server.stop();
+    assert_eq!(ward.stored(), taken);
     ward.assert_ledger_is_whole();
     drop(disk);
 }

@@ -7,6 +7,7 @@ use testkit::postgres::Postgres;
 use testkit::sealpost::{Machine, Server};
 use testkit::wait;
 
+use crate::api;
 use crate::ward::{Client, Ward, message};
 
 /// As short as it may be.
@@ -19,7 +20,12 @@ struct Nodes {
 
 impl Nodes {
     fn new() -> Self {
-        let store = format!("[store]\nurl = '{}'\nlease = '{LEASE}'\n", Postgres::shared().database());
+        Self::with("")
+    }
+
+    /// With more of a configuration for both.
+    fn with(more: &str) -> Self {
+        let store = format!("{more}[store]\nurl = '{}'\nlease = '{LEASE}'\n", Postgres::shared().database());
         let ward = Ward::new(&store);
         let other = ward.beside(&store);
         std::fs::copy(ward.machine.path("root.key"), other.path("root.key")).unwrap();
@@ -96,6 +102,57 @@ fn what_a_dead_node_had_begun_the_other_finishes() {
     assert_eq!(nodes.copies().len(), 10);
     other.stop();
     nodes.ward.assert_ledger_is_whole();
+}
+
+#[test]
+fn a_killed_node_leaves_its_deliveries_and_the_ledger_to_the_one_that_lives() {
+    let nodes = Nodes::new();
+    let (one, other) = (nodes.ward.machine.serve(), nodes.other.serve());
+    nodes.ward.sink.close();
+    let ids = [send(&one, 0..20), send(&other, 20..40)].concat();
+    wait::until("deliveries under way", || (nodes.ward.sink.waiting() >= 1).then_some(()));
+    one.kill();
+    nodes.ward.sink.open();
+    nodes.wait_until_each_is_recorded_once(&ids);
+    assert_eq!(nodes.copies().len(), 40);
+    // What the dead one had acknowledged has its position too, without a restart of anything.
+    wait::until("every entry to have its position", || {
+        let told = nodes.other.ok(["audit", "verify", "--json"]);
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        (told["waiting"] == 0).then_some(())
+    });
+    other.stop();
+    nodes.ward.assert_ledger_is_whole();
+}
+
+#[test]
+fn one_idempotency_key_at_two_nodes_at_once_is_one_message() {
+    let nodes = Nodes::with("[portal]\nurl = 'http://127.0.0.1'\n");
+    let (one, other) = (nodes.ward.machine.serve(), nodes.other.serve());
+    let here = api::client(&nodes.ward, &one, &[]);
+    let there = api::Client { server: &other, key: here.key.clone() };
+    let letter = api::letter("p@sink.example");
+    for round in 0..10 {
+        let field = format!("Idempotency-Key: refill/{round}\r\n");
+        let send = |client: &api::Client<'_>| client.send(&field, &letter);
+        let answers = std::thread::scope(|scope| {
+            let asked = [&here, &there, &here, &there].map(|client| scope.spawn(|| send(client)));
+            asked.map(|one| one.join().unwrap())
+        });
+        let mut ids = std::collections::BTreeSet::new();
+        for answer in answers {
+            match answer.status {
+                202 => drop(ids.insert(answer.json["id"].as_str().unwrap().to_owned())),
+                _ => drop(answer.problem(409, "in_flight")),
+            }
+        }
+        assert_eq!(ids.len(), 1, "round {round}: {ids:?}");
+        let again = send(&there).expect(202).json;
+        assert_eq!((again["id"].as_str(), &again["replayed"]), (ids.first().map(String::as_str), &true.into()));
+    }
+    assert_eq!(nodes.ward.stored(), 10);
+    one.stop();
+    other.stop();
 }
 
 #[test]

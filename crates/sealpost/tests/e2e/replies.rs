@@ -66,11 +66,13 @@ fn a_reply_reaches_the_sender_from_the_clinic_s_own_domain() {
     let server = clinic.serve();
     let mut reader = Reader::of(&clinic, &server, "");
     let picture = [JPEG, &[0x5a; 1_500_000]].concat();
+    let second = [JPEG, &[0x5b; 4_000]].concat();
     let form = reader.form();
     let fields = [("form", form.as_str()), ("topic", ""), ("text", "Gracias, señora.\r\nUntil Tuesday.")];
     let path = format!("{}/reply", reader.link);
     for _ in 0..2 {
-        let page = reader.visitor.send_form(&path, &fields, &[("../herida ñ.jpg", &picture)]).text();
+        let page =
+            reader.visitor.send_form(&path, &fields, &[("../herida ñ.jpg", &picture), ("dos.jpg", &second)]).text();
         assert!(page.contains("Your reply was sent"), "{page}");
     }
     let replied = clinic.wait_for(&reader.id, "replied", &reader.patient);
@@ -95,7 +97,7 @@ fn a_reply_reaches_the_sender_from_the_clinic_s_own_domain() {
             _ => None,
         })
         .collect();
-    assert!(files == [("herida ñ.jpg", &picture)], "{} files", files.len());
+    assert!(files == [("herida ñ.jpg", &picture), ("dos.jpg", &second)], "{} files", files.len());
     assert!(letter.text().contains("Gracias, se=C3=B1ora."), "{}", &letter.text()[..3_000]);
     let accepted = clinic.wait_for(&reply, "accepted", "");
     assert_eq!((accepted["door"].as_str(), accepted["peer"].as_str()), (Some("portal"), Some("127.0.0.1")));
