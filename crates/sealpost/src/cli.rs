@@ -2,6 +2,7 @@
 //! stderr; exit 0 is well, 1 failed, 2 usage.
 
 mod acme;
+mod apikey;
 mod demo;
 mod domain;
 mod gateway;
@@ -17,12 +18,12 @@ mod watch;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use identity::Scope;
-use mail::{Address, ApiKeyId, Domain, MessageId};
+use mail::{Address, Domain, MessageId};
 
 use crate::doctor::Area;
 
 pub use acme::AcmeVerb;
+pub use apikey::{ApiKeyVerb, NewKey};
 pub use demo::Demo;
 pub use domain::{DkimKind, DkimVerb, DomainVerb};
 pub use gateway::{GatewayVerb, MailSystem, SecretVerb, Setup};
@@ -51,6 +52,12 @@ pub struct Cli {
     /// Print JSON on stdout and nothing else
     #[arg(long, global = true)]
     pub json: bool,
+    /// Do what can't be undone without being asked
+    #[arg(long, global = true)]
+    pub yes: bool,
+    /// Never ask anything: what would need an answer fails
+    #[arg(long, global = true)]
+    pub no_input: bool,
     /// No colours, as with NO_COLOR
     #[arg(long, global = true)]
     pub no_color: bool,
@@ -455,47 +462,4 @@ pub enum CredentialVerb {
         #[command(flatten)]
         organisation: Organisation,
     },
-}
-
-/// `sealpost apikey …`.
-#[derive(Debug, Subcommand)]
-pub enum ApiKeyVerb {
-    /// Make a key; it is printed once
-    Create {
-        #[command(flatten)]
-        wanted: NewKey,
-        #[command(flatten)]
-        organisation: Organisation,
-    },
-    /// All keys, the oldest first
-    List {
-        #[command(flatten)]
-        organisation: Organisation,
-    },
-    /// End a key at once
-    Revoke {
-        /// The key: key_…
-        id: ApiKeyId,
-        #[command(flatten)]
-        organisation: Organisation,
-    },
-}
-
-/// What a new API key is to be.
-#[derive(Debug, Args)]
-pub struct NewKey {
-    /// What you call it
-    pub name: String,
-    /// What it may be used for: messages:send, messages:read, messages:judge, headers:inspect
-    #[arg(long = "scope", num_args = 1.., default_values = ["messages:send", "messages:read"])]
-    pub scopes: Vec<Scope>,
-    /// An address that it may send as, or *@domain
-    #[arg(long = "sender", num_args = 1..)]
-    pub senders: Vec<String>,
-    /// What it hands in never leaves the machine
-    #[arg(long)]
-    pub test: bool,
-    /// It ends by itself after so many days
-    #[arg(long, value_name = "DAYS")]
-    pub days: Option<u32>,
 }

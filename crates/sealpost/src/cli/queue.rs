@@ -36,9 +36,6 @@ pub enum QueueVerb {
         /// Tell nobody: the timeline and the ledger have it all the same
         #[arg(long)]
         silent: bool,
-        /// Don't ask for --dry-run first
-        #[arg(long)]
-        yes: bool,
     },
 }
 

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use mail::ApiKeyId;
 use serde_json::json;
 
+use super::confirm::confirm;
 use super::credential::{own, patterns};
 use super::{Opened, print, say};
 use crate::cli::{ApiKeyVerb, Cli, NewKey, Organisation};
@@ -85,6 +86,7 @@ async fn revoke(cli: &Cli, id: ApiKeyId, organisation: &Organisation) -> Result<
     let journey = &opened.installation.journey;
     let found = api_keys::find(journey, &opened.organisation, id).await?;
     let mut key = found.with_context(|| format!("there is no key {id}"))?;
+    confirm(cli, &format!("end the API key {id}, {}", key.name))?;
     key.revoke(journey.clock.now());
     api_keys::keep(journey, &opened.organisation, &key, &opened.principal.to_string()).await?;
     say(&format!("✓ {id} is ended"));

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use flow::{Journey, Organisation, credentials};
 use identity::{Action, Credential, Resource, SenderPattern};
 
+use super::confirm::confirm;
 use super::{Opened, line_from_stdin, operator, print, say};
 use crate::cli::{Cli, CredentialVerb};
 
@@ -28,6 +29,7 @@ pub async fn run(cli: &Cli, verb: &CredentialVerb) -> Result<ExitCode> {
         CredentialVerb::Revoke { login, organisation } => {
             let opened = Opened::new(cli, organisation).await?;
             opened.may(Action::ManageCredentials, &Resource::Organisation(opened.organisation.org))?;
+            confirm(cli, &format!("end the login {login}"))?;
             revoke(&opened.installation.journey, &opened.organisation, login).await?;
             say(&format!("✓ {login} is ended, in sessions that are open too"));
         }

@@ -10,6 +10,7 @@ use keyring::{Found, Known, Lesson, Material};
 use mail::{Address, KeySource, OrgKeyId, RecipientKeyId};
 use serde_json::{Value, json};
 
+use super::confirm::confirm;
 use super::key_list::{self, Item};
 use super::{Opened, orgkey, print, say};
 use crate::cli::{Cli, KeyVerb, OrgKeyVerb, Organisation};
@@ -233,6 +234,9 @@ async fn judge(cli: &Cli, id: RecipientKeyId, which: &Organisation, judgement: J
     let opened = open(cli, which, Action::ManageKeys).await?;
     let (journey, organisation) = (&opened.installation.journey, &opened.organisation);
     let by = opened.principal.to_string();
+    if matches!(judgement, Judgement::Remove) {
+        confirm(cli, &format!("forget the key {id}, and what is known of it"))?;
+    }
     let (known, words) = match judgement {
         Judgement::Accept => (keys::accept(journey, organisation, id, &by).await?, "may be used"),
         Judgement::Reject => (keys::reject(journey, organisation, id, &by).await?, "is never used"),

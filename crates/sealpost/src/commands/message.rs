@@ -14,6 +14,7 @@ use ledger::{Event, TracedHop, Transit, Verdict};
 use mail::{Address, Level, MessageId, Method, Need};
 use serde_json::json;
 
+use super::confirm::confirm;
 use super::{Opened, line_from_stdin, print, say};
 use crate::cli::{Cli, MessageList, MessageVerb, Organisation};
 use crate::wake;
@@ -384,6 +385,7 @@ async fn erase(cli: &Cli, id: MessageId, reason: &str, organisation: &Organisati
     let opened = Opened::new(cli, organisation).await?;
     let org = opened.organisation.org;
     opened.may(Action::EraseMessage, &Resource::Message(org, id))?;
+    confirm(cli, &format!("destroy the key of {id}, and with it all of its content"))?;
     mend::erase(&opened.installation.journey, org, id, reason).await.context("not erased")?;
     say(&format!("✓ {id} is erased: its key is destroyed"));
     Ok(ExitCode::SUCCESS)

@@ -5,6 +5,7 @@ pub mod acme;
 pub mod apikey;
 pub mod audit;
 pub mod config;
+mod confirm;
 pub mod credential;
 pub mod dkim;
 pub mod doctor;

@@ -21,7 +21,7 @@ use crate::cli::{Cli, Files, Open};
 /// Runs it.
 pub fn run(cli: &Cli, wanted: &Open) -> Result<ExitCode> {
     let (message, keys) = message_and_keys("open", &wanted.files);
-    let passphrases = Passphrases::read(&wanted.files.passphrases)?;
+    let passphrases = Passphrases::read(cli, &wanted.files.passphrases)?;
     let keys = Ring::read(keys, &passphrases)?;
     let opened = keys.open(&message_file(message)?)?;
     if cli.json {

@@ -15,6 +15,7 @@ use keyring::org::{OrgKey, OrgKeyState, OrgMaterial, Owner, PrivateKey, Reason, 
 use mail::OrgKeyId;
 use serde_json::{Value, json};
 
+use super::confirm::confirm;
 use super::key_file::{self, Private};
 use super::passphrase::Passphrases;
 use super::{Opened, print, say};
@@ -29,7 +30,7 @@ pub async fn run(cli: &Cli, verb: &OrgKeyVerb) -> Result<ExitCode> {
         OrgKeyVerb::Generate { wanted, organisation } => generate(cli, wanted, organisation).await,
         OrgKeyVerb::Import { file, owners, passphrases, retired, organisation } => {
             let opened = open(cli, organisation).await?;
-            let found = key_file::private(file, &Passphrases::read(passphrases)?)?;
+            let found = key_file::private(file, &Passphrases::read(cli, passphrases)?)?;
             import(cli, &opened, file, found, owners, *retired).await
         }
         OrgKeyVerb::Request { id, name, organisation } => request(cli, *id, name.as_deref(), organisation).await,
@@ -278,6 +279,7 @@ async fn revoke(
         RevokeReason::Superseded => Reason::Superseded,
         RevokeReason::Retired => Reason::Retired,
     };
+    confirm(cli, &format!("revoke the own key {id}, so that it never signs again"))?;
     let key = org_keys::revoke(journey, organisation, &kept, reason, note, &opened.principal).await?;
     if key.material.smime().is_some() {
         say("have its authority revoke the certificate too: only the authority tells others");

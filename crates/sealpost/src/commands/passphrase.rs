@@ -9,16 +9,19 @@ use anyhow::{Context as _, Result, bail};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
+use crate::cli::Cli;
+
 /// Passphrases to try.
 pub struct Passphrases {
     given: Vec<Zeroizing<String>>,
+    may_ask: bool,
 }
 
 impl Passphrases {
-    /// The first line of each file.
-    pub fn read(files: &[PathBuf]) -> Result<Self> {
+    /// The first line of each file; a person is asked for more, unless `--no-input` forbids it.
+    pub fn read(cli: &Cli, files: &[PathBuf]) -> Result<Self> {
         let given = files.iter().map(|path| first_line(path)).collect::<Result<_>>()?;
-        Ok(Self { given })
+        Ok(Self { given, may_ask: !cli.no_input })
     }
 
     /// What `open` gives with the first passphrase for which `is_wrong` does
@@ -42,7 +45,7 @@ impl Passphrases {
         if !self.given.is_empty() {
             bail!("{}: no passphrase that was given unlocks the private key", named());
         }
-        if !std::io::stdin().is_terminal() {
+        if !self.may_ask || !std::io::stdin().is_terminal() {
             bail!("{}: the private key is locked; --passphrase-file names the file with its passphrase", named());
         }
         open(&asked(what)?).with_context(named)

@@ -8,6 +8,7 @@ use identity::{Action, Resource};
 use mail::MessageId;
 use serde_json::{Value, json};
 
+use super::confirm::confirm;
 use super::{Opened, print, say};
 use crate::cli::{Cli, Organisation, QueueDeed, QueueVerb, Which};
 use crate::wake;
@@ -20,8 +21,10 @@ pub async fn run(cli: &Cli, verb: &QueueVerb) -> Result<ExitCode> {
         QueueVerb::Hold(deed) => act(cli, deed, Deed::Hold, "held back").await,
         QueueVerb::Release(deed) => act(cli, deed, Deed::Release, "let go").await,
         QueueVerb::Retry(deed) => act(cli, deed, Deed::Retry, "tried now").await,
-        QueueVerb::Drop { deed, silent, yes } => {
-            ensure!(*yes || deed.dry_run, "this can't be undone: look with --dry-run, then say --yes");
+        QueueVerb::Drop { deed, silent } => {
+            if !deed.dry_run {
+                confirm(cli, "take these parcels out of the queue for good (--dry-run tells how many)")?;
+            }
             act(cli, deed, Deed::Drop { tells: !silent }, "dropped").await
         }
     }

@@ -26,7 +26,7 @@ pub fn run(cli: &Cli, wanted: &Seal) -> Result<ExitCode> {
     if cli.json && wanted.out.is_none() {
         usage("seal", "with --json the message goes to the file that --out names");
     }
-    let passphrases = Passphrases::read(&wanted.files.passphrases)?;
+    let passphrases = Passphrases::read(cli, &wanted.files.passphrases)?;
     let job = Job::read(wanted, keys, &passphrases)?;
     let sealed = job.seal(&message_file(message)?, wanted)?;
     match &wanted.out {

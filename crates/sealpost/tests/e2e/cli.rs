@@ -258,7 +258,14 @@ fn rotation_keeps_and_erasure_destroys() {
 
     let wrapped = wrapped_keys(&clinic);
     assert_eq!(wrapped.len(), 2);
-    clinic.machine.ok(["message", "erase", &erased, "--reason", "asked for by the patient"]);
+    let erase = ["message", "erase", &erased, "--reason", "asked for by the patient"];
+    for more in [vec![], vec!["--no-input"], vec!["--json"]] {
+        let refused = clinic.machine.run([&erase[..], &more].concat());
+        assert_eq!(refused.status.code(), Some(1), "nobody can be asked");
+        assert!(told(&refused).contains("this can't be undone") && told(&refused).contains("--yes"), "{refused:?}");
+    }
+    assert_eq!(wrapped_keys(&clinic), wrapped);
+    clinic.machine.ok([&erase[..], &["--yes"]].concat());
     for command in [vec!["message", "show"], vec!["receipt", "show"], vec!["receipt", "export"]] {
         let output = clinic.machine.run([command.as_slice(), &[&erased]].concat());
         assert_eq!(output.status.code(), Some(1), "{command:?}");

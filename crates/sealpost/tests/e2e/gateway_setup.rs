@@ -177,10 +177,10 @@ fn a_secret_changes_without_a_moment_in_which_none_is_good() {
     assert!(listed.lines().count() == 2 && !listed.contains(&new) && !listed.contains(SECRET), "{listed}");
     let third = machine.run(["gateway", "secret", "rotate", "--connector", "tenant"]);
     assert!(!third.status.success(), "a third one would end one that is in use");
-    machine.ok(["gateway", "secret", "retire", "--connector", "tenant"]);
+    machine.ok(["gateway", "secret", "retire", "--connector", "tenant", "--yes"]);
     testkit::wait::until("the old secret to be refused", || (!send(SECRET).success).then_some(()));
     accepted(send(&new));
-    assert!(!machine.run(["gateway", "secret", "retire", "--connector", "tenant"]).status.success());
+    assert!(!machine.run(["gateway", "secret", "retire", "--connector", "tenant", "--yes"]).status.success());
     server.stop();
     machine.ok(["audit", "verify"]);
 }

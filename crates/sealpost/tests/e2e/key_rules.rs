@@ -146,7 +146,7 @@ fn a_rejected_key_stays_rejected_and_a_removed_one_may_come_again() {
     let file = clinic.machine.path("added.asc").display().to_string();
     clinic.machine.ok(["key", "add", &file]);
     assert_eq!(method(&clinic, &pat, "end_to_end"), "openpgp", "staff gave it again");
-    clinic.machine.ok(["key", "remove", &id()]);
+    clinic.machine.ok(["key", "remove", &id(), "--yes"]);
     assert_eq!(clinic.machine.ok(["key", "list"]), "");
     clinic.machine.ok(["key", "add", &file]);
     let sent = send(&clinic, &server, &pat, "end_to_end");

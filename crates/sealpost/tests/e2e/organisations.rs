@@ -58,7 +58,7 @@ fn neither_organisation_sees_or_sends_as_the_other() {
         assert!(theirs.stdout.is_empty());
         assert!(String::from_utf8_lossy(&theirs.stderr).contains("no such message"), "{verb:?}");
     }
-    let erase = ["message", "erase", ours.as_str(), "--reason", "mischief", "--organisation", "hill"];
+    let erase = ["message", "erase", ours.as_str(), "--reason", "mischief", "--organisation", "hill", "--yes"];
     assert_eq!(clinic.machine.run(erase).status.code(), Some(1));
     clinic.machine.ok(["message", "show", &ours, "--organisation", "lakeside"]);
     clinic.wait_for(&ours, "delivered", &patient);

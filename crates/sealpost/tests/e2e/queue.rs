@@ -60,6 +60,9 @@ fn what_waits_is_held_let_go_and_tried_again_and_says_why_it_waits() {
     let listed = clinic.machine.run(["queue", "list"]);
     let told = String::from_utf8(listed.stderr).unwrap();
     assert!(told.contains("0 wait, 1 more are held back"), "{told}");
+    let doctor = clinic.machine.run(["doctor", "--only", "queue"]);
+    let told = String::from_utf8(doctor.stdout).unwrap();
+    assert!(told.contains("0 wait to be delivered") && told.contains("1 are held back by an operator"), "{told}");
 
     clinic.machine.ok(["queue", "release", "--domain", domain, "--reason", "it was right"]);
     clinic.wait_for(&id, "attempted", "");

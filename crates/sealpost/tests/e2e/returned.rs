@@ -144,7 +144,7 @@ fn a_bounce_that_nobody_was_asked_for_tells_nothing() {
     let last = clinic.events(&id).into_iter().rfind(|event| event["event"] == "dsn_received").unwrap();
     assert_eq!((&last["dsn"], &last["action"]), (&answer.as_str().into(), &"failed".into()));
     // Once the message is gone nobody is left to get its bounces.
-    clinic.machine.ok(["message", "erase", &id, "--reason", "asked for"]);
+    clinic.machine.ok(["message", "erase", &id, "--reason", "asked for", "--yes"]);
     let late = accepted(bring(path, &report(&patient, "")));
     clinic.wait_for(&late, "refused", path);
 }

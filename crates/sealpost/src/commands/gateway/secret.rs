@@ -17,6 +17,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::cli::{Cli, Organisation, SecretVerb};
+use crate::commands::confirm::confirm;
 use crate::commands::{Opened, loaded, print, say};
 use crate::config::gateway::Connector;
 
@@ -34,7 +35,7 @@ pub async fn run(cli: &Cli, verb: &SecretVerb) -> Result<ExitCode> {
     opened.may(Action::ManageCredentials, &Resource::Organisation(opened.organisation.org))?;
     match verb {
         SecretVerb::Rotate { .. } => rotate(&opened, connector).await?,
-        SecretVerb::Retire { .. } => retire(&opened, connector).await?,
+        SecretVerb::Retire { .. } => retire(cli, &opened, connector).await?,
         SecretVerb::Show { reveal: true, .. } => print(&newest(connector)?)?,
         SecretVerb::Show { reveal: false, .. } => show(cli, connector)?,
     }
@@ -86,10 +87,11 @@ async fn rotate(opened: &Opened, connector: &Connector) -> Result<()> {
     Ok(())
 }
 
-async fn retire(opened: &Opened, connector: &Connector) -> Result<()> {
+async fn retire(cli: &Cli, opened: &Opened, connector: &Connector) -> Result<()> {
     let kept = kept(connector);
     ensure!(kept.len() == 2, "there is no second secret: rotate first, or no message would be taken");
     let (older, _) = kept.last().context("there are two")?;
+    confirm(cli, &format!("end the secret in {}", older.display()))?;
     std::fs::remove_file(older).with_context(|| format!("can't remove {}", older.display()))?;
     record(opened, connector, "retired").await?;
     say(&format!("✓ the secret in {} is good for nothing any more", older.display()));

@@ -34,7 +34,7 @@ fn keys_are_made_listed_renewed_and_revoked() {
     assert_eq!(v6["fingerprint"].as_str().map(str::len), Some(64));
     assert_eq!(json(&clinic, ["orgkey", "show", &key])["state"], "retired");
 
-    let revoked = json(&clinic, ["orgkey", "revoke", &key, "--reason", "superseded", "--note", "we moved"]);
+    let revoked = json(&clinic, ["orgkey", "revoke", &key, "--reason", "superseded", "--note", "we moved", "--yes"]);
     assert_eq!((&revoked["state"], &revoked["signs"]), (&"revoked".into(), &false.into()));
     let imported = gpg.run(&["--import"], export(&key).as_bytes());
     let listed = String::from_utf8(gpg.must(&["--list-keys", "--with-colons", &nurse], b"")).unwrap();

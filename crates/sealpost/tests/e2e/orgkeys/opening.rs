@@ -60,7 +60,7 @@ fn inbound_mail_in_openpgp_is_opened_with_every_own_key() {
 
     // A revoked key signs no more, and opens what comes all the same.
     let sealed = seal(false);
-    json(&clinic, ["orgkey", "revoke", &id(&key), "--reason", "retired"]);
+    json(&clinic, ["orgkey", "revoke", &id(&key), "--reason", "retired", "--yes"]);
     let message = accepted(stranger(&[&staff], &sealed).bring(&server));
     let (text, line) = passed_on(&clinic, &message, &staff, 4);
     assert!(text.contains(MARKER), "{text}");

@@ -90,7 +90,7 @@ fn the_directory_gives_a_published_key_to_who_knows_its_address() {
     });
 
     // A revoked one goes on being given, so that others learn of it.
-    json(&clinic, ["orgkey", "revoke", &id(&key), "--reason", "superseded", "--note", "moved"]);
+    json(&clinic, ["orgkey", "revoke", &id(&key), "--reason", "superseded", "--note", "moved", "--yes"]);
     testkit::wait::until("the revocation", || {
         gpg.must(&["--import"], &ask(&clinic, port, "clinic.example", &direct, false).2);
         let listed = String::from_utf8(gpg.must(&["--list-keys", "--with-colons", &nurse], b"")).unwrap();

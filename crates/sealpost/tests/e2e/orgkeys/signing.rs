@@ -166,7 +166,7 @@ fn a_revoked_key_never_signs_and_a_demanded_signature_fails_closed() {
     let message = send(&clinic, &server, &[&first], "end_to_end");
     assert_eq!(clinic.wait_for(&message, "delivered", &first)["signing"]["signed"]["key"], key["id"]);
 
-    command(&clinic, ["orgkey", "revoke", &id(&key), "--reason", "compromised"]);
+    command(&clinic, ["orgkey", "revoke", &id(&key), "--reason", "compromised", "--yes"]);
     let stop = |patient: &str, need: &str| {
         let message = send(&clinic, &server, &[patient], need);
         clinic.wait_for(&message, "notified", patient);
