@@ -18,9 +18,6 @@ const LEDGER_LAG_MAX: SignedDuration = SignedDuration::from_mins(2);
 /// A parcel that is due is taken at once while there is a server.
 const QUEUE_LAG_MAX: SignedDuration = SignedDuration::from_mins(15);
 
-/// Parcels read in one step.
-const PAGE: usize = 500;
-
 /// What is looked at in the database.
 #[derive(Clone, Copy)]
 pub(super) enum Part {
@@ -145,10 +142,10 @@ async fn queue(
         ),
         None => findings.ok(format!("{slug}: {} wait to be delivered, none is late", summary.waiting)),
     }
-    let paused = paused(installation, organisation).await?;
-    if paused > 0 {
+    if summary.paused > 0 {
+        let since = summary.oldest_paused.map(|at| format!(", the oldest from {at:.0}")).unwrap_or_default();
         findings.warn(
-            format!("{slug}: {paused} are held back by an operator"),
+            format!("{slug}: {} are held back by an operator{since}", summary.paused),
             format!("sealpost queue list --organisation {slug}, then sealpost queue release or drop"),
         );
     }
@@ -162,15 +159,4 @@ async fn queue(
         );
     }
     Ok(())
-}
-
-/// How many parcels an operator holds back.
-async fn paused(installation: &Installation, organisation: &flow::Organisation) -> Result<usize> {
-    let (mut count, mut after) = (0_usize, None);
-    loop {
-        let page = installation.journey.store.paused(organisation.org, after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(count) };
-        after = Some(last.parcel);
-        count = count.saturating_add(page.len());
-    }
 }
