@@ -109,8 +109,13 @@ async fn decide(
         return Ok(());
     }
     let case = opened.case(journey, journey.clock.now());
-    let prepared = judge_stored(&case, &opened.row).await?;
     let mut changes = Changes::default();
+    let prepared = {
+        let _memory = journey.memory.lend(opened.row.body.len()).await;
+        let stored = stored(&case, &opened.row).await?;
+        changes.beside.extend(bounces::tie(&case, &stored).await);
+        judge_bytes(&case, &stored).await?
+    };
     if let Some(finder) = finder {
         let wanted = keys::wanted(&case, &prepared).await?;
         if !wanted.is_empty() {
@@ -128,18 +133,17 @@ async fn decide(
         }
     };
     changes.writes.insert(0, Write::Decided { message, from: MessageState::Accepted, state });
-    if case.manifest.is_inbound() && case.manifest.envelope.sender.0.is_none() {
-        let _memory = journey.memory.lend(opened.row.body.len()).await;
-        changes.beside.extend(bounces::tie(&case, &stored(&case, &opened.row).await?).await);
-    }
     Ok(case.commit(changes).await?)
 }
 
 pub(crate) async fn judge_stored(case: &Case<'_>, row: &MessageRow) -> Result<Prepared, NotDecided> {
     let _memory = case.journey.memory.lend(row.body.len()).await;
-    let stored = stored(case, row).await?;
-    let looked = org_keys::look(case, &stored).await;
-    let judged = judge::view(case, looked.content(&stored));
+    judge_bytes(case, &stored(case, row).await?).await
+}
+
+async fn judge_bytes(case: &Case<'_>, stored: &[u8]) -> Result<Prepared, NotDecided> {
+    let looked = org_keys::look(case, stored).await;
+    let judged = judge::view(case, looked.content(stored));
     let read = judge::read(&judged, &case.journey.settings.mime);
     let verdict = judge::judge(case.organisation, case.manifest, &judged, &read);
     Ok(Prepared::new(case, verdict, &judged, &looked).await?)

@@ -32,11 +32,18 @@ pub enum Scope {
     /// Have header blocks traced that the key's owner hands in.
     #[serde(rename = "headers:inspect")]
     Inspect,
+    /// See who is suppressed, and why.
+    #[serde(rename = "suppressions:read")]
+    ReadSuppressions,
+    /// Suppress addresses, and take that back.
+    #[serde(rename = "suppressions:write")]
+    WriteSuppressions,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Scope; 4] = [Scope::Send, Scope::Read, Scope::Judge, Scope::Inspect];
+    pub const ALL: [Scope; 6] =
+        [Scope::Send, Scope::Read, Scope::Judge, Scope::Inspect, Scope::ReadSuppressions, Scope::WriteSuppressions];
 
     /// The word for it: `messages:send`.
     pub const fn word(self) -> &'static str {
@@ -45,6 +52,8 @@ impl Scope {
             Scope::Read => "messages:read",
             Scope::Judge => "messages:judge",
             Scope::Inspect => "headers:inspect",
+            Scope::ReadSuppressions => "suppressions:read",
+            Scope::WriteSuppressions => "suppressions:write",
         }
     }
 }
@@ -57,7 +66,9 @@ impl fmt::Display for Scope {
 
 /// The text is no scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a scope is messages:send, messages:read, messages:judge or headers:inspect")]
+#[error(
+    "a scope is messages:send, messages:read, messages:judge, headers:inspect, suppressions:read or suppressions:write"
+)]
 pub struct NoScope;
 
 impl FromStr for Scope {

@@ -76,6 +76,10 @@ pub enum Action {
     RotateKeys,
     /// Have a header block traced that the principal hands in.
     InspectHeader,
+    /// See who is suppressed, and why.
+    ReadSuppressions,
+    /// Suppress addresses, and take that back.
+    ManageSuppressions,
 }
 
 /// To what it is done.
@@ -115,7 +119,7 @@ fn fits(action: Action, resource: &Resource) -> bool {
         A::ReadKeys | A::ManageKeys | A::LearnKeys | A::ManageOrgKeys => matches!(resource, R::Organisation(_)),
         A::ReadWatch | A::ReadReports | A::KeepWatch | A::KeepReports => matches!(resource, R::Organisation(_)),
         A::ReadCertificates | A::OrderCertificates => matches!(resource, R::Organisation(_)),
-        A::InspectHeader => matches!(resource, R::Organisation(_)),
+        A::InspectHeader | A::ReadSuppressions | A::ManageSuppressions => matches!(resource, R::Organisation(_)),
         A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::EraseMessage | A::ReadReceipts => {
             matches!(resource, R::Message(..))
         }
@@ -136,7 +140,7 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::ReadQueue | A::ReadPolicy | A::ManageCredentials | A::RequestCode | A::OpenAtPortal | A::Reply => false,
             A::EraseMessage | A::ManageOrganisations | A::RotateKeys => false,
             A::ReadWatch | A::ReadReports | A::KeepWatch | A::KeepReports => false,
-            A::InspectHeader | A::ManageQueue => false,
+            A::InspectHeader | A::ManageQueue | A::ReadSuppressions | A::ManageSuppressions => false,
             A::ReadCertificates | A::OrderCertificates => false,
         },
         Principal::Application { scopes, .. } => match action {
@@ -144,6 +148,8 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::ReadTimeline | A::ReadQueue | A::ReadReceipts => scopes.contains(&Scope::Read),
             A::JudgeHeld => scopes.contains(&Scope::Judge),
             A::InspectHeader => scopes.contains(&Scope::Inspect),
+            A::ReadSuppressions => scopes.contains(&Scope::ReadSuppressions),
+            A::ManageSuppressions => scopes.contains(&Scope::WriteSuppressions),
             A::ManageQueue => false,
             A::Process | A::ReadContent | A::ReadLedger | A::ReadPolicy | A::ManageCredentials => false,
             A::ReadKeys | A::ManageKeys | A::LearnKeys | A::ManageOrgKeys | A::GiveKey | A::JudgeOwn => false,
@@ -163,6 +169,7 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::Process | A::RequestCode | A::OpenAtPortal | A::Reply => false,
             A::KeepWatch | A::KeepReports | A::ManageOrganisations | A::RotateKeys | A::InspectHeader => false,
             A::ReadCertificates | A::OrderCertificates => true,
+            A::ReadSuppressions | A::ManageSuppressions => true,
         },
         Principal::Host { .. } => match action {
             A::ManageOrganisations | A::RotateKeys => true,
@@ -171,7 +178,7 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::ReadLedger | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => false,
             A::EraseMessage | A::RequestCode | A::OpenAtPortal | A::Reply => false,
             A::ReadWatch | A::ReadReports | A::KeepWatch | A::KeepReports => false,
-            A::InspectHeader | A::ManageQueue => false,
+            A::InspectHeader | A::ManageQueue | A::ReadSuppressions | A::ManageSuppressions => false,
             A::ReadCertificates | A::OrderCertificates => false,
         },
         Principal::System { .. } => match action {
@@ -180,6 +187,7 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::ManageKeys | A::ManageOrgKeys | A::GiveKey | A::JudgeOwn => false,
             A::Submit | A::ReadTimeline | A::JudgeHeld | A::ReadReceipts | A::ManageCredentials => false,
             A::EraseMessage | A::InspectHeader | A::ManageQueue => false,
+            A::ReadSuppressions | A::ManageSuppressions => false,
             A::RequestCode | A::OpenAtPortal | A::Reply | A::ManageOrganisations | A::RotateKeys => false,
             A::ReadCertificates | A::OrderCertificates => true,
         },
@@ -190,7 +198,7 @@ fn may(principal: &Principal, action: Action) -> bool {
             A::ReadLedger | A::ReadQueue | A::ReadPolicy | A::ManageCredentials => false,
             A::EraseMessage | A::ManageOrganisations | A::RotateKeys => false,
             A::ReadWatch | A::ReadReports | A::KeepWatch | A::KeepReports => false,
-            A::InspectHeader | A::ManageQueue => false,
+            A::InspectHeader | A::ManageQueue | A::ReadSuppressions | A::ManageSuppressions => false,
             A::ReadCertificates | A::OrderCertificates => false,
         },
     }
@@ -222,7 +230,7 @@ mod tests {
     const MESSAGE: MessageId = MessageId::from_bytes([1; 16]);
     const OTHER_MESSAGE: MessageId = MessageId::from_bytes([2; 16]);
 
-    const ACTIONS: [Action; 30] = [
+    const ACTIONS: [Action; 32] = [
         Action::Submit,
         Action::Process,
         Action::ReadTimeline,
@@ -253,6 +261,8 @@ mod tests {
         Action::ManageOrganisations,
         Action::RotateKeys,
         Action::InspectHeader,
+        Action::ReadSuppressions,
+        Action::ManageSuppressions,
     ];
 
     fn resources(org: OrgId) -> [Resource; 5] {
@@ -293,11 +303,25 @@ mod tests {
     fn each_principal_may_do_this_and_no_more() {
         use Action as A;
         let [all, submission, operator, host, system, recipient] = principals(OURS);
-        check(&all, &[A::Submit, A::ReadTimeline, A::JudgeHeld, A::ReadReceipts, A::ReadQueue, A::InspectHeader]);
+        check(
+            &all,
+            &[
+                A::Submit,
+                A::ReadTimeline,
+                A::JudgeHeld,
+                A::ReadReceipts,
+                A::ReadQueue,
+                A::InspectHeader,
+                A::ReadSuppressions,
+                A::ManageSuppressions,
+            ],
+        );
         check(&application(OURS, &[Scope::Send]), &[A::Submit]);
         check(&application(OURS, &[Scope::Read]), &[A::ReadTimeline, A::ReadReceipts, A::ReadQueue]);
         check(&application(OURS, &[Scope::Judge]), &[A::JudgeHeld]);
         check(&application(OURS, &[Scope::Inspect]), &[A::InspectHeader]);
+        check(&application(OURS, &[Scope::ReadSuppressions]), &[A::ReadSuppressions]);
+        check(&application(OURS, &[Scope::WriteSuppressions]), &[A::ManageSuppressions]);
         check(&submission, &[A::Submit]);
         check(
             &operator,
@@ -319,6 +343,8 @@ mod tests {
                 A::ReadReports,
                 A::ReadCertificates,
                 A::OrderCertificates,
+                A::ReadSuppressions,
+                A::ManageSuppressions,
             ],
         );
         check(&host, &[A::ManageOrganisations, A::RotateKeys]);

@@ -13,6 +13,7 @@ mod proof;
 mod queue;
 mod report;
 mod send;
+mod suppression;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -34,6 +35,7 @@ pub use proof::{AuditVerb, ReceiptVerb, Verify};
 pub use queue::{QueueDeed, QueueVerb, Which};
 pub use report::{ReportVerb, ReportsShown};
 pub use send::{Mailbox, Parts, Send};
+pub use suppression::{SuppressionAdd, SuppressionVerb};
 pub use watch::WatchVerb;
 
 /// Secure email for healthcare: judged, sealed, delivered, proven.
@@ -85,6 +87,9 @@ pub enum Command {
     /// What waits to be delivered: list, show, hold, release, retry, drop
     #[command(subcommand)]
     Queue(QueueVerb),
+    /// Addresses that get nothing more: list, show, add, remove, import, export
+    #[command(subcommand)]
+    Suppression(SuppressionVerb),
     /// Receipts: show, export, verify offline
     #[command(subcommand)]
     Receipt(ReceiptVerb),

@@ -104,6 +104,7 @@ async fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Probe(wanted) => commands::probe::run(cli, wanted).await,
         Command::Report(verb) => commands::report::run(cli, verb).await,
         Command::Queue(verb) => commands::queue::run(cli, verb).await,
+        Command::Suppression(verb) => commands::suppression::run(cli, verb).await,
         Command::Watch(verb) => commands::watch::run(cli, verb).await,
         Command::Completions { shell } => Ok(commands::shell::completions(*shell)),
         Command::Manual { folder } => commands::shell::manual(folder),

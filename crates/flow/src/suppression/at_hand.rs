@@ -87,8 +87,8 @@ impl Stopped {
             Reason::Manual => "your organisation said so",
         };
         format!(
-            "Nothing was sent: this address is suppressed since {since}, because {why}. If that is wrong, please tell \
-             your administrator the number {}",
+            "Nothing was sent: this address is suppressed since {since}, because {why}. If that is wrong, ask your \
+             administrator to run: sealpost suppression remove {}",
             self.suppression
         )
     }

@@ -11,6 +11,7 @@ use super::book::{self, NotRead, Suppression};
 use crate::case::{Case, Changes};
 use crate::journey::Journey;
 use crate::organisation::Organisation;
+use crate::streams::NoStream;
 
 /// What is to be suppressed.
 #[derive(Clone, Debug)]
@@ -83,6 +84,18 @@ pub async fn suppress(journey: &Journey, org: OrgId, new: NewSuppression<'_>) ->
         }
     }
     Err(NotSuppressed::Contended)
+}
+
+/// Whether messages can be of this stream: an entry for another one would stop
+/// nothing, and nobody would notice.
+pub fn known_stream(journey: &Journey, name: &str) -> Result<(), NoStream> {
+    let mut all = journey.settings.streams.choosable();
+    match all.any(|stream| stream.name == name) {
+        true => Ok(()),
+        false => Err(NoStream {
+            there_are: journey.settings.streams.choosable().map(|stream| stream.name.clone()).collect(),
+        }),
+    }
 }
 
 /// Takes a suppression back; gives what it was.

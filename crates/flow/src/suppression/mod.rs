@@ -21,7 +21,7 @@ mod change;
 mod filter;
 
 pub use book::{NotRead, Suppression, find, list, of_address};
-pub use change::{Added, NewSuppression, NotSuppressed, remove, suppress};
+pub use change::{Added, NewSuppression, NotSuppressed, known_stream, remove, suppress};
 
 pub(crate) use at_hand::Stopped;
 pub(crate) use change::enter;

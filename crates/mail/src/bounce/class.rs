@@ -208,7 +208,7 @@ fn by_words(words: &str) -> Option<Class> {
 }
 
 /// `5.1.1` in a reply.
-fn enhanced_in(words: &str) -> Option<EnhancedCode> {
+pub(super) fn enhanced_in(words: &str) -> Option<EnhancedCode> {
     words.split([' ', '-', '(', ')', '#', ':', ';']).find_map(|word| match EnhancedCode::split(word) {
         Some((code, "")) if code.0 != 2 => Some(code),
         _ => None,

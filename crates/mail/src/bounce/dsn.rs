@@ -2,58 +2,22 @@
 //! back with it. Servers leave much out and put parts elsewhere, so the parts
 //! are looked for wherever they stand.
 
+use super::parts::Parts;
 use super::{Action, Bounce, Outcome};
 use crate::entity::Entity;
 use crate::header::{self, Field};
 use crate::reading::unstructured;
 use crate::reply::EnhancedCode;
 
-const DEPTH_MAX: usize = 5;
-const PARTS_MAX: usize = 50;
 const RECIPIENTS_MAX: usize = 200;
 /// Characters of a value that are kept.
 const TEXT_MAX: usize = 600;
-/// Bytes of the header block that came back.
-const RETURNED_MAX: usize = 64 * 1024;
-
-/// What the parts of a report hold.
-#[derive(Default)]
-struct Found {
-    status: Option<Vec<u8>>,
-    returned: Vec<u8>,
-}
 
 pub(super) fn read(entity: &Entity<'_>) -> Option<Bounce> {
-    let mut found = Found::default();
-    look(entity, 0, &mut found);
+    let found = Parts::find(entity);
     let mut bounce = report(&found.status?);
     bounce.returned = found.returned;
     Some(bounce)
-}
-
-fn look(entity: &Entity<'_>, depth: usize, found: &mut Found) {
-    if depth > DEPTH_MAX {
-        return;
-    }
-    match entity.kind() {
-        "message/delivery-status" | "message/global-delivery-status" if found.status.is_none() => {
-            found.status = Some(entity.decoded().into_owned());
-        }
-        "message/rfc822" | "message/global" | "text/rfc822-headers" | "message/global-headers"
-            if found.returned.is_empty() =>
-        {
-            let decoded = entity.decoded();
-            let block = Entity::read(&decoded).header;
-            found.returned = block.get(..block.len().min(RETURNED_MAX)).unwrap_or_default().to_vec();
-        }
-        kind if kind.starts_with("multipart/") => {
-            let ranges = entity.part_ranges().into_iter().take(PARTS_MAX);
-            for part in ranges.filter_map(|range| entity.body.get(range)) {
-                look(&Entity::read(part), depth + 1, found);
-            }
-        }
-        _ => {}
-    }
 }
 
 /// Groups of fields between empty lines: the first is about the message.
@@ -101,12 +65,12 @@ fn groups(status: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-fn text(field: &Field<'_>) -> String {
+pub(super) fn text(field: &Field<'_>) -> String {
     unstructured(field.value).trim().chars().filter(|c| !c.is_control()).take(TEXT_MAX).collect()
 }
 
 /// `rfc822; a@b.example` without its type.
-fn untyped(text: &str) -> String {
+pub(super) fn untyped(text: &str) -> String {
     let bare = |text: &str| text.trim().trim_matches(['<', '>']).to_owned();
     match text.split_once(';') {
         Some((kind, rest))
@@ -119,7 +83,7 @@ fn untyped(text: &str) -> String {
 }
 
 /// RFC 3461 §4 undone; what is no xtext stays.
-fn unxtext(text: &str) -> String {
+pub(super) fn unxtext(text: &str) -> String {
     let mut decoded = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('+') {

@@ -5,10 +5,13 @@
 //! was really sent is for others to prove.
 
 mod class;
+mod complaint;
 mod dsn;
 mod gone;
+mod parts;
 
 pub use class::Class;
+pub use complaint::Complaint;
 pub use gone::is_gone;
 
 use crate::entity::Entity;
@@ -86,6 +89,18 @@ impl Outcome {
     /// The cause, by what the status and the words say.
     pub fn class(&self) -> Class {
         Class::of(self.status, self.diagnostic.as_deref().unwrap_or_default())
+    }
+
+    /// Whether it says that there is no such mailbox, in each way that it says
+    /// anything: the status, the code in the reply, and the reply's words.
+    pub fn is_gone(&self) -> bool {
+        let words = self.diagnostic.as_deref().unwrap_or_default();
+        let said = class::enhanced_in(words);
+        let is_transient = words.starts_with('4') || self.status.is_some_and(|status| status.0 != 5);
+        self.action == Action::Failed
+            && !is_transient
+            && said.is_none_or(|said| is_gone(Some(said), words))
+            && is_gone(self.status, words)
     }
 }
 

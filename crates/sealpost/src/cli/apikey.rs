@@ -35,7 +35,8 @@ pub enum ApiKeyVerb {
 pub struct NewKey {
     /// What you call it
     pub name: String,
-    /// What it may be used for: messages:send, messages:read, messages:judge, headers:inspect
+    /// What it may be used for: messages:send, messages:read, messages:judge, headers:inspect,
+    /// suppressions:read, suppressions:write
     #[arg(long = "scope", num_args = 1.., default_values = ["messages:send", "messages:read"])]
     pub scopes: Vec<Scope>,
     /// An address that it may send as, or *@domain

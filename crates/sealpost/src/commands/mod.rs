@@ -30,6 +30,8 @@ pub mod seal;
 pub mod send;
 pub mod serve;
 pub mod shell;
+pub mod suppression;
+mod suppression_list;
 pub mod vault;
 pub mod watch;
 

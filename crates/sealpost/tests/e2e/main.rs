@@ -53,6 +53,7 @@ mod sealing;
 mod sent;
 mod sink;
 mod streams;
+mod suppressions;
 mod timing;
 mod visit;
 mod ward;

@@ -6,7 +6,7 @@ use testkit::postfix::{Postfix, Tls};
 use crate::border::{Peer, STRANGER, accepted, stranger};
 use crate::clinic::{Clinic, Hosts, Kind, Mail};
 
-fn clinic(return_path: &str) -> (Clinic, std::net::SocketAddr) {
+pub fn clinic(return_path: &str) -> (Clinic, std::net::SocketAddr) {
     let hosts = Hosts::shared();
     let next = hosts.get(Kind::Good);
     let gateway = loopback::free();
@@ -21,7 +21,7 @@ fn clinic(return_path: &str) -> (Clinic, std::net::SocketAddr) {
 }
 
 /// A host that takes mail for a domain and says only later that there is no such user.
-fn late_bouncer(clinic: &Clinic, domain: &str, gateway: std::net::SocketAddr) -> Postfix {
+pub fn late_bouncer(clinic: &Clinic, domain: &str, gateway: std::net::SocketAddr) -> Postfix {
     // The host behind it says so, once it has been taken.
     let strict = clinic.hosts.get(Kind::Strict);
     let host = Postfix::named("mx.late.test")
@@ -55,6 +55,9 @@ fn check_late_bounce(return_path: &str, proof: &str) {
     let letter = clinic.letter(Kind::Good, &clinic.nurse);
     assert_eq!(letter.header("From").len(), 1);
     assert!(letter.text().contains("no such user here"), "{}", letter.text());
+    // The mailbox is suppressed from then on.
+    let added = clinic.wait_for(&id, "suppression_added", &patient);
+    clinic.machine.ok(["suppression", "remove", added["suppression"].as_str().unwrap(), "--reason", "try again"]);
     // Of a copy that two share, the one is told whom it is about.
     let id = clinic.send(&server, &Mail { to: &[&patient, &other], ..clinic.mail() });
     clinic.wait_for(&id, "dsn_received", &patient);

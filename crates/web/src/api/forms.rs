@@ -122,6 +122,13 @@ form!(
     "^[!-~]([ -~]*[!-~])?$",
     "1 to 255 visible ASCII characters, without blanks around them"
 );
+form!(SUPPRESSION_ID, (30..=30), "^sup_[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}$", "no cursor");
+form!(
+    SUPPRESSED_FOR,
+    (1..=20),
+    "^(hard_bounce|complaint|unsubscribe|manual)$",
+    "hard_bounce, complaint, unsubscribe or manual"
+);
 form!(MESSAGE_ID, (30..=30), "^msg_[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}$", "no cursor");
 
 impl Form {
@@ -176,7 +183,11 @@ pub(super) fn describe(description: &mut Value) {
     let address = json!({ "format": "idn-email", "minLength": 3, "maxLength": ADDRESS_CHARS_MAX });
     add(schemas, "/MailboxIn/oneOf/0", &address);
     add(schemas, "/NamedMailbox/properties/address", &address);
-    let forms: [(&str, &Form); 14] = [
+    add(schemas, "/SuppressionIn/properties/address", &address);
+    add(schemas, "/SuppressionSearch/properties/address", &address);
+    let forms: [(&str, &Form); 16] = [
+        ("/SuppressionIn/properties/stream", &WORD),
+        ("/SuppressionIn/properties/reason", &SUPPRESSED_FOR),
         ("/NamedMailbox/properties/name", &LINE),
         ("/AttachmentIn/properties/name", &LINE),
         ("/AttachmentIn/properties/content_type", &MEDIA_TYPE),
@@ -288,6 +299,13 @@ mod tests {
             assert!(mail::Need::from_word(word).is_some(), "{word}");
         }
         assert!(!PROTECT.fits("verifie"));
+    }
+
+    #[test]
+    fn every_reason_to_suppress_has_its_word() {
+        for reason in mail::suppression::Reason::ALL {
+            assert!(SUPPRESSED_FOR.fits(reason.word()), "{reason}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod inspect;
 mod key;
 mod messages;
 mod problem;
+mod suppressions;
 mod wire;
 
 use std::sync::Arc;
@@ -92,11 +93,17 @@ pub fn router(door: Applications, clock: Arc<dyn Clock>, settings: Settings) -> 
         .routes(routes!(messages::reject))
         .routes(routes!(messages::recall))
         .layer(DefaultBodyLimit::max(REASON_BYTES_MAX));
+    let suppressing = OpenApiRouter::new()
+        .routes(routes!(suppressions::list, suppressions::add))
+        .routes(routes!(suppressions::search))
+        .routes(routes!(suppressions::one, suppressions::remove))
+        .layer(DefaultBodyLimit::max(REASON_BYTES_MAX));
     let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(messages::submit, messages::list))
         .routes(routes!(messages::one))
         .routes(routes!(messages::events))
         .merge(judging)
+        .merge(suppressing)
         .routes(routes!(inspect::inspect))
         .with_state(api)
         .split_for_parts();

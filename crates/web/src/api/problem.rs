@@ -10,6 +10,7 @@ use flow::api_keys::ApiKeyTrouble;
 use flow::application::NotSubmitted;
 use flow::holds::NotJudged;
 use flow::recall::NotRecalled;
+use flow::suppression::{NotRead, NotSuppressed};
 use flow::{NotOpened, TimelineError};
 use identity::Forbidden;
 use mail::{EnhancedCode, Reply};
@@ -186,6 +187,23 @@ impl From<NotJudged> for Problem {
             NotJudged::Message(flow::resume::NotDecided::Message(NotOpened::Erased)) => erased(),
             NotJudged::Message(why) => Self::unavailable(&why),
         }
+    }
+}
+
+impl From<NotSuppressed> for Problem {
+    fn from(why: NotSuppressed) -> Self {
+        match why {
+            NotSuppressed::NoSuch => Self::missing(),
+            NotSuppressed::Contended | NotSuppressed::NotServed | NotSuppressed::Read(_) | NotSuppressed::Store(_) => {
+                Self::unavailable(&why)
+            }
+        }
+    }
+}
+
+impl From<NotRead> for Problem {
+    fn from(why: NotRead) -> Self {
+        Self::unavailable(&why)
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flow::application::{Attachment, Correspondent, Letter};
+use flow::suppression::Suppression;
 use jiff::Timestamp;
 use mail::Address;
 use serde::{Deserialize, Serialize};
@@ -206,6 +207,69 @@ pub struct RecalledCopy {
     pub delivered_at: Option<Timestamp>,
 }
 
+/// An address that is to get nothing more.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SuppressionIn {
+    /// The address.
+    pub address: String,
+    /// The stream that it is for; without it, every one.
+    #[serde(default)]
+    pub stream: Option<String>,
+    /// Why: `manual` where nothing is said.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// Whose suppressions are looked for.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SuppressionSearch {
+    /// The address.
+    pub address: String,
+}
+
+/// An address that gets nothing more, and why.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SuppressionOut {
+    /// Its id.
+    pub id: String,
+    /// The address.
+    pub address: String,
+    /// The stream that it is for; without it, every one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream: Option<String>,
+    /// `hard_bounce`, `complaint`, `unsubscribe`, `manual`.
+    pub reason: &'static str,
+    /// Where it came from, in words.
+    pub origin: String,
+    /// Since when.
+    #[schema(value_type = String, format = DateTime)]
+    pub since: Timestamp,
+}
+
+/// A page of suppressions.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SuppressionsOut {
+    /// The suppressions, oldest first.
+    pub items: Vec<SuppressionOut>,
+    /// The cursor of the next page, if there may be more.
+    pub next: Option<String>,
+}
+
+impl From<Suppression> for SuppressionOut {
+    fn from(one: Suppression) -> Self {
+        Self {
+            id: one.id.to_string(),
+            address: one.address.to_string(),
+            stream: one.stream,
+            reason: one.reason.word(),
+            origin: one.origin.to_string(),
+            since: one.at,
+        }
+    }
+}
+
 impl MessageIn {
     /// The letter that it is; passphrases go as fields that are never stored.
     pub fn letter(self) -> Result<Letter, Problem> {
@@ -265,6 +329,14 @@ fn at_most<T>(pointer: &str, all: &[T], most: usize) -> Result<(), Problem> {
     }
 }
 
+/// An address of a request.
+pub(super) fn address(pointer: &str, text: &str) -> Result<Address, Problem> {
+    if text.chars().take(forms::ADDRESS_CHARS_MAX.saturating_add(1)).count() > forms::ADDRESS_CHARS_MAX {
+        return Err(Problem::field(pointer, format!("at most {} characters", forms::ADDRESS_CHARS_MAX)));
+    }
+    Address::parse(text).map_err(|why| Problem::field(pointer, why.to_string()))
+}
+
 fn correspondents(pointer: &str, all: Vec<MailboxIn>) -> Result<Vec<Correspondent>, Problem> {
     at_most(pointer, &all, forms::RECIPIENTS_MAX)?;
     all.into_iter().enumerate().map(|(at, one)| correspondent(&format!("{pointer}/{at}"), one)).collect()
@@ -275,10 +347,7 @@ fn correspondent(pointer: &str, one: MailboxIn) -> Result<Correspondent, Problem
         MailboxIn::Address(address) => (address, None),
         MailboxIn::Named(NamedMailbox { address, name }) => (address, name),
     };
-    if address.chars().take(forms::ADDRESS_CHARS_MAX.saturating_add(1)).count() > forms::ADDRESS_CHARS_MAX {
-        return Err(Problem::field(pointer, format!("at most {} characters", forms::ADDRESS_CHARS_MAX)));
-    }
-    let address = Address::parse(&address).map_err(|why| Problem::field(pointer, why.to_string()))?;
+    let address = self::address(pointer, &address)?;
     let name = name.map(|name| forms::LINE.check(pointer, name)).transpose()?.filter(|name| !name.trim().is_empty());
     Ok(Correspondent { name, address })
 }
