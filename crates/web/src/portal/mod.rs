@@ -29,6 +29,7 @@ mod journey;
 mod judging;
 mod keys;
 mod letter;
+mod outgoing;
 mod pages;
 mod published;
 mod reading;
@@ -61,6 +62,7 @@ use crate::rate::{self, Limiter};
 
 pub use accent::{Accent, AccentError};
 
+use outgoing::Outgoing;
 use pages::{ends, verify as verify_page};
 use words::{Wish, Words};
 
@@ -108,6 +110,7 @@ struct App {
     desk: Desk,
     opening: Semaphore,
     sending: Semaphore,
+    outgoing: Outgoing,
     style: String,
 }
 
@@ -146,6 +149,7 @@ pub fn router(site: Site, portal: Arc<Portal>, clock: Arc<dyn Clock>) -> Router 
         desk: Desk::new(inspect::HEADER_BYTES_MAX),
         opening: Semaphore::new(OPENED_AT_ONCE),
         sending: Semaphore::new(SENDING_AT_ONCE),
+        outgoing: Outgoing::new(),
         style,
     });
     let analyser = Router::new().route(inspect::PATH, get(inspect::form).post(inspect::answer));

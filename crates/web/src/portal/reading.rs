@@ -83,7 +83,10 @@ pub(super) async fn file(
         Body::Text(text) | Body::Html(text) => text.into_bytes(),
         Body::Bytes(bytes) => bytes,
     };
-    renewed(&app, &asked, (headers, bytes).into_response())
+    match app.outgoing.body(asked.link, bytes).await {
+        Some(body) => renewed(&app, &asked, (headers, body).into_response()),
+        None => ends::slow(&app.words(asked.wish)),
+    }
 }
 
 /// What the holder of a session may see, and the right to keep it in memory.

@@ -11,7 +11,7 @@ mod tls;
 mod under_way;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +26,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
+use identity::block_of;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -136,7 +137,7 @@ struct Door {
     router: Router,
     tls: Option<Tls>,
     connections: Arc<Semaphore>,
-    crowd: Option<Arc<Crowd>>,
+    crowd: Option<Arc<Crowd<IpAddr>>>,
     limits: Arc<ServeLimits>,
 }
 
@@ -156,9 +157,9 @@ impl Door {
     }
 
     /// A place for one more connection of this peer; none where it has its share.
-    fn place(&self, peer: SocketAddr) -> Option<Option<Place>> {
+    fn place(&self, peer: SocketAddr) -> Option<Option<Place<IpAddr>>> {
         let counted = self.crowd.as_ref().filter(|_| !is_proxy(peer.ip(), &self.limits.proxies));
-        counted.map_or(Some(None), |crowd| crowd.enter(peer.ip()).map(Some))
+        counted.map_or(Some(None), |crowd| crowd.enter(block_of(peer.ip())).map(Some))
     }
 
     /// Sees one connection through. What goes wrong in it is its client's
@@ -167,7 +168,7 @@ impl Door {
         self,
         stream: TcpStream,
         peer: SocketAddr,
-        _held: (Option<OwnedSemaphorePermit>, Option<Place>),
+        _held: (Option<OwnedSemaphorePermit>, Option<Place<IpAddr>>),
         stopped: watch::Receiver<bool>,
     ) {
         let _nodelay = stream.set_nodelay(true);
