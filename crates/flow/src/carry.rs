@@ -1,19 +1,21 @@
 //! Carry: a leased parcel is opened, sealed where it is end to end, and handed
 //! to transport.
 
+use jiff::Timestamp;
 use ledger::Signing;
 use mail::{Address, Level};
 use seal::protect::Facts;
 use seal::{Content, Kind, Parcel};
 use store::Leased;
-use transport::{Delivery, Permit, Transport};
+use transport::{Cause, Delivery, Fate, Permit, Transport};
 
 use crate::case::Case;
 use crate::courier::NotCarried;
 use crate::inbound;
 use crate::keys::{self, Next, SealedParcel, Unusable};
-use crate::memory::Lent;
+use crate::memory::{Lent, Memory, NoneSoon};
 use crate::org_keys::{self, Original};
+use crate::queue::Reason;
 use crate::rehearsal;
 use crate::return_path;
 use crate::rounds::Passed;
@@ -32,6 +34,10 @@ pub(crate) struct Carried {
     pub unusable: Vec<Unusable>,
     /// Those who were suppressed while it waited: it was not carried for them.
     pub stopped: Vec<Stopped>,
+    /// When its turn comes, and what keeps it, where nothing was tried.
+    pub turn: Option<(Timestamp, Reason)>,
+    /// Whether nothing was tried because the store did not give it.
+    pub is_store_asked_again: bool,
 }
 
 /// How a parcel goes.
@@ -44,13 +50,23 @@ pub(crate) struct Way<'a> {
     pub turn: Option<&'a Permit>,
 }
 
+/// The memory that carrying a parcel takes, if it takes any.
+pub(crate) async fn lend(memory: &Memory, leased: &Leased, parcel: &Parcel) -> Result<Option<Lent>, NoneSoon> {
+    match parcel.content() {
+        Content::Template(_) => Ok(None),
+        Content::Original { .. } => memory.lend_soon(leased.body.len()).await.map(Some),
+        Content::EndToEnd { .. } => memory.lend_soon_to_seal(leased.body.len()).await.map(Some),
+    }
+}
+
 /// Carries a parcel for all of its recipients to whom it may be sent and for whom
-/// it can be opened.
+/// it can be opened, with the memory that it was lent.
 pub(crate) async fn carry(
     case: &Case<'_>,
     leased: &Leased,
     parcel: &Parcel,
     way: Way<'_>,
+    lent: Option<Lent>,
 ) -> Result<Carried, NotCarried> {
     let stopped = match parcel.kind() {
         Kind::Content | Kind::Notice => Stopped::of(case, parcel.recipients()).await?,
@@ -58,25 +74,25 @@ pub(crate) async fn carry(
         Kind::Code | Kind::Dsn => Vec::new(),
     };
     if stopped.is_empty() {
-        return open(case, leased, parcel, way).await;
+        return open(case, leased, parcel, way, lent).await;
     }
     let is_sent = |address: &Address| !stopped.iter().any(|stopped| stopped.recipient == *address);
     let rest = parcel.for_rest(parcel.id(), is_sent);
     let carried = match rest.recipients().is_empty() {
         true => Carried::nothing(),
-        false => open(case, leased, &rest, way).await?,
+        false => open(case, leased, &rest, way, lent).await?,
     };
     Ok(Carried { stopped, ..carried })
 }
 
 /// The same for all of these recipients.
-async fn open(case: &Case<'_>, leased: &Leased, parcel: &Parcel, way: Way<'_>) -> Result<Carried, NotCarried> {
-    let memory = &case.journey.memory;
-    let mut lent = match parcel.content() {
-        Content::Template(_) => None,
-        Content::Original { .. } => Some(memory.lend(leased.body.len()).await),
-        Content::EndToEnd { .. } => Some(memory.lend_to_seal(leased.body.len()).await),
-    };
+async fn open(
+    case: &Case<'_>,
+    leased: &Leased,
+    parcel: &Parcel,
+    way: Way<'_>,
+    mut lent: Option<Lent>,
+) -> Result<Carried, NotCarried> {
     let carried = match parcel.content() {
         Content::Template(_) => deliver(case, parcel, Vec::new(), None, way).await,
         Content::Original { .. } => original(case, leased, parcel, way).await?,
@@ -191,6 +207,23 @@ fn passages(case: &Case<'_>, parcel: &Parcel) -> String {
 impl Carried {
     fn nothing() -> Self {
         let delivery = Delivery { recipients: Vec::new(), attempts: Vec::new(), sts_trouble: None };
-        Self { delivery, facts: None, signing: None, unusable: Vec::new(), stopped: Vec::new() }
+        Self {
+            delivery,
+            facts: None,
+            signing: None,
+            unusable: Vec::new(),
+            stopped: Vec::new(),
+            turn: None,
+            is_store_asked_again: false,
+        }
+    }
+
+    /// It could not be tried, for this reason.
+    pub fn deferred(parcel: &Parcel, cause: &Cause) -> Self {
+        let deferred = |to: &mail::Recipient| (to.address.clone(), Fate::Deferred(cause.clone()));
+        let recipients = parcel.recipients().iter().map(deferred).collect();
+        let is_store_asked_again = *cause == Cause::Unavailable;
+        let delivery = Delivery { recipients, attempts: Vec::new(), sts_trouble: None };
+        Self { delivery, is_store_asked_again, ..Self::nothing() }
     }
 }

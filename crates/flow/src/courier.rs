@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use identity::{Action, Forbidden, Principal, Resource, authorize};
-use ledger::{Event, EventKind, Record};
-use mail::{Address, Domain, Level};
+use ledger::{Event, EventKind};
+use mail::{Domain, Level};
 use seal::{Kind, Parcel};
 use store::{Leased, ParcelRow, ParcelState, Room, StoreError, Transition, Write};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use transport::{Fate, Permit, PutOff, Transport};
+use transport::{Cause, Fate, Permit, Transport};
 use vault::Label;
 
-use crate::carry::{Carried, Way, carry};
+use crate::carry::{Carried, Way, carry, lend};
 use crate::case::{Case, Changes, SENDER, later};
 use crate::domains::Domains;
 use crate::enqueue::dequeue;
@@ -22,11 +22,13 @@ use crate::journey::Journey;
 use crate::keys::NotSealed;
 use crate::leases::{Held, Leases};
 use crate::manifest::Manifest;
+use crate::memory::{Lent, NoneSoon};
 use crate::places::{Place, Places};
 use crate::portal::LinkState;
 use crate::posture::Shown;
 use crate::queue::Reason;
 use crate::record::{Before, OpenLink, record};
+use crate::waiting::{Waits, without_memory};
 
 /// What could not be carried for a reason of ours is tried again after this.
 const PUT_BACK_FOR: Duration = Duration::from_secs(60);
@@ -38,7 +40,7 @@ const RECORD_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Carries parcels until it is stopped.
 pub struct Courier {
-    journey: Arc<Journey>,
+    pub(crate) journey: Arc<Journey>,
     transport: Arc<Transport>,
     leases: Leases,
     places: Places,
@@ -106,6 +108,7 @@ impl Courier {
         loop {
             tokio::select! {
                 () = self.carry_on(&mut tasks, &mut stop) => return,
+                () = self.call_back_always() => {}
                 () = self.leases.keep(&self.journey) => {
                     tracing::error!("the leases of this node ended: what it was delivering is left to others");
                     tasks.shutdown().await;
@@ -181,25 +184,19 @@ impl Courier {
 
     async fn try_carry(&self, leased: &Leased, mut stop: watch::Receiver<bool>) -> Result<(), NotCarried> {
         let organisation = self.journey.organisations.find(leased.org).ok_or(NotCarried::NotServed)?.clone();
-        let mut permit = None;
-        // Before anything is opened: a campaign is put off by thousands.
-        if let Some(domain) = self.domains.find(leased.destination) {
+        let mut turn = None;
+        // Before anything is opened: a campaign is put off by thousands. What may
+        // be large waits for memory first, and holds up nobody at its destination.
+        let is_small = !self.journey.memory.may_be_large(leased.body.len());
+        if let Some(domain) = self.domains.find(leased.destination).filter(|_| is_small) {
             match self.enter(&domain, leased).await {
-                Ok(entered) => permit = Some(entered),
-                Err(put_off) => return Ok(self.put_off(leased, put_off).await?),
+                Err(waits) if self.is_in_time(leased) => return Ok(self.put_off(leased, &waits).await?),
+                came => turn = Some(came),
             }
         }
         let (system, message) = (Principal::System { org: leased.org }, Resource::Message(leased.org, leased.message));
         authorize(&system, Action::Process, &message)?;
         let (key, parcel) = dequeue(&organisation, leased)?;
-        if let (None, Some(recipient)) = (&permit, parcel.recipients().first()) {
-            let domain = recipient.address.domain();
-            self.domains.learn(leased.destination, domain);
-            match self.enter(domain, leased).await {
-                Ok(entered) => permit = Some(entered),
-                Err(put_off) => return Ok(self.put_off(leased, put_off).await?),
-            }
-        }
         let manifest = key.open(Label::Envelope, &[], &leased.envelope)?;
         let manifest = Manifest::from_bytes(&manifest).map_err(|_| NotCarried::Manifest)?;
         let case = Case {
@@ -211,16 +208,13 @@ impl Courier {
             received_at: leased.received_at,
             now: self.journey.clock.now(),
         };
-        let shown = self.shown(&case, &parcel).await?;
-        let least = match shown {
-            // An own recipient has no portal to go to instead.
-            Some(shown) if !manifest.is_inbound() => shown.least(&parcel, self.journey.settings.posture_hold, case.now),
-            Some(_) | None => Level::None,
+        let (turn, lent) = match self.ready(leased, &parcel, turn).await {
+            Ok(ready) => ready,
+            Err(waits) => return self.wait(&case, leased, &parcel, waits).await,
         };
-        let way = Way { transport: &self.transport, least, turn: permit.as_ref() };
-        let carried = carry(&case, leased, &parcel, way).await?;
-        if let Some(permit) = permit {
-            permit.note(&carried.delivery);
+        let (carried, shown) = self.attempt(&case, leased, &parcel, turn.as_ref(), lent).await?;
+        if let Some(turn) = turn {
+            turn.note(&carried.delivery);
         }
         loop {
             let case = Case { now: self.journey.clock.now(), ..case };
@@ -236,31 +230,68 @@ impl Courier {
         }
     }
 
-    /// Comes to the parcel's destination.
-    async fn enter(&self, domain: &Domain, leased: &Leased) -> Result<Permit, PutOff> {
-        let destination = self.transport.destination(domain).await;
-        self.transport.shaper().enter(&destination, leased.lane.priority()).await
+    /// All that carrying a parcel takes: memory, and a turn at its destination.
+    async fn ready(
+        &self,
+        leased: &Leased,
+        parcel: &Parcel,
+        came: Option<Result<Permit, Waits>>,
+    ) -> Result<(Option<Permit>, Option<Lent>), Waits> {
+        let came = came.transpose()?;
+        let lent = lend(&self.journey.memory, leased, parcel).await;
+        let lent = lent.map_err(|NoneSoon| without_memory(parcel, self.journey.clock.now()))?;
+        let turn = match (came, parcel.recipients().first()) {
+            (None, Some(recipient)) => {
+                let domain = recipient.address.domain();
+                self.domains.learn(leased.destination, domain);
+                Some(self.enter(domain, leased).await?)
+            }
+            (came, _) => came,
+        };
+        Ok((turn, lent))
     }
 
-    /// Gives the parcel its turn at its destination: one narrow write, and no
-    /// journal row, for nothing was tried.
-    async fn put_off(&self, leased: &Leased, put_off: PutOff) -> Result<(), StoreError> {
-        let wait = Reason::from(put_off.wait).number();
-        let write = Write::PutOff { parcel: leased.parcel, due: put_off.at, wait };
-        let transition = Transition { org: leased.org, writes: vec![write], journal: None };
-        match self.journey.commit(transition).await {
-            // It was recalled, or paused, meanwhile.
-            Ok(()) | Err(StoreError::Conflict) => {}
-            Err(error) => return Err(error),
+    /// Comes to the parcel's destination.
+    async fn enter(&self, domain: &Domain, leased: &Leased) -> Result<Permit, Waits> {
+        let destination = self.transport.destination(domain).await;
+        Ok(self.transport.shaper().enter(&destination, leased.lane.priority()).await?)
+    }
+
+    /// Carries it, and gives beside what came of it what its domain had shown
+    /// before. What can't be had here just now defers it, as a host would.
+    async fn attempt(
+        &self,
+        case: &Case<'_>,
+        leased: &Leased,
+        parcel: &Parcel,
+        turn: Option<&Permit>,
+        lent: Option<Lent>,
+    ) -> Result<(Carried, Option<Shown>), NotCarried> {
+        let tried = async {
+            let shown = self.shown(case, parcel).await?;
+            let least = match shown {
+                // An own recipient has no portal to go to instead.
+                Some(shown) if !case.manifest.is_inbound() => {
+                    shown.least(parcel, self.journey.settings.posture_hold, case.now)
+                }
+                Some(_) | None => Level::None,
+            };
+            let way = Way { transport: &self.transport, least, turn };
+            Ok((carry(case, leased, parcel, way, lent).await?, shown))
+        };
+        match tried.await {
+            Err(NotCarried::NotOpenedNow) => Ok((Carried::deferred(parcel, &Cause::Unopened), None)),
+            Err(NotCarried::Store(error)) => {
+                tracing::warn!(parcel = %leased.parcel, %error, "the store does not give what a delivery needs");
+                Ok((Carried::deferred(parcel, &Cause::Unavailable), None))
+            }
+            tried => tried,
         }
-        // It may be due before the courier would look again.
-        self.journey.queued.notify_one();
-        Ok(())
     }
 
     /// Writes what came of it; works it out anew when a recipient changed a
     /// portal link in the meantime.
-    async fn record(
+    pub(crate) async fn record(
         &self,
         case: &Case<'_>,
         leased: &Leased,
@@ -271,7 +302,7 @@ impl Courier {
         const TRIES: usize = 8;
         let mut tried = 0;
         loop {
-            let before = self.before(case, parcel, carried, shown).await?;
+            let before = self.before(case, (leased, parcel), carried, shown).await?;
             let changes = record(case, leased, parcel, carried, &before);
             // A retry too: it may be due before the courier would look again.
             let is_news = |event: &Event| matches!(event.kind(), EventKind::Queued | EventKind::Deferred);
@@ -302,7 +333,7 @@ impl Courier {
     async fn before(
         &self,
         case: &Case<'_>,
-        parcel: &Parcel,
+        (leased, parcel): (&Leased, &Parcel),
         carried: &Carried,
         shown: Option<Shown>,
     ) -> Result<Before, NotCarried> {
@@ -321,7 +352,12 @@ impl Courier {
         };
         let (own, rows) = rows.into_iter().partition(|row| row.recipient == SENDER);
         let given = open_links(case, own).into_iter().find_map(|link| link.state.passphrase().cloned());
-        Ok(Before { shown, links: open_links(case, rows), told_late: self.told_late(case, parcel).await?, given })
+        Ok(Before {
+            shown,
+            links: open_links(case, rows),
+            told_late: self.told_late(case, leased, parcel).await?,
+            given,
+        })
     }
 
     /// What the recipients' domain has shown before.
@@ -332,31 +368,20 @@ impl Courier {
         Ok(known.map(|row| Shown::new(&row)))
     }
 
-    /// Asked only of a parcel that is late, which is rare.
-    async fn told_late(&self, case: &Case<'_>, parcel: &Parcel) -> Result<bool, NotCarried> {
-        let age = Duration::try_from(case.now.duration_since(case.received_at)).unwrap_or_default();
-        if parcel.kind() != Kind::Content || age < self.journey.settings.tell_late_after {
-            return Ok(false);
-        }
-        let late_from = later(case.received_at, self.journey.settings.tell_late_after);
-        let rows = self.journey.store.journal(parcel.org(), parcel.message()).await?;
-        let late = rows.iter().filter(|row| row.at >= late_from);
-        Ok(late.filter_map(|row| case.record_of(row)).any(|record| tells_of_delay(&record, parcel)))
-    }
-
     /// What can't be carried now is tried later; what never can be leaves the queue.
     async fn put_back(&self, leased: &Leased, why: &NotCarried) {
-        let now = self.journey.clock.now();
-        let is_over = later(leased.created_at, self.journey.settings.expire_after) <= now;
         let write = match why {
-            NotCarried::NotOpenedNow if is_over => Write::Finish { parcel: leased.parcel, state: ParcelState::Held },
             NotCarried::NotAParcel(_) | NotCarried::Manifest | NotCarried::Body(_) | NotCarried::Forged(_) => {
                 Write::Finish { parcel: leased.parcel, state: ParcelState::Held }
             }
             NotCarried::NotOpenedNow | NotCarried::NotServed | NotCarried::Forbidden(_) | NotCarried::Store(_) => {
                 let is_passing = matches!(why, NotCarried::Store(error) if error.may_retry());
                 let wait = if is_passing { STORE_BACK_AFTER } else { PUT_BACK_FOR };
-                Write::PutOff { parcel: leased.parcel, due: later(now, wait), wait: why.reason().number() }
+                Write::PutOff {
+                    parcel: leased.parcel,
+                    due: later(self.journey.clock.now(), wait),
+                    wait: why.reason().number(),
+                }
             }
         };
         let transition = Transition { org: leased.org, writes: vec![write], journal: None };
@@ -385,14 +410,6 @@ fn in_spite_of_recall(mut changes: Changes) -> Changes {
     };
     changes.record.events.retain(is_told);
     changes
-}
-
-/// Whether a step deferred a recipient of the parcel and told the sender.
-fn tells_of_delay(record: &Record, parcel: &Parcel) -> bool {
-    let is_own = |address: &Address| parcel.recipients().iter().any(|recipient| recipient.address == *address);
-    let defers = |event: &Event| matches!(event, Event::Deferred { recipient, .. } if is_own(recipient));
-    let tells = |event: &Event| matches!(event, Event::Queued { kind, .. } if kind == Kind::Dsn.word());
-    record.events.iter().any(defers) && record.events.iter().any(tells)
 }
 
 pub(crate) fn open_links(case: &Case<'_>, rows: Vec<store::LinkRow>) -> Vec<OpenLink> {

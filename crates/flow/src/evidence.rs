@@ -68,6 +68,7 @@ pub(crate) fn tls_fails(cause: &Cause) -> bool {
         | Cause::NeedsSmtputf8
         | Cause::TooLarge(_)
         | Cause::Waits(_)
+        | Cause::NoMemory
         | Cause::OutOfTime
         | Cause::Unopened
         | Cause::Unavailable

@@ -76,6 +76,7 @@ pub mod sts;
 pub mod suppression;
 mod timeline;
 mod traced;
+mod waiting;
 pub mod watch;
 mod wire;
 

@@ -23,7 +23,7 @@ use crate::portal::{LinkState, Passphrase};
 use crate::posture::{self, Shown};
 use crate::receipts::{Fact, receipt};
 use crate::reports;
-use crate::retries::{CODE_WORTH, age, code_retry, retry_after};
+use crate::retries::{age, code_retry, ends_after, retry_after, store_again};
 use crate::suppression::{self, NewSuppression, Origin, Stopped};
 
 /// What is known beside the delivery itself.
@@ -165,9 +165,7 @@ impl<'a> Recording<'a> {
         let age = self.age();
         let settings = &self.case.journey.settings;
         let is_content = self.parcel.kind() == Kind::Content;
-        if age >= self.case.stream(self.parcel.kind()).expire_after.unwrap_or(settings.expire_after)
-            || (self.parcel.kind() == Kind::Code && age >= CODE_WORTH)
-        {
+        if age >= ends_after(self.case, self.parcel.kind()) && self.carried.turn.is_none() {
             return self.expired(recipient, cause);
         }
         if self.may_reroute() && age >= settings.reroute_after && tls_fails(cause) {
@@ -187,7 +185,12 @@ impl<'a> Recording<'a> {
     }
 
     fn expired(&mut self, recipient: &Recipient, cause: &Cause) {
-        let because = format!("It was tried for as long as it may be. At last: {}.", cause.outside());
+        let because = match cause {
+            Cause::Waits(_) | Cause::NoMemory => {
+                format!("Its turn did not come in the time that it has: {}.", cause.outside())
+            }
+            _ => format!("It was tried for as long as it may be. At last: {}.", cause.outside()),
+        };
         self.changes.event(Event::Expired { recipient: Some(recipient.address.clone()), because: because.clone() });
         self.never(recipient, dsn::EXPIRED, because, cause);
     }
@@ -451,7 +454,10 @@ impl<'a> Recording<'a> {
         let all = self.parcel.recipients().len();
         let write = match self.waiting.len() {
             0 => Write::Finish { parcel, state: self.end_state() },
-            waiting if waiting == all => Write::Retry { parcel, due: self.due() },
+            waiting if waiting == all => match self.carried.turn {
+                Some((due, reason)) => Write::PutOff { parcel, due, wait: reason.number() },
+                None => Write::Retry { parcel, due: self.due() },
+            },
             _ => {
                 let stamp = self.case.stamp();
                 let rest =
@@ -482,11 +488,17 @@ impl<'a> Recording<'a> {
     }
 
     fn due(&self) -> Timestamp {
+        if let Some((turn, _)) = self.carried.turn {
+            return turn;
+        }
         let settings = &self.case.journey.settings;
         let schedule = self.case.stream(self.parcel.kind()).retry.as_ref().unwrap_or(&settings.retry);
         let wait = retry_after(schedule, self.leased.attempts, self.parcel.id().as_bytes()[15]);
-        let is_code = self.parcel.kind() == Kind::Code;
-        later(self.case.now, if is_code { wait.min(code_retry(self.leased.attempts)) } else { wait })
+        let soonest = match self.parcel.kind() {
+            Kind::Code => Some(code_retry(self.leased.attempts)),
+            _ => self.carried.is_store_asked_again.then(|| store_again(self.leased.attempts)),
+        };
+        later(self.case.now, soonest.map_or(wait, |soonest| wait.min(soonest)))
     }
 
     fn last_host(&self) -> Option<String> {

@@ -113,6 +113,11 @@ impl Streams {
         self.all.get(name).unwrap_or(&self.default)
     }
 
+    /// Every stream.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Stream> {
+        self.all.values()
+    }
+
     /// The stream of a parcel whose message is of the stream of this name.
     pub(crate) fn of(&self, kind: Kind, name: &str) -> &Stream {
         match kind {

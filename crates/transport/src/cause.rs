@@ -121,6 +121,9 @@ pub enum Cause {
     /// The time for one delivery was over before every MX host was tried.
     #[error("the time for this attempt is over")]
     OutOfTime,
+    /// There is no memory for it.
+    #[error("there is no memory for a message of this size just now")]
+    NoMemory,
     /// It came sealed, and the key that opens it can't be used just now.
     #[error("the key that opens the message can't be used just now")]
     Unopened,
@@ -156,6 +159,7 @@ impl Cause {
             | Cause::TlsFailed(_)
             | Cause::ReplyLost
             | Cause::Waits(_)
+            | Cause::NoMemory
             | Cause::OutOfTime
             | Cause::Unopened
             | Cause::Unavailable => true,
@@ -187,6 +191,7 @@ impl Cause {
             // RFC 3463 §3.5: congestion.
             Cause::Waits(_) => EnhancedCode(4, 4, 5),
             Cause::OutOfTime => EnhancedCode(4, 4, 7),
+            Cause::NoMemory => EnhancedCode(4, 3, 1),
             Cause::Unavailable | Cause::Unopened => EnhancedCode(4, 3, 0),
             Cause::Unsendable => EnhancedCode(5, 6, 0),
         }
@@ -202,7 +207,8 @@ impl Cause {
             Cause::Cut(stage) => format!("the connection ended {}", stage.at()),
             Cause::Broken(stage, _) => format!("the receiving server broke the protocol {}", stage.at()),
             Cause::TlsFailed(_) => "TLS with the receiving server failed".to_owned(),
-            Cause::Unavailable | Cause::OutOfTime => "delivery was put off here".to_owned(),
+            Cause::OutOfTime => "delivery was put off here".to_owned(),
+            Cause::Unavailable => "the message could not be read here just now".to_owned(),
             Cause::Unsendable => "the message can't be sent in this form".to_owned(),
             Cause::NoSuchDomain
             | Cause::NullMx
@@ -215,6 +221,7 @@ impl Cause {
             | Cause::TooManyHosts
             | Cause::ReplyLost
             | Cause::Waits(_)
+            | Cause::NoMemory
             | Cause::Unopened
             | Cause::NeedsSmtputf8
             | Cause::TooLarge(_) => self.to_string(),

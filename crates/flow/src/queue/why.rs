@@ -28,10 +28,13 @@ pub(crate) enum Reason {
     NotOpened,
     /// The database did not answer in time.
     Store,
+    /// There is no memory for it.
+    Memory,
 }
 
 impl Reason {
-    const ALL: [Self; 6] = [Self::Rate, Self::Busy, Self::Peace, Self::NotServed, Self::NotOpened, Self::Store];
+    const ALL: [Self; 7] =
+        [Self::Rate, Self::Busy, Self::Peace, Self::NotServed, Self::NotOpened, Self::Store, Self::Memory];
 
     /// The number in the row; 0 is none of them.
     pub const fn number(self) -> u8 {
@@ -42,6 +45,7 @@ impl Reason {
             Reason::NotServed => 4,
             Reason::NotOpened => 5,
             Reason::Store => 6,
+            Reason::Memory => 7,
         }
     }
 
@@ -57,6 +61,7 @@ impl Reason {
             Reason::NotServed => "the server that had it does not serve its organisation",
             Reason::NotOpened => "the key of your organisation that opens it does not answer",
             Reason::Store => "the database did not answer in time",
+            Reason::Memory => "there is no memory for it just now",
         }
     }
 }
@@ -137,6 +142,10 @@ pub(super) fn why(now: Timestamp, row: &ParcelRow, parcel: Option<&Parcel>, stre
     }
     if let Some(deferral) = told.deferral(row, parcel) {
         let again = if row.due > now { "again at" } else { "due again since" };
+        // What was left of a parcel counts its attempts anew, and what is late may never have been tried.
+        if row.attempts == 0 && row.wait != 0 {
+            return format!("late and not tried yet: {}; {again} {due}", deferral.because);
+        }
         return format!("deferred at attempt {}: {}; {again} {due}", row.attempts.max(1), deferral.because);
     }
     if row.due > now {
@@ -216,7 +225,8 @@ mod tests {
         let because = "the server said: not yet".to_owned();
         let until = at(200);
         told.add(at(50), Event::Deferred { parcel, recipient: recipient.clone(), because, reply: None, until });
-        check(&row(200, Reason::Rate.number()), &told, "deferred at attempt 1: the server said: not yet; again at");
+        check(&row(200, 0), &told, "deferred at attempt 1: the server said: not yet; again at");
+        check(&row(200, Reason::Rate.number()), &told, "late and not tried yet: the server said: not yet; again at");
         check(&row(300, Reason::Rate.number()), &told, "sent as much as it may be");
         told.add(
             at(60),

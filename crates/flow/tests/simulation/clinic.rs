@@ -19,7 +19,7 @@ use seal::TagKey;
 use store::{OrgRow, SqliteOptions, Store};
 use tempfile::TempDir;
 use tokio::sync::watch;
-use transport::{Anchors, Transport, TransportConfig};
+use transport::{Anchors, Shape, Transport, TransportConfig};
 use vault::{OrgVault, RootKey};
 
 use crate::mx::{Host, Posture};
@@ -45,6 +45,10 @@ pub struct Clinic {
     wrapped: Vec<u8>,
     seed: [u8; 32],
     anchors: Anchors,
+    /// How much destinations are sent.
+    pub shapes: Vec<Shape>,
+    /// What is set otherwise than it is by default.
+    pub settings: fn(&mut Settings),
 }
 
 impl Clinic {
@@ -77,6 +81,8 @@ impl Clinic {
             entropy,
             root,
             wrapped,
+            shapes: Vec::new(),
+            settings: |_| {},
         }
     }
 
@@ -107,7 +113,8 @@ impl Clinic {
             trust: Arc::default(),
             vault,
         };
-        let settings = Settings::new("secure.clinic.example");
+        let mut settings = Settings::new("secure.clinic.example");
+        (self.settings)(&mut settings);
         Journey::new(store, self.clock.clone(), self.entropy.clone(), Organisations::new([organisation]), settings)
     }
 
@@ -122,6 +129,7 @@ impl Clinic {
         self.know(&journey, &keyed(), KEYED);
         let mut config = TransportConfig::new(domain("secure.clinic.example"));
         config.allow_private = true;
+        config.shapes = self.shapes.clone();
         let transport = Transport::new(
             config,
             self.anchors.clone(),

@@ -317,6 +317,39 @@ fn what_was_opened_when_it_came_waits_for_the_hsm_when_it_goes() {
     }
 }
 
+#[test]
+fn what_the_hsm_never_opens_is_told_of_and_comes_back() {
+    run(async || {
+        let mut setting = Setting::new(16);
+        let content = to_herself(&setting)[0].clone();
+        let to = vec!["patient1@good.example".to_owned()];
+        let running = setting.start();
+        let sent = loop {
+            if let Some(sent) = running.submit_content(&content, "token", to.clone(), &mut setting.dice).await {
+                break sent;
+            }
+        };
+        setting.hsm.becomes(Mood::Refuses);
+        running.run_for(Duration::from_secs(3 * 3_600)).await;
+        let journey = setting.clinic.journey(setting.clinic.store());
+        let waits = flow::queue::of_message(&journey, ORG, sent.message).await.unwrap();
+        assert!(
+            waits.parcels[0].why.contains("the key that opens the message can't be used"),
+            "{}",
+            waits.parcels[0].why
+        );
+        drop(journey);
+        setting.start().run_to_the_end(Duration::from_secs(10 * 24 * 3_600)).await;
+        let words = check::words_to_sender(&setting.clinic, &sent);
+        let of = |subject: &str| words.iter().filter(|word| word.contains(subject)).count();
+        assert_eq!((of("Delayed:"), of("Not delivered:")), (1, 1), "{words:#?}");
+        assert!(words.iter().all(|word| !word.contains(MARKER)));
+        let events = check::events(&setting.clinic, &sent).await;
+        assert!(events.iter().any(|event| event["event"] == "bounced"), "{events:?}");
+        assert!(!check::taken(&setting.clinic).iter().any(|copy| copy.to == to), "nothing went that was not opened");
+    });
+}
+
 /// What the nurse seals to herself, in either format.
 fn to_herself(setting: &Setting) -> [String; 2] {
     let inside = format!("Content-Type: text/plain\r\n\r\n{MARKER} token\r\n");

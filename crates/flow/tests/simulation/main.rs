@@ -21,6 +21,7 @@ mod seams;
 mod sts;
 mod suites;
 mod suppressed;
+mod waits;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

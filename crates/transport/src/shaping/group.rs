@@ -284,7 +284,7 @@ impl Group {
         let mut at = slot.map_or(first, |slot| slot.max(first));
         if bounds.interval.is_some() {
             let horizon = now.checked_add(HORIZON).unwrap_or(now);
-            if at >= horizon {
+            if at > horizon {
                 return self.beyond(now);
             }
         } else if at >= first.checked_add(LONGEST).unwrap_or(first) {
@@ -373,9 +373,9 @@ mod tests {
         }
         assert_eq!(gone, 11, "a burst of ten seconds");
         assert!(slots.iter().all(|(_, wait)| *wait == Wait::Rate));
-        let (turns, beyond) = slots.split_at(3_599);
+        let (turns, beyond) = slots.split_at(3_600);
         assert!(turns.windows(2).all(|pair| pair[1].0.duration_since(pair[0].0).as_millis() == 1_000));
-        assert_eq!((turns[0].0, turns[3_598].0), (at(1_000), at(3_599_000)));
+        assert_eq!((turns[0].0, turns[3_599].0), (at(1_000), at(3_600_000)));
         assert!(beyond.iter().all(|(again, _)| *again >= at(1_800_000) && *again <= at(3_600_000)), "no turn is taken");
         // Whoever comes at that time goes: nobody is sent away twice.
         group.began.clear();
