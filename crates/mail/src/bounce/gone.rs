@@ -48,6 +48,9 @@ const GONE: &[&str] = &[
 /// Words that tell of something else, whatever stands beside them. Lower case.
 const OTHERWISE: &[&str] = &[
     "sender",
+    "refused",
+    "couldn't",
+    "could not",
     "mail from",
     "from address",
     "from:",
@@ -111,12 +114,12 @@ pub fn is_gone(status: Option<EnhancedCode>, words: &str) -> bool {
     }
     let is_said = || GONE.iter().any(|gone| words.contains(gone));
     match status {
-        // RFC 3463 §3.2: no such mailbox; it has moved, and nobody knows where
-        // to. RFC 7505 §4.2: its domain takes no mail; Exchange says it of a
-        // recipient who was not found.
-        Some(EnhancedCode(5, 1, 1 | 6 | 10)) => true,
-        // What says nothing, or that it is about the address or the mailbox.
-        Some(EnhancedCode(5, 0 | 1 | 2 | 5, 0)) | None => is_said(),
+        // RFC 3463 §3.2: no such mailbox; it has moved, and nobody knows where to.
+        Some(EnhancedCode(5, 1, 1 | 6)) => true,
+        // Exchange says 5.1.10 of a recipient who was not found, and RFC 7505
+        // §4.2 has it for a domain that takes no mail, as the DNS says. The
+        // others say nothing, or that it is about the address or the mailbox.
+        Some(EnhancedCode(5, 1, 10) | EnhancedCode(5, 0 | 1 | 2 | 5, 0)) | None => is_said(),
         Some(_) => false,
     }
 }
@@ -146,6 +149,8 @@ mod tests {
         check(Some((5, 1, 1)), "<ann@x.example>: blocked using a list", false);
         check(Some((5, 1, 1)), "User unknown: mailbox over quota", false);
         check(None, "550 no such user, or relaying denied", false);
+        check(Some((5, 1, 1)), "550 5.1.1 RCP-P2 Refused due to recipient preferences", false);
+        check(Some((5, 1, 1)), "procmail: Couldn't create \"/var/spool/mail/x\": No such user", false);
         check(Some((5, 1, 8)), "Sender domain does not exist", false);
     }
 
@@ -155,6 +160,8 @@ mod tests {
         check(Some((5, 2, 2)), "mailbox full", false);
         check(Some((5, 7, 1)), "User unknown", false);
         check(Some((5, 4, 1)), "Recipient address rejected", false);
+        check(Some((5, 1, 10)), "", false);
+        check(Some((5, 1, 10)), "recipient domain has a null MX", false);
         check(Some((5, 1, 2)), "bad destination system", false);
         check(Some((4, 1, 1)), "User unknown", false);
         check(Some((5, 0, 0)), "mailbox unavailable", false);
