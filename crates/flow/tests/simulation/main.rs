@@ -6,7 +6,8 @@
 //! clear that policy wanted sealed, nothing arrived twice without a reason, and
 //! the ledger has all of it.
 //!
-//! `SEALPOST_SEED=7` replays one seed; `SEALPOST_SEEDS=100000` runs more.
+//! `SEALPOST_SEED=7` replays one seed; `SEALPOST_SEEDS=100000` runs more, from
+//! `SEALPOST_FIRST_SEED` on: a long run may be made in pieces.
 //!
 //! Two planted bugs show that it would see what it looks for: a disk that
 //! forgets an acknowledged message, and one that forgets what came of a delivery.
@@ -169,20 +170,24 @@ fn whatever_fails_nothing_acknowledged_is_lost_or_unsealed() {
     if std::env::var_os("SEALPOST_SEED").is_some() {
         return simulate(soak::count("SEALPOST_SEED", 0), Planted::Nothing);
     }
-    let seeds = soak::count("SEALPOST_SEEDS", SEEDS);
-    let next = AtomicU64::new(0);
+    let first = soak::count("SEALPOST_FIRST_SEED", 0);
+    let end = first + soak::count("SEALPOST_SEEDS", SEEDS);
+    let next = AtomicU64::new(first);
     let worker = || {
         while let seed = next.fetch_add(1, Ordering::Relaxed)
-            && seed < seeds
+            && seed < end
         {
             let outcome = failure(seed, Planted::Nothing);
             assert!(outcome.is_none(), "replay it with SEALPOST_SEED={seed}: {outcome:?}");
+            if (seed + 1).is_multiple_of(1_000) {
+                eprintln!("simulation: at seed {seed}");
+            }
         }
     };
     std::thread::scope(|scope| {
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         (0..workers).for_each(|_| drop(scope.spawn(worker)));
     });
-    let last = seeds.saturating_sub(1);
-    soak::report(&format!("simulation: seeds 0 to {last}, nothing lost, sent twice without a reason, or in clear"));
+    let last = end.saturating_sub(1);
+    soak::report(&format!("simulation: seeds {first} to {last}, nothing lost, sent twice without a reason, or in clear"));
 }
