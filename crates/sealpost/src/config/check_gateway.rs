@@ -4,10 +4,16 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use mail::Domain;
 
 use super::check::{Found, is_private, is_slug};
 use super::gateway::{Connector, Inbound};
+use super::providers::Provider;
 use super::{Config, Organisation};
+
+/// What is said of a place that others may share.
+const MAY_BE_SHARED: &str = "others may send from there too: set secret_files, or dkim = true; \
+     or exclusive = true if you know that nobody else does";
 
 impl Found<'_> {
     pub(super) fn gateway(&mut self, config: &Config) {
@@ -77,13 +83,8 @@ impl Found<'_> {
         if networks.is_empty() && connector.certificate_name().is_none() {
             self.wrong(&key("networks"), "a connector is known by its networks, by its certificate, or by both");
         }
-        let is_proven = connector.dkim || !connector.secret_files.is_empty();
-        if connector.kind.is_shared() && !is_proven {
-            let word = connector.kind.word();
-            let message = format!("{word} is shared by its customers: set secret_files, or dkim = true");
-            self.wrong(&key("secret_files"), message);
-        } else if !is_proven && connector.certificate.is_none() && networks.iter().any(is_wide) {
-            self.wrong(&key("networks"), "a public network so large is nobody's own: set certificate or secret_files");
+        if connector.secret_files.is_empty() && !connector.dkim {
+            self.unproven(config, connector, key);
         }
         if connector.secret_files.len() > 2 {
             self.wrong(&key("secret_files"), "two files: one is replaced while the other is good");
@@ -94,6 +95,29 @@ impl Found<'_> {
         match config.organisation_of(connector.organisation.as_deref()) {
             None => self.wrong(&key("organisation"), "names no organisation, and there are several"),
             Some(owner) => self.sender_domains(owner, connector, key),
+        }
+    }
+
+    /// A connector that its network or its certificate alone identifies: each must be the organisation's own.
+    fn unproven(&mut self, config: &Config, connector: &Connector, key: &dyn Fn(&str) -> String) {
+        let (networks, name) = (connector.source_networks(), connector.certificate_name());
+        let owner = config.organisation_of(connector.organisation.as_deref());
+        let is_own_name =
+            |name: &Domain| owner.is_some_and(|owner| owner.domains.iter().any(|domain| name.is_within(domain)));
+        let is_named = name.as_ref().is_some_and(|name| is_own_name(name) || connector.exclusive);
+        if connector.kind.is_shared() {
+            let word = connector.kind.word();
+            let message = format!("{word} is shared by its customers: set secret_files, or dkim = true");
+            self.wrong(&key("secret_files"), message);
+        } else if let Some(provider) = name.as_ref().and_then(Provider::of_name) {
+            self.wrong(&key("certificate"), shared("the name in the certificate", provider));
+        } else if let (false, Some(provider)) = (is_named, networks.iter().find_map(Provider::of_network)) {
+            self.wrong(&key("networks"), shared("a network", provider));
+        } else if name.is_none() && networks.iter().any(is_wide) {
+            self.wrong(&key("networks"), "a public network so large is nobody's own: set certificate or secret_files");
+        } else if !is_named && !connector.exclusive && (networks.is_empty() || !networks.iter().all(is_own)) {
+            let place = if name.is_some() { "certificate" } else { "networks" };
+            self.wrong(&key(place), MAY_BE_SHARED);
         }
     }
 
@@ -129,8 +153,18 @@ impl Found<'_> {
 /// A public network of more than 256 addresses of IPv4, or more than one site of IPv6.
 fn is_wide(network: &IpNet) -> bool {
     let least = if network.addr().is_ipv4() { 24 } else { 48 };
-    let is_own = is_private(network.network()) && is_private(network.broadcast());
-    network.prefix_len() < least && !is_own
+    network.prefix_len() < least && !is_own(network)
+}
+
+/// A network that nobody outside can be in.
+fn is_own(network: &IpNet) -> bool {
+    is_private(network.network()) && is_private(network.broadcast())
+}
+
+/// What is said of a place that all customers of a provider share.
+fn shared(what: &str, provider: Provider) -> String {
+    let name = provider.name();
+    format!("{what} is that of all customers of {name}, not yours: set secret_files, or dkim = true")
 }
 
 /// RFC 5322 §2.2.

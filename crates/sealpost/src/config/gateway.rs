@@ -9,6 +9,7 @@ use mail::{Address, Domain};
 use serde::{Deserialize, Serialize};
 
 use super::Config;
+use super::providers::{M365_CERTIFICATE, Provider};
 use super::units::{Size, Span};
 
 /// `[gateway]`: off while `listen` is empty.
@@ -121,6 +122,9 @@ pub struct Connector {
     /// Whether a DKIM signature of the sender's domain proves the tenant.
     #[serde(default)]
     pub dkim: bool,
+    /// Whether nobody else sends from its public networks, or under the name in its certificate.
+    #[serde(default)]
+    pub exclusive: bool,
 }
 
 fn secret_field() -> String {
@@ -183,47 +187,12 @@ fn smtp_port() -> u16 {
     25
 }
 
-/// The name in the certificate by which Microsoft's servers present themselves.
-const M365_CERTIFICATE: &str = "mail.protection.outlook.com";
-
-/// Google's servers for outgoing mail: `_netblocks`, `_netblocks2` and `_netblocks3.google.com` on 2026-01-15. They
-/// only narrow who may try to prove its tenant.
-const GOOGLE_NETWORKS: &[&str] = &[
-    "35.190.247.0/24",
-    "35.191.0.0/16",
-    "64.233.160.0/19",
-    "66.102.0.0/20",
-    "66.249.80.0/20",
-    "72.14.192.0/18",
-    "74.125.0.0/16",
-    "108.177.8.0/21",
-    "108.177.96.0/19",
-    "130.211.0.0/22",
-    "172.217.0.0/19",
-    "172.217.32.0/20",
-    "172.217.128.0/19",
-    "172.217.160.0/20",
-    "172.217.192.0/19",
-    "172.253.56.0/21",
-    "172.253.112.0/20",
-    "173.194.0.0/16",
-    "209.85.128.0/17",
-    "216.58.192.0/19",
-    "216.239.32.0/19",
-    "2001:4860:4000::/36",
-    "2404:6800:4000::/36",
-    "2607:f8b0:4000::/36",
-    "2800:3f0:4000::/36",
-    "2a00:1450:4000::/36",
-    "2c0f:fb50:4000::/36",
-];
-
 impl Connector {
     /// The networks that it connects from; empty: any.
     pub fn source_networks(&self) -> Vec<IpNet> {
         match self.kind {
             Kind::Google if self.networks.is_empty() && self.certificate.is_none() => {
-                GOOGLE_NETWORKS.iter().filter_map(|text| text.parse().ok()).collect()
+                Provider::Google.networks().collect()
             }
             Kind::Google | Kind::M365 | Kind::Generic => self.networks.clone(),
         }

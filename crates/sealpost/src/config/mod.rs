@@ -18,6 +18,7 @@ pub mod gateway;
 mod keys;
 mod layers;
 mod origin;
+mod providers;
 mod reader;
 mod replies;
 mod reports;

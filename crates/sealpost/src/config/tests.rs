@@ -105,6 +105,39 @@ fn several_organisations_are_a_list() {
 }
 
 #[test]
+fn what_many_customers_share_identifies_no_connector() {
+    let connector = |rest: &str| format!("[[gateway.connector]]\nname = 'office'\n{rest}");
+    let provider = |rest: &str, name: &str| refuse(&connector(rest), &format!("customers of {name}, not yours: set"));
+    // Saying that nobody else sends from there makes it no truer.
+    for said in ["", "\nexclusive = true"] {
+        provider(&format!("certificate = 'mail.protection.outlook.com'{said}"), "Microsoft 365");
+        provider(&format!("networks = ['10.0.0.0/8']\ncertificate = 'smtp-out.google.com'{said}"), "Google Workspace");
+        provider(&format!("networks = ['10.0.0.1/32', '40.107.22.0/24']{said}"), "Microsoft 365");
+        provider(&format!("networks = ['209.85.220.41/32']{said}"), "Google Workspace");
+        provider(&format!("networks = ['2a01:111:f400:7e00::/64']{said}"), "Microsoft 365");
+        provider(&format!("networks = ['0.0.0.0/0']{said}"), "Microsoft 365");
+    }
+    let shared = "others may send from there too: set secret_files, or dkim = true; or exclusive = true";
+    refuse(&connector("networks = ['203.0.113.7/32']"), &format!("gateway.connector[0].networks: {shared}"));
+    refuse(&connector("networks = ['10.0.0.1/32', '203.0.113.7/32']"), shared);
+    refuse(&connector("certificate = 'out.hosting.example'"), &format!("gateway.connector[0].certificate: {shared}"));
+    refuse(&connector("certificate = 'out.notclinic.example'"), shared);
+    for good in [
+        "networks = ['10.0.0.1/32', 'fd00::/8']",
+        "networks = ['203.0.113.7/32']\nexclusive = true",
+        "networks = ['203.0.113.7/32']\nsecret_files = ['/a']",
+        "networks = ['40.107.22.0/24']\ndkim = true",
+        "certificate = 'out.clinic.example'",
+        "certificate = 'out.clinic.example'\nnetworks = ['0.0.0.0/0']",
+        "certificate = 'out.hosting.example'\nexclusive = true",
+        "certificate = 'out.hosting.example'\nnetworks = ['10.0.0.0/8']",
+        "certificate = 'mail.protection.outlook.com'\nsecret_files = ['/a']",
+    ] {
+        assert!(read(&format!("{LEAST}\n{}", connector(good))).is_ok(), "{good}");
+    }
+}
+
+#[test]
 fn replies_reach_own_mailboxes_only() {
     let rule = |rest: &str| format!("[[portal.replies.rule]]\n{rest}");
     refuse(&rule("to = 'desk@elsewhere.example'"), "rule[0].to: elsewhere.example is no domain of an organisation's");
