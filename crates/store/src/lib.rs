@@ -69,11 +69,23 @@ pub struct PostgresOptions {
     pub connections: usize,
     /// How long the first of a group waits for others.
     pub window: Duration,
+    /// By whose clock leases begin and end.
+    pub lease_clock: LeaseClock,
+}
+
+/// By whose clock leases begin and end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeaseClock {
+    /// The database's, which all nodes share: one whose own clock is ahead would
+    /// else take what another is delivering.
+    Database,
+    /// The caller's, who hands in the time: for tests whose clock stands.
+    Caller,
 }
 
 impl Default for PostgresOptions {
     fn default() -> Self {
-        Self { connections: 8, window: Duration::from_millis(2) }
+        Self { connections: 8, window: Duration::from_millis(2), lease_clock: LeaseClock::Database }
     }
 }
 

@@ -1,5 +1,6 @@
 //! [`Store`] over the pool and the writer.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jiff::Timestamp;
@@ -23,15 +24,20 @@ use crate::row::{
 };
 use crate::sql::{self, Param, Query};
 use crate::turns::{Turns, in_order};
-use crate::{BodyRef, BodyWriter, Pending, PostgresOptions, Store, StoreError, Transition};
+use crate::{BodyRef, BodyWriter, LeaseClock, Pending, PostgresOptions, Store, StoreError, Transition};
 
-/// So many of each lane, in its order.
-const LEASE: &str = "WITH due AS (SELECT p.parcel FROM unnest($1::bigint[], $2::bigint[]) AS n (lane, share) \
+/// So many of each lane, in its order. Up to `$3` by the node's clock they are
+/// due; leases last for `$4`, from `$6`, else from the database's present.
+const LEASE: &str = "WITH clock AS (SELECT COALESCE($6, \
+         (extract(epoch FROM statement_timestamp()) * 1000000)::bigint) AS now), \
+     due AS (SELECT p.parcel FROM unnest($1::bigint[], $2::bigint[]) AS n (lane, share) \
          CROSS JOIN LATERAL (SELECT parcel FROM parcel WHERE state = 0 AND lane = n.lane AND due <= $3 \
-         AND leased_until <= $3 ORDER BY due, parcel LIMIT n.share FOR UPDATE SKIP LOCKED) p) \
-     UPDATE parcel p SET leased_until = $4, leased_by = $5 FROM due WHERE p.parcel = due.parcel \
+         AND leased_until <= (SELECT now FROM clock) ORDER BY due, parcel LIMIT n.share FOR UPDATE SKIP LOCKED) p) \
+     UPDATE parcel p SET leased_until = clock.now + $4, leased_by = $5 FROM due, clock WHERE p.parcel = due.parcel \
      RETURNING p.parcel, p.lane";
-const RENEW: &str = "UPDATE parcel SET leased_until = $1 \
+/// Until `$1`, else for `$4` from the database's present.
+const RENEW: &str = "UPDATE parcel SET leased_until = COALESCE($1, \
+         (extract(epoch FROM statement_timestamp()) * 1000000)::bigint + $4) \
      WHERE parcel = ANY ($2) AND state IN (0, 8) AND leased_by = $3 RETURNING parcel";
 /// Lane by lane, each of which passes over no more than what is leased.
 const NEXT_DUE: &str = "WITH RECURSIVE lanes (lane) AS (SELECT min(lane) FROM parcel WHERE state = 0 UNION ALL \
@@ -56,6 +62,9 @@ pub(crate) struct PostgresStore {
     owner: Arc<OnceLock<String>>,
     instance: String,
     turns: Mutex<Turns>,
+    lease_clock: LeaseClock,
+    /// How long the leases last that were asked for last, in microseconds.
+    lease_us: AtomicI64,
 }
 
 impl PostgresStore {
@@ -76,7 +85,17 @@ impl PostgresStore {
             owner: Arc::clone(&owner),
         };
         let writer = Mutex::new(Some(tokio::spawn(writer.serve())));
-        Ok(Self { pool, jobs: Mutex::new(Some(jobs)), writer, open_bodies, owner, instance, turns: Mutex::default() })
+        Ok(Self {
+            pool,
+            jobs: Mutex::new(Some(jobs)),
+            writer,
+            open_bodies,
+            owner,
+            instance,
+            turns: Mutex::default(),
+            lease_clock: options.lease_clock,
+            lease_us: AtomicI64::new(0),
+        })
     }
 
     fn all<T: Send + 'static>(&self, query: Query<T>) -> Pending<'_, Vec<T>> {
@@ -111,7 +130,7 @@ impl PostgresStore {
         &self,
         connection: &mut Connection,
         owner: &str,
-        (now, until): (Timestamp, Timestamp),
+        now: Timestamp,
         mut room: Room,
     ) -> Result<Vec<Vec<u8>>, StoreError> {
         let waiting = connection.all(sql::parcel::lanes()).await?;
@@ -125,7 +144,9 @@ impl PostgresStore {
             }
             let lanes = shares.iter().map(|(lane, _)| lane.number()).collect();
             let counts = shares.iter().map(|(_, share)| i64::try_from(*share).unwrap_or(i64::MAX)).collect();
-            let params = vec![Param::Ints(lanes), Param::Ints(counts), now.into(), until.into(), owner.into()];
+            let lasts = Param::Int(self.lease_us.load(Ordering::Relaxed));
+            let params =
+                vec![Param::Ints(lanes), Param::Ints(counts), now.into(), lasts, owner.into(), self.handed(now)];
             let read = |row: &dyn sql::Columns| Ok((row.blob(0)?, row.int(1)?));
             let leased = connection.all(Query { sql: LEASE, params, read }).await?;
             for (lane, share) in shares {
@@ -137,6 +158,14 @@ impl PostgresStore {
             }
             parcels.extend(leased.into_iter().map(|(parcel, _)| parcel));
         }
+    }
+
+    /// A time of the caller's, where leases go by it.
+    fn handed(&self, at: Timestamp) -> Param {
+        Param::MaybeInt(match self.lease_clock {
+            LeaseClock::Database => None,
+            LeaseClock::Caller => Some(at.as_microsecond()),
+        })
     }
 
     /// All leases of a store have one owner, named for the node that asked
@@ -264,9 +293,10 @@ impl Store for PostgresStore {
 
     fn lease(&self, node: &str, now: Timestamp, until: Timestamp, room: Room) -> Pending<'_, Vec<Leased>> {
         let owner = self.owner(node).to_owned();
+        self.lease_us.store(until.as_microsecond().saturating_sub(now.as_microsecond()), Ordering::Relaxed);
         Box::pin(async move {
             let mut connection = self.pool.take().await?;
-            let parcels = self.lease_in_turns(&mut connection, &owner, (now, until), room).await?;
+            let parcels = self.lease_in_turns(&mut connection, &owner, now, room).await?;
             if parcels.is_empty() {
                 return Ok(Vec::new());
             }
@@ -283,7 +313,8 @@ impl Store for PostgresStore {
         // Nothing was ever leased here where there is no owner yet.
         let Some(owner) = self.owner.get() else { return Box::pin(std::future::ready(Ok(0))) };
         let parcels = parcels.iter().map(|parcel| parcel.as_bytes().to_vec()).collect();
-        let params = vec![until.into(), Param::Blobs(parcels), owner.as_str().into()];
+        let lasts = Param::Int(self.lease_us.load(Ordering::Relaxed));
+        let params = vec![self.handed(until), Param::Blobs(parcels), owner.as_str().into(), lasts];
         let renewed = self.all(Query { sql: RENEW, params, read: |row| row.blob(0) });
         Box::pin(async move { Ok(renewed.await?.len()) })
     }

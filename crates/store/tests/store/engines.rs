@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use store::{PostgresOptions, SqliteOptions, Store, open_postgres, open_sqlite};
+use store::{LeaseClock, PostgresOptions, SqliteOptions, Store, open_postgres, open_sqlite};
 use tempfile::TempDir;
 use testkit::postgres::Postgres;
 
@@ -19,6 +19,11 @@ enum Engine {
     Postgres { url: String },
 }
 
+/// Leases begin and end at the times that a test hands in.
+pub fn by_handed_times() -> PostgresOptions {
+    PostgresOptions { lease_clock: LeaseClock::Caller, ..PostgresOptions::default() }
+}
+
 impl Bench {
     /// SQLite in a new directory.
     pub fn sqlite(options: SqliteOptions) -> Self {
@@ -29,7 +34,7 @@ impl Bench {
 
     async fn postgres() -> Self {
         let url = Postgres::shared().database();
-        let store = open_postgres(&url, PostgresOptions::default()).await.unwrap();
+        let store = open_postgres(&url, by_handed_times()).await.unwrap();
         Self { store, engine: Engine::Postgres { url } }
     }
 
@@ -43,7 +48,7 @@ impl Bench {
     pub async fn another(&self) -> Arc<dyn Store> {
         match &self.engine {
             Engine::Sqlite { dir, options } => open_sqlite(dir.path(), options.clone()).unwrap(),
-            Engine::Postgres { url } => open_postgres(url, PostgresOptions::default()).await.unwrap(),
+            Engine::Postgres { url } => open_postgres(url, by_handed_times()).await.unwrap(),
         }
     }
 

@@ -5,11 +5,32 @@ use std::sync::Arc;
 use store::{MessageState, ParcelState, PostgresOptions, Room, Store, StoreError, Write, open_postgres};
 use testkit::postgres::Postgres;
 
-use crate::engines::runtime;
+use crate::engines::{by_handed_times, runtime};
 use crate::make::*;
 
 async fn open(url: &str) -> Arc<dyn Store> {
-    open_postgres(url, PostgresOptions::default()).await.unwrap()
+    open_postgres(url, by_handed_times()).await.unwrap()
+}
+
+#[test]
+fn a_node_whose_clock_is_ahead_takes_nothing_that_another_delivers() {
+    let url = Postgres::shared().database();
+    runtime().block_on(async {
+        let open = || open_postgres(&url, PostgresOptions::default());
+        let (one, ahead) = (open().await.unwrap(), open().await.unwrap());
+        accept_and_queue(&*one, CLINIC, 1, at(1)).await;
+        // Each hands in times of its own clock, and they are a day apart.
+        assert_eq!(one.lease("one", at(10), at(70), Room::any(9)).await.unwrap().len(), 1);
+        let day = 86_400;
+        let lease = |now: i64| ahead.lease("ahead", at(now + day), at(now + day + 60), Room::any(9));
+        assert_eq!(lease(10).await.unwrap().len(), 0, "its lease has a minute left");
+        assert_eq!(one.renew(vec![parcel_id(1)], at(80)).await.unwrap(), 1);
+        assert_eq!(lease(20).await.unwrap().len(), 0);
+        // It ends all the same: one that lasts no time at all is over at once.
+        accept_and_queue(&*one, CLINIC, 2, at(1)).await;
+        assert_eq!(one.lease("one", at(10), at(10), Room::any(9)).await.unwrap().len(), 1);
+        assert_eq!(lease(30).await.unwrap().len(), 1);
+    });
 }
 
 #[test]
