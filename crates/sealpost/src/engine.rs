@@ -138,9 +138,12 @@ impl Engine {
         let installation = Installation::succeeding(&self.journey, config, seams).await?;
         let ledger = self.ledger.succeeding(config, installation.journey.clone());
         self.sockets.begin();
-        let next = Self::open(config, seams, installation.journey, ledger, self.sockets.clone()).await?;
-        self.sockets.end();
-        Ok(next)
+        let next = Self::open(config, seams, installation.journey, ledger, self.sockets.clone()).await;
+        match next {
+            Ok(_) => self.sockets.end(),
+            Err(_) => self.sockets.give_up(),
+        }
+        next
     }
 
     async fn open(

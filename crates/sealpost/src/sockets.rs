@@ -20,12 +20,24 @@ struct Bound {
     sockets: HashMap<Place, std::net::TcpListener>,
     /// What was asked for since the last [`Sockets::begin`].
     wanted: HashSet<Place>,
+    /// What was there then.
+    before: HashSet<Place>,
 }
 
 impl Sockets {
     /// Another configuration is about to ask for its sockets.
     pub fn begin(&self) {
-        self.bound().wanted.clear();
+        let mut bound = self.bound();
+        bound.before = bound.sockets.keys().copied().collect();
+        bound.wanted.clear();
+    }
+
+    /// That configuration does not come to hold: lets go of what only it has
+    /// asked for, at which nobody would ever take up a client.
+    pub fn give_up(&self) {
+        let mut bound = self.bound();
+        let Bound { sockets, before, .. } = &mut *bound;
+        sockets.retain(|place, _| before.contains(place));
     }
 
     /// The socket of `section` at `address`, bound now if it is not yet; port 0 takes a free one.
@@ -40,7 +52,7 @@ impl Sockets {
     /// Lets go of the sockets that were not asked for again.
     pub fn end(&self) {
         let mut bound = self.bound();
-        let Bound { sockets, wanted } = &mut *bound;
+        let Bound { sockets, wanted, .. } = &mut *bound;
         sockets.retain(|place, _| wanted.contains(place));
     }
 
@@ -93,6 +105,22 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[tokio::test]
+    async fn what_a_failed_reload_opened_is_closed_again() {
+        let sockets = Sockets::default();
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        let kept = sockets.bind("submission", free).await.unwrap().local_addr().unwrap();
+        sockets.begin();
+        let again = sockets.bind("submission", free).await.unwrap().local_addr().unwrap();
+        let new = sockets.bind("gateway", free).await.unwrap();
+        let opened = new.local_addr().unwrap();
+        drop(new);
+        assert!(TcpStream::connect(opened).is_ok(), "it is kept for the next configuration");
+        sockets.give_up();
+        assert!(TcpStream::connect(opened).is_err(), "nobody would take up a client there");
+        assert!(kept == again && TcpStream::connect(kept).is_ok());
+    }
 
     #[tokio::test]
     async fn a_crowd_that_comes_at_once_is_not_dropped() {
