@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use identity::{Action, LoginLimits, Logins, Resource, Sender, Submitter, authorize};
+use identity::{Action, Resource, Sender, Submitter, authorize};
 use mail::{Address, Reply};
 
 use crate::accept::Arriving;
@@ -16,13 +16,12 @@ use crate::reply;
 /// The desk over the journey.
 pub struct SubmissionDesk {
     journey: Arc<Journey>,
-    logins: Logins,
 }
 
 impl SubmissionDesk {
     /// A desk over this journey.
     pub fn new(journey: Arc<Journey>) -> Self {
-        Self { journey, logins: Logins::new(LoginLimits::default()) }
+        Self { journey }
     }
 
     async fn check(&self, attempt: Attempt) -> Result<Sender, AuthRefused> {
@@ -34,7 +33,7 @@ impl SubmissionDesk {
             }
         };
         let now = self.journey.clock.now();
-        self.logins.check(credential.as_ref(), attempt.password, attempt.peer, now).await
+        self.journey.logins.check(credential.as_ref(), attempt.password, attempt.peer, now).await
     }
 
     /// Access that was ended is ended in sessions that are open, too.

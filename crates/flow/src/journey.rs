@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use identity::{LoginLimits, Logins};
 use mail::{Clock, Entropy, Reply};
 use store::{Store, StoreError, Transition};
 use tokio::sync::{Notify, Semaphore};
@@ -48,6 +49,8 @@ pub struct Journey {
     pub(crate) suppressions_changed: Arc<Notify>,
     /// Inbound mail that may bring keys.
     pub(crate) harvest: Arc<harvest::Queue>,
+    /// Failed logins are counted over all doors and configurations of this process.
+    pub(crate) logins: Arc<Logins>,
     /// Inbound mail that may bring reports.
     pub(crate) reports: Arc<reports::Queue>,
     /// The organisations' own keys.
@@ -84,6 +87,10 @@ impl Journey {
             suppressed: Arc::default(),
             suppressions_changed: Arc::default(),
             harvest: Arc::default(),
+            logins: Arc::new(Logins::new(LoginLimits {
+                failures_max: settings.login_failures_max,
+                ..LoginLimits::default()
+            })),
             reports: Arc::default(),
             org_keys: Arc::default(),
             keeper: Arc::default(),
@@ -111,6 +118,7 @@ impl Journey {
             suppressed: self.suppressed.clone(),
             suppressions_changed: self.suppressions_changed.clone(),
             harvest: self.harvest.clone(),
+            logins: self.logins.clone(),
             reports: self.reports.clone(),
             org_keys: self.org_keys.clone(),
             keeper: self.keeper.clone(),

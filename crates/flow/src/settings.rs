@@ -48,6 +48,9 @@ pub struct Settings {
     /// How long a leased parcel is this node's. It is renewed while the node
     /// lives: after that time others finish what a dead one began.
     pub lease: Duration,
+    /// Failures in a row at a chosen password, after which only a new one helps:
+    /// 100 (SP 800-63B §3.2.2), parted among the nodes, each of which counts its own.
+    pub login_failures_max: u32,
     /// The streams that messages are of.
     pub streams: Streams,
     /// The domain of signed return paths; none: MAIL FROM stays the sender's.
@@ -82,6 +85,7 @@ impl Settings {
             harvest: true,
             org_key_warning: Duration::from_secs(30 * 24 * HOUR),
             lease: Duration::from_secs(120),
+            login_failures_max: 100,
             streams: Streams::default(),
             return_path: None,
             reports_address: None,

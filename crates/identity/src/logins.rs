@@ -9,7 +9,8 @@
 //! Guessing at chosen passwords is bounded by 100 failures in a row at one
 //! login (SP 800-63B §3.2.2) and by a rate at one address; at generated ones
 //! by their 160 bits, so that nobody locks out an application by failing in
-//! its name. The counts live in memory: they begin anew with the process.
+//! its name. The counts live in memory: they begin anew with the
+//! process, outlast a reload, and each node has its own.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -287,12 +287,22 @@ fn settings(config: &Config) -> Settings {
         reports_address: config.reports.address.clone(),
         tls_reports: config.reports.tls,
         lease: config.store.lease.0,
+        login_failures_max: login_failures_max(&config.store.url),
         wkd: config.keys.wkd,
         wkd_wait: config.keys.wkd_wait.0,
         wkd_again: config.keys.wkd_again.0,
         harvest: config.keys.harvest,
         org_key_warning: config.orgkeys.warn.0,
         ..defaults
+    }
+}
+
+/// Each node counts the failures that it sees: with up to four of them on one
+/// database the whole is 100 in a row at the most (SP 800-63B §3.2.2).
+const fn login_failures_max(store: &StoreUrl) -> u32 {
+    match store {
+        StoreUrl::Sqlite => 100,
+        StoreUrl::Postgres(_) => 25,
     }
 }
 
