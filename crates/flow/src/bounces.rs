@@ -28,6 +28,8 @@ use crate::suppression::{self, NewSuppression, Origin};
 
 /// So long the same bounce is not recorded again.
 const ONCE_IN: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3_600);
+/// So long a bounce of the same kind is not recorded again.
+const HOUR: std::time::Duration = std::time::Duration::from_secs(3_600);
 /// Recipients of one bounce that are recorded.
 const RECIPIENTS_MAX: usize = 100;
 
@@ -101,6 +103,11 @@ async fn tie_bounce(case: &Case<'_>, bounce: &Bounce) -> Option<Transition> {
     let about = opened.case(case.journey, case.now);
     let mut changes = Changes::default();
     for (recipient, outcome) in outcomes(&about, &proof, &bounce.recipients) {
+        let mark = throttle(case, about.message, &recipient, (&proof, outcome));
+        if !is_new(case, &changes, mark).await {
+            continue;
+        }
+        changes.writes.push(Write::Once { mark, value: Vec::new(), now: case.now, until: later(case.now, HOUR * 2) });
         changes.event(Event::DsnReceived {
             recipient: recipient.clone(),
             action: outcome.action.word().to_owned(),
@@ -162,6 +169,23 @@ fn once(case: &Case<'_>, about: &Case<'_>, what: &str, mut changes: Changes) -> 
     let (mark, until) = (case.organisation.vault.once_hash(what.as_bytes()), later(case.now, ONCE_IN));
     changes.writes.push(Write::Once { mark, value: Vec::new(), now: case.now, until });
     Some(about.transition(changes))
+}
+
+/// Whoever has one copy has its return path too, and could write bounces
+/// without end: of one kind for one recipient, one an hour is recorded. The
+/// kind is of a closed list, which a status of the writer's choice is not.
+fn throttle(case: &Case<'_>, about: MessageId, recipient: &Address, (proof, outcome): (&Proof, &Outcome)) -> [u8; 32] {
+    let hour = case.now.as_second().div_euclid(3_600);
+    let (action, class) = (outcome.action.word(), outcome.class().word());
+    let (proof, is_personal) = (proof.word(), proof.is_personal());
+    let what = format!("dsn\n{about}\n{recipient}\n{action}\n{class}\n{proof} {is_personal}\n{hour}");
+    case.organisation.vault.once_hash(what.as_bytes())
+}
+
+/// Whether nothing of that mark was recorded. What the store does not answer is not recorded either.
+async fn is_new(case: &Case<'_>, changes: &Changes, mark: [u8; 32]) -> bool {
+    let is_here = changes.writes.iter().any(|write| matches!(write, Write::Once { mark: other, .. } if *other == mark));
+    !is_here && matches!(case.journey.store.once(case.organisation.org, mark).await, Ok(None))
 }
 
 /// What shows which message it is about: the address that it came to, an

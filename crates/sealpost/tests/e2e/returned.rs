@@ -146,6 +146,11 @@ fn a_bounce_that_nobody_was_asked_for_tells_nothing() {
     assert_eq!(told, 2, "one bounce is one line");
     let last = clinic.events(&id).into_iter().rfind(|event| event["event"] == "dsn_received").unwrap();
     assert_eq!((&last["dsn"], &last["action"]), (&answer.as_str().into(), &"failed".into()));
+    // Nor does the same come again within the hour.
+    let again = accepted(bring(path, &many));
+    clinic.wait_for(&again, "delivered", &clinic.nurse);
+    let told = clinic.events(&id).iter().filter(|event| event["event"] == "dsn_received").count();
+    assert_eq!(told, 2, "the same is told once in an hour");
     // Once the message is gone nobody is left to get its bounces.
     clinic.machine.ok(["message", "erase", &id, "--reason", "asked for", "--yes"]);
     let late = accepted(bring(path, &report(&patient, "")));
