@@ -189,7 +189,13 @@ impl Arriving {
         };
         let arrival = arrival::read(header, &session).map_err(reply::header_refused)?;
         let sender = &self.submission.sender;
-        match arrival.from.iter().all(|author| sender.may_send_as(author)) {
+        // A mail system of one's own vouches for its Sender; a credential does for nothing but its own addresses.
+        let senders = match self.submission.passage {
+            Passage::Submitted => arrival.senders.as_deref(),
+            Passage::Outbound(_) | Passage::Known { .. } | Passage::Inbound(_) => Some([].as_slice()),
+        };
+        let Some(senders) = senders else { return Err(reply::author_not_allowed()) };
+        match arrival.from.iter().chain(senders).all(|author| sender.may_send_as(author)) {
             true => Ok(arrival),
             false => Err(reply::author_not_allowed()),
         }
@@ -255,7 +261,9 @@ impl Arriving {
         let crossed = match self.crossing.take() {
             None => Concluded::default(),
             Some(crossing) => {
-                crossing.conclude(&self.journey, &self.organisation, &self.submission, &arrival, received).await?
+                crossing
+                    .conclude(&self.journey, &self.organisation, &self.submission, &arrival, (self.message, received))
+                    .await?
             }
         };
         if let (Some(probe), Passage::Known { connector, .. }) = (self.probe, &self.submission.passage) {

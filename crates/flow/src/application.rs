@@ -392,35 +392,41 @@ fn envelope<'a>(from: &Address, all: impl Iterator<Item = &'a Address>) -> Resul
     Ok(Envelope { sender, recipients, envid: None, smtputf8, requiretls: false })
 }
 
-/// Fields that the message gets otherwise, or that would change what it is, in
-/// lower case.
-pub const OWN_FIELDS: [&str; 14] = [
-    "from",
-    "sender",
-    "to",
-    "cc",
-    "bcc",
-    "reply-to",
-    "subject",
-    "date",
-    "message-id",
-    "mime-version",
-    "received",
-    "return-path",
-    "dkim-signature",
-    "authentication-results",
+/// Fields that an application may add, in lower case; one that ends in a hyphen
+/// allows all that begin with it. A field that is not known here might change
+/// what the message is, or whom it seems to be from.
+pub const FREE_FIELDS: [&str; 13] = [
+    "x-",
+    "list-",
+    "in-reply-to",
+    "references",
+    "auto-submitted",
+    "comments",
+    "feedback-id",
+    "importance",
+    "keywords",
+    "organization",
+    "precedence",
+    "priority",
+    "sensitivity",
 ];
+
+/// What begins so is an instruction, and each has a field of the API.
+pub const OWN_PREFIX: &str = "x-sealpost-";
 
 fn may_be_set(name: &str, value: &str) -> bool {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     let lower = name.to_ascii_lowercase();
+    let is_free = |free: &&str| match free.ends_with('-') {
+        true => lower.len() > free.len() && lower.starts_with(*free),
+        false => lower == **free,
+    };
     (1..=64).contains(&name.len())
         && name.bytes().all(is_name)
         && value.chars().count() <= HEADER_CHARS_MAX
         && !value.chars().any(char::is_control)
-        && !lower.starts_with("content-")
-        && !lower.starts_with("x-sealpost-")
-        && !OWN_FIELDS.contains(&lower.as_str())
+        && FREE_FIELDS.iter().any(|free| is_free(&free))
+        && !lower.starts_with(OWN_PREFIX)
 }
 
 /// Structured fields are no encoded words, where they can be written as they are.

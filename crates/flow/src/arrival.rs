@@ -49,6 +49,9 @@ pub struct Arrival {
     pub passphrase: Option<Zeroizing<String>>,
     /// The addresses of From.
     pub from: Vec<Address>,
+    /// The addresses of other fields that say who sent it: Sender, Resent-From
+    /// and Resent-Sender (RFC 5322 §3.6.2, §3.6.6). None where one can't be read.
+    pub senders: Option<Vec<Address>>,
     /// The subject, decoded.
     pub subject: String,
     /// The Message-ID field, as the sender wrote it or as it was added.
@@ -114,6 +117,7 @@ pub fn read(raw: &[u8], session: &Session<'_>) -> Result<Arrival, HeaderRefused>
         instructions: Instructions::default(),
         passphrase: None,
         from: from_addresses(&fields)?,
+        senders: sender_addresses(&fields),
         subject: fields.iter().find(|field| field.is("Subject")).map(decoded).unwrap_or_default(),
         message_id: None,
         tls_required_no: asks_for_no_tls(&fields),
@@ -184,6 +188,18 @@ fn from_addresses(fields: &[Field<'_>]) -> Result<Vec<Address>, HeaderRefused> {
         .map(|entry| entry.address().and_then(|text| Address::parse(text).ok()))
         .collect();
     listed.filter(|addresses| !addresses.is_empty()).ok_or(HeaderRefused::NoFrom)
+}
+
+/// The addresses of the other fields that say who sent a message; none where one of them can't be read.
+fn sender_addresses(fields: &[Field<'_>]) -> Option<Vec<Address>> {
+    let is_one = |field: &&Field<'_>| ["Sender", "Resent-From", "Resent-Sender"].iter().any(|name| field.is(name));
+    let mut all = Vec::new();
+    for field in fields.iter().filter(is_one) {
+        // Read as From is, whatever the field's own name.
+        let as_from = [b"From:", field.value].concat();
+        all.extend(from_addresses(&header::fields(&as_from).collect::<Vec<_>>()).ok()?);
+    }
+    Some(all)
 }
 
 fn is_never_stored(field: &Field<'_>) -> bool {
@@ -280,6 +296,24 @@ mod tests {
 
     fn stored(raw: &str) -> String {
         String::from_utf8(arrive(raw).ok().unwrap().header).unwrap()
+    }
+
+    #[test]
+    fn whoever_else_is_said_to_have_sent_it_is_read() {
+        let check = |fields: &str, expect: Option<&[&str]>| {
+            let arrival = arrive(&format!("From: a@c.example\r\n{fields}")).ok().unwrap();
+            let found = arrival.senders.map(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>());
+            assert_eq!(found, expect.map(|all| all.iter().map(|one| (*one).to_owned()).collect()), "{fields}");
+        };
+        check("", Some(&[]));
+        check("Sender: Ann <ann@c.example>\r\n", Some(&["ann@c.example"]));
+        check(
+            "sender: x@y.example\r\nResent-From: a@b.example,\r\n c@d.example\r\n",
+            Some(&["x@y.example", "a@b.example", "c@d.example"]),
+        );
+        check("Resent-Sender: e@f.example\r\n", Some(&["e@f.example"]));
+        check("Sender: nobody\r\n", None);
+        check("Sender:\r\n", None);
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub(crate) fn read(raw: &[u8]) -> Result<Arrival, HeaderRefused> {
         from: arrival::authors(raw)?,
         subject: fields.iter().find(|field| field.is("Subject")).map(arrival::decoded).unwrap_or_default(),
         message_id: header::first(raw, "Message-ID"),
+        // Whoever sent it from outside claims no address of a credential.
+        senders: Some(Vec::new()),
         // A stranger has no say in how mail reaches an own mail system.
         tls_required_no: false,
     })

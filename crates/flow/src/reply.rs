@@ -41,9 +41,9 @@ pub fn no_stream(why: &NoStream) -> Reply {
     Reply::new(550, EnhancedCode(5, 6, 0), format!("X-Sealpost-Stream: {why}"))
 }
 
-/// From names an author that the credential may not use.
+/// From, Sender or a field of a resending names somebody whom the credential may not use.
 pub fn author_not_allowed() -> Reply {
-    Reply::new(550, EnhancedCode(5, 7, 1), "this credential may not send as the author in From")
+    Reply::new(550, EnhancedCode(5, 7, 1), "this credential may not send as the author in From, or as a sender that the message names")
 }
 
 /// From names an author outside of the domains of the mail system that sends.

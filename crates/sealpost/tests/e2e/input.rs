@@ -155,6 +155,8 @@ fn content_that_readers_would_see_differently_is_refused() {
         (format!("{head}Subject: y\r\n\r\nx\r\n.\r\n").into(), 554, "more than one Subject"),
         (b"Subject: x\r\n\r\nx\r\n.\r\n".to_vec(), 554, "no From field"),
         (b"From: someone@elsewhere.example\r\n\r\nx\r\n.\r\n".to_vec(), 550, "may not send as the author"),
+        (format!("{head}Sender: x@elsewhere.example\r\n\r\nx\r\n.\r\n").into(), 550, "may not send as the author"),
+        (format!("{head}Resent-From: x@elsewhere.example\r\n\r\nx\r\n.\r\n").into(), 550, "may not send as"),
         (format!("{head}{}\r\nx\r\n.\r\n", "Received: by x\r\n".repeat(101)).into(), 554, "too many servers"),
         (
             format!("{head}X-Sealpost-Stream: {}\r\n\r\nx\r\n.\r\n", "s".repeat(300)).into(),

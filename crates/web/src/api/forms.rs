@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use flow::application::{HEADER_CHARS_MAX, HEADERS_MAX, OWN_FIELDS};
+use flow::application::{FREE_FIELDS, HEADER_CHARS_MAX, HEADERS_MAX, OWN_PREFIX};
 use regex::Regex;
 use serde_json::{Map, Value, json};
 
@@ -234,12 +234,16 @@ fn headers() -> Value {
         let either = |c: char| format!("[{}{c}]", c.to_ascii_uppercase());
         name.chars().map(|c| if c.is_ascii_alphabetic() { either(c) } else { c.to_string() }).collect()
     };
-    let own: Vec<String> = OWN_FIELDS.iter().map(|name| format!("{}$", any_case(name))).collect();
-    let not = format!("^({}|{}|{})", own.join("|"), any_case("content-"), any_case("x-sealpost-"));
+    let free = FREE_FIELDS.iter().map(|name| match name.ends_with('-') {
+        true => format!("{}[A-Za-z0-9-]+", any_case(name)),
+        false => any_case(name),
+    });
+    let pattern = format!("^({})$", free.collect::<Vec<_>>().join("|"));
+    let not = format!("^{}", any_case(OWN_PREFIX));
     let value = json!({ "type": "string", "maxLength": HEADER_CHARS_MAX, "pattern": LINE.pattern });
     json!({
         "maxProperties": HEADERS_MAX,
-        "propertyNames": { "minLength": 1, "maxLength": 64, "pattern": "^[A-Za-z0-9-]*$", "not": { "pattern": not } },
+        "propertyNames": { "minLength": 1, "maxLength": 64, "pattern": pattern, "not": { "pattern": not } },
         "additionalProperties": value,
     })
 }
@@ -311,12 +315,17 @@ mod tests {
     #[test]
     fn a_header_that_the_journey_refuses_is_described_as_such() {
         let headers = headers();
-        let not = regex(headers["propertyNames"]["not"]["pattern"].as_str().unwrap());
-        for name in ["From", "bcc", "Content-Type", "x-SEALPOST-tag", "Message-ID"] {
-            assert!(not.is_match(name), "{name}");
+        let names = &headers["propertyNames"];
+        let (free, not) = (regex(names["pattern"].as_str().unwrap()), regex(names["not"]["pattern"].as_str().unwrap()));
+        let others =
+            ["From", "bcc", "Content-Type", "x-SEALPOST-tag", "Message-ID", "Resent-From", "X-", "Toe", "ARC-Seal"];
+        for name in
+            others.into_iter().chain(["Disposition-Notification-To", "Autocrypt", "TLS-Required", "Delivered-To"])
+        {
+            assert!(not.is_match(name) || !free.is_match(name), "{name}");
         }
-        for name in ["X-From", "From-X", "List-Id", "Toe"] {
-            assert!(!not.is_match(name), "{name}");
+        for name in ["X-From", "List-Id", "list-unsubscribe", "In-Reply-To", "references", "Auto-Submitted"] {
+            assert!(free.is_match(name) && !not.is_match(name), "{name}");
         }
     }
 }
