@@ -22,6 +22,7 @@ use store::MessageState;
 use crate::arrival::{self, Arrival, HEADER_BYTES_MAX, HeaderRefused, Instructions};
 use crate::case::{Case, Changes};
 use crate::crossing::{fields_above, is_return_path_proven};
+use crate::gateway::RecipientDomain;
 use crate::manifest::Crossed;
 use crate::org_keys::Proven;
 use crate::plan::{Planned, decided, rules};
@@ -69,7 +70,11 @@ pub(crate) fn edits(case: &Case<'_>, proven: Option<&Proven>) -> Edits {
         }
         Some(Crossed::Outbound { .. } | Crossed::Replied { .. }) | None => String::new(),
     };
-    let domains = case.organisation.profile.domains.iter().map(ToString::to_string);
+    let sending = case.organisation.profile.domains.iter();
+    let gateway = case.journey.gateway.get();
+    let is_own = |one: &&RecipientDomain| one.org == case.organisation.org;
+    let receiving = gateway.iter().flat_map(|gateway| gateway.recipient_domains.iter().filter(is_own));
+    let domains = sending.chain(receiving.map(|one| &one.domain)).map(ToString::to_string);
     let own_names = std::iter::once(case.journey.settings.hostname.clone()).chain(domains).collect();
     Edits { marks: Some(Marks { above: proven + above.as_str(), own_names }), ..Edits::default() }
 }

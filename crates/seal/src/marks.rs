@@ -1,6 +1,7 @@
 //! What the gateway writes into the copies of inbound mail, and what it takes
 //! out first: fields that only this system may write, which a stranger wrote.
 
+use mail::Domain;
 use mail::header::Field;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,12 @@ impl Marks {
 
     fn claims_to_be_ours(&self, field: &Field<'_>) -> bool {
         let Some(author) = authserv_id(field.value) else { return true };
+        // A name may be written in U-labels (RFC 8616 §2); what is neither those nor ASCII nobody can be sure of.
+        let author = match Domain::parse(&author) {
+            Ok(domain) => domain.as_str().to_owned(),
+            Err(_) if author.is_ascii() => author,
+            Err(_) => return true,
+        };
         let is_below =
             |name: &str| author.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
         self.own_names.iter().any(|name| is_below(&name.to_ascii_lowercase()))
@@ -110,8 +117,25 @@ mod tests {
         check("Authentication-Results: ; spf=pass", true);
         check("Authentication-Results:", true);
         check("Authentication-Results: mx.other.example; spf=pass", false);
+        check("Authentication-Results: \u{1f3e5}\u{202e}.example; spf=pass", true);
         check("Authentication-Results: notclinic.example; spf=pass", false);
         check("ARC-Authentication-Results: i=1; clinic.example; spf=pass", false);
+    }
+
+    #[test]
+    fn results_under_our_name_in_another_script_are_removed() {
+        let marks = Marks { above: String::new(), own_names: vec!["xn--klinik-mnchen-3ob.example".to_owned()] };
+        let check = |name: &str, removed: bool| {
+            let raw = format!("Authentication-Results: {name}; spf=pass\r\n");
+            let field = header::fields(raw.as_bytes()).next().unwrap();
+            assert_eq!(marks.removes(&field), removed, "{raw}");
+        };
+        // RFC 8616 §2: U-labels, in any case and normal form.
+        check("xn--klinik-mnchen-3ob.example", true);
+        check("klinik-m\u{fc}nchen.example", true);
+        check("mx.Klinik-M\u{dc}NCHEN.example", true);
+        check("\"klinik-mu\u{308}nchen.example\"", true);
+        check("klinik-muenchen.example", false);
     }
 
     #[test]
