@@ -1,11 +1,11 @@
 //! A message that crosses the border by port 25, while it arrives: whom it
 //! comes from is asked, and what was found goes with it.
 
+use aws_lc_rs::digest;
 use ledger::Event;
-use mail::{Address, Domain, Reply};
+use mail::{Address, Domain, MessageId, OrgId, Reply, header};
 use provenance::spf::{Identity, SpfResult};
 use provenance::{CheckResult, Client, DmarcResult, Impersonation, Inquiry, Verdicts, results};
-use store::Write;
 
 use crate::arrival::Arrival;
 use crate::case::later;
@@ -15,14 +15,20 @@ use crate::harvest::Ground;
 use crate::journey::Journey;
 use crate::listener::Submission;
 use crate::manifest::Crossed;
+use crate::mark::Mark;
 use crate::organisation::Organisation;
 use crate::reply;
+
+/// The fields of a message that its author's program wrote.
+const AUTHOR_S: [&str; 6] = ["From", "To", "Cc", "Date", "Message-ID", "Subject"];
 
 /// A message whose origin is being asked about.
 pub(crate) struct Crossing {
     inquiry: Option<Inquiry>,
     claim: Option<Claim>,
     shown: String,
+    /// Over what a retry of the same message has again: its author's fields and its body.
+    same: digest::Context,
 }
 
 /// What was found of a message's origin, for its row, its timeline, and the
@@ -31,7 +37,7 @@ pub(crate) struct Crossing {
 pub(crate) struct Concluded {
     pub manifest: Option<Crossed>,
     pub event: Option<Event>,
-    pub once: Vec<Write>,
+    pub once: Vec<Mark>,
     pub harvest: Option<Ground>,
 }
 
@@ -55,13 +61,20 @@ impl Crossing {
             Some(gateway) => Some(Inquiry::begin(gateway.dns.as_ref(), client, header, journey.clock.now()).await),
             None => None,
         };
-        let from = mail::header::fields(header).find(|field| field.is("From"));
+        let from = header::fields(header).find(|field| field.is("From"));
         let shown = from.map(|field| mail::reading::unstructured(field.value)).unwrap_or_default();
-        Some(Self { inquiry, claim: claims.then(|| Claim::read(header)), shown })
+        let mut same = digest::Context::new(&digest::SHA256);
+        // A server may sign anew, and trace its own retry: those fields are not compared.
+        let is_author_s = |field: &header::Field<'_>| AUTHOR_S.iter().any(|name| field.is(name));
+        for field in header::fields(header).filter(is_author_s) {
+            same.update(field.raw);
+        }
+        Some(Self { inquiry, claim: claims.then(|| Claim::read(header)), shown, same })
     }
 
     /// The next bytes of the body, as they were received.
     pub fn body(&mut self, bytes: &[u8]) {
+        self.same.update(bytes);
         if let Some(inquiry) = &mut self.inquiry {
             inquiry.body(bytes);
         }
@@ -74,7 +87,7 @@ impl Crossing {
         organisation: &Organisation,
         submission: &Submission,
         arrival: &Arrival,
-        received: String,
+        (message, received): (MessageId, String),
     ) -> Result<Concluded, Reply> {
         let gateway = journey.gateway.get();
         let verdicts = match (self.inquiry, gateway) {
@@ -97,7 +110,8 @@ impl Crossing {
                 if !claim.is_proven(connector, &verdicts.dkim, &arrival.from, &recipients, now) {
                     return Err(not_proven(&verdicts));
                 }
-                let once = used_up(organisation, &claim, &recipients, now);
+                let digest = content_digest(organisation, self.same.finish().as_ref(), &recipients);
+                let once = used_up(organisation, &claim, &recipients, (message, digest), now);
                 let manifest = Some(Crossed::Outbound { connector: connector.name.clone() });
                 Ok(Concluded { manifest, once, ..Concluded::default() })
             }
@@ -119,11 +133,39 @@ fn not_proven(verdicts: &Verdicts) -> Reply {
 
 /// A signature counts once for each recipient: who has the message could else
 /// bring it again for as long as it is fresh.
-fn used_up(organisation: &Organisation, claim: &Claim, recipients: &[Address], now: jiff::Timestamp) -> Vec<Write> {
+fn used_up(
+    organisation: &Organisation,
+    claim: &Claim,
+    recipients: &[Address],
+    (message, digest): (MessageId, [u8; 32]),
+    now: jiff::Timestamp,
+) -> Vec<Mark> {
     let id = claim.message_id().unwrap_or_default();
     let mark = |recipient: &Address| organisation.vault.once_hash(format!("gateway\n{id}\n{recipient}").as_bytes());
     let until = later(now, AGE_MAX * 2);
-    recipients.iter().map(|recipient| Write::Once { mark: mark(recipient), value: Vec::new(), now, until }).collect()
+    recipients.iter().map(|recipient| Mark { mark: mark(recipient), digest, message, now, until }).collect()
+}
+
+/// What a retry shares with the message that it is a retry of.
+fn content_digest(organisation: &Organisation, content: &[u8], recipients: &[Address]) -> [u8; 32] {
+    let mut all: Vec<String> = recipients.iter().map(ToString::to_string).collect();
+    all.sort_unstable();
+    organisation.vault.once_hash(&[b"gateway content\n", content, all.join("\n").as_bytes()].concat())
+}
+
+/// The message that this one was taken as before: a server that lost our 250
+/// brings the same content to the same recipients again, and is told so once
+/// more. None where anything differs.
+pub(crate) async fn taken_as(journey: &Journey, org: OrgId, marks: &[Mark]) -> Option<MessageId> {
+    let mut first = None;
+    for mark in marks {
+        let value = journey.store.once(org, mark.mark).await.ok()??;
+        let earlier = Mark::read(&value, mark.now).filter(|earlier| earlier.digest == mark.digest)?;
+        if *first.get_or_insert(earlier.message) != earlier.message {
+            return None;
+        }
+    }
+    first
 }
 
 fn inbound(

@@ -13,6 +13,7 @@ use vault::{Label, MessageKey};
 use super::Clear;
 use crate::bounces;
 use crate::case::{Case, Changes};
+use crate::crossing::taken_as;
 use crate::harvest::Ground;
 use crate::journey::Journey;
 use crate::judge;
@@ -42,7 +43,7 @@ pub(super) struct Arrived {
     pub(super) clear: Clear,
     pub(super) bytes: u64,
     pub(super) mark: Option<Mark>,
-    pub(super) proofs: Vec<Write>,
+    pub(super) proofs: Vec<Mark>,
     pub(super) shown: Option<Event>,
     pub(super) harvest: Option<Ground>,
     pub(super) answered: Option<Answered>,
@@ -53,7 +54,6 @@ impl Arrived {
     pub(super) async fn enter(mut self, body: SpooledBody) -> Result<Reply, Reply> {
         let now = self.journey.clock.now();
         let (proofs, shown) = (std::mem::take(&mut self.proofs), self.shown.take());
-        let is_proof = !proofs.is_empty();
         let case = Case {
             journey: &self.journey,
             organisation: &self.organisation,
@@ -67,15 +67,19 @@ impl Arrived {
         changes.event(self.accepted());
         self.traced.iter().for_each(|traced| changes.event(traced.clone()));
         changes.record.events.extend(shown);
-        changes.writes.extend(proofs);
+        changes.writes.extend(proofs.iter().map(Mark::write));
         let state = self.decide(&case, &mut changes).await?;
         changes.writes.insert(0, Write::Accept(Box::new(self.acceptance(&case, body, state))));
         changes.writes.extend(self.mark.as_ref().map(Mark::write));
         changes.writes.extend(self.answered.as_ref().map(|answered| answered.tell(&case)));
-        case.commit(changes).await.map_err(|why| match why {
-            StoreError::Conflict if is_proof => reply::taken_before(),
-            why => reply::not_stored(&why),
-        })?;
+        match case.commit(changes).await {
+            Ok(()) => {}
+            Err(StoreError::Conflict) if !proofs.is_empty() => {
+                let first = taken_as(&self.journey, self.organisation.org, &proofs).await;
+                return first.map(reply::accepted).ok_or_else(reply::taken_before);
+            }
+            Err(why) => return Err(reply::not_stored(&why)),
+        }
         if let Some(ground) = self.harvest {
             self.journey.harvest.offer(self.organisation.org, self.message, ground);
         }
