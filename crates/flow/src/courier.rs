@@ -208,7 +208,7 @@ impl Courier {
             received_at: leased.received_at,
             now: self.journey.clock.now(),
         };
-        let (turn, lent) = match self.ready(leased, &parcel, turn).await {
+        let (turn, lent) = match self.ready(&case, leased, &parcel, turn).await {
             Ok(ready) => ready,
             Err(waits) => return self.wait(&case, leased, &parcel, waits).await,
         };
@@ -233,6 +233,7 @@ impl Courier {
     /// All that carrying a parcel takes: memory, and a turn at its destination.
     async fn ready(
         &self,
+        case: &Case<'_>,
         leased: &Leased,
         parcel: &Parcel,
         came: Option<Result<Permit, Waits>>,
@@ -240,7 +241,9 @@ impl Courier {
         let came = came.transpose()?;
         let lent = lend(&self.journey.memory, leased, parcel).await;
         let lent = lent.map_err(|NoneSoon| without_memory(parcel, self.journey.clock.now()))?;
-        let turn = match (came, parcel.recipients().first()) {
+        // Of what a test key handed in not even a domain is asked for.
+        let first = parcel.recipients().first().filter(|_| !case.manifest.test);
+        let turn = match (came, first) {
             (None, Some(recipient)) => {
                 let domain = recipient.address.domain();
                 self.domains.learn(leased.destination, domain);

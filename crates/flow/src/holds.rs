@@ -47,7 +47,7 @@ pub enum NotJudged {
     /// It does not wait, or no longer.
     #[error("the message is not held")]
     NotHeld,
-    /// Policy refuses a copy now: these rules.
+    /// Policy refuses every copy that waits now: of the first, these rules.
     #[error("policy refuses the copy for {recipient}: {rules}")]
     Refused {
         /// Whose copy.
@@ -77,6 +77,15 @@ impl From<StoreError> for NotJudged {
             why => NotJudged::Message(why.into()),
         }
     }
+}
+
+/// A copy that is not let go with the others: policy refuses it now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stays {
+    /// Whose copy.
+    pub recipient: Address,
+    /// The rules that refuse it.
+    pub rules: String,
 }
 
 /// Who judges a held message.
@@ -123,14 +132,15 @@ pub(crate) async fn look(journey: &Journey, org: OrgId, message: MessageId) -> R
     })
 }
 
-/// Lets a held message go.
+/// Lets a held message go. The copies that policy refuses now stay, and hold up no other; where it refuses all
+/// that wait, nothing goes.
 pub async fn release(
     journey: &Journey,
     org: OrgId,
     message: MessageId,
     judge: Judge<'_>,
     reason: Option<&str>,
-) -> Result<(), NotJudged> {
+) -> Result<Vec<Stays>, NotJudged> {
     release_with(journey, org, message, (judge, reason), None, Changes::default()).await
 }
 
@@ -143,16 +153,21 @@ pub(crate) async fn release_with(
     (judge, reason): (Judge<'_>, Option<&str>),
     given: Option<Passphrase>,
     mut changes: Changes,
-) -> Result<(), NotJudged> {
+) -> Result<Vec<Stays>, NotJudged> {
     let mut waiting = Waiting::find(journey, org, message).await?;
     if given.is_some() {
         waiting.opened.manifest.passphrase = given;
     }
     let case = waiting.opened.case(journey, journey.clock.now());
     let prepared = judge_stored(&case, &waiting.opened.row).await?;
-    let released = waiting.released(&case, &prepared.verdict, judge)?;
-    changes.writes.push(Write::Decided { message, from: MessageState::Held, state: MessageState::Decided });
+    let (released, stays) = waiting.released(&case, &prepared.verdict, judge)?;
+    if let (true, Some(Stays { recipient, rules })) = (released.is_empty(), stays.first().cloned()) {
+        return Err(NotJudged::Refused { recipient, rules });
+    }
+    let state = if stays.is_empty() { MessageState::Decided } else { MessageState::Held };
+    changes.writes.push(Write::Decided { message, from: MessageState::Held, state });
     for (recipient, _) in &released {
+        changes.writes.push(once(&case, &recipient.address));
         changes.event(Event::Released {
             recipient: Some(recipient.address.clone()),
             by: judge.name().to_owned(),
@@ -162,7 +177,15 @@ pub(crate) async fn release_with(
     send_released(&case, &prepared, &released, &mut changes);
     case.commit(changes).await?;
     journey.queued.notify_one();
-    Ok(())
+    Ok(stays)
+}
+
+/// A message of which some copies stay is held as before, so its state alone
+/// would not keep two who release it at once from sending a copy twice.
+fn once(case: &Case<'_>, recipient: &Address) -> Write {
+    let what = format!("release\n{}\n{recipient}", case.message);
+    let until = later(case.now, case.journey.settings.hold_life);
+    Write::Once { mark: case.organisation.vault.once_hash(what.as_bytes()), value: Vec::new(), now: case.now, until }
 }
 
 /// Ends a held message: its copies are never delivered, and its sender is told why.
@@ -190,7 +213,7 @@ pub(crate) async fn reject_with(
         // Nor does a sender end what only staff may judge.
         let prepared = judge_stored(&case, &waiting.opened.row).await?;
         match waiting.released(&case, &prepared.verdict, judge) {
-            Ok(_) | Err(NotJudged::Refused { .. }) => {}
+            Ok(_) => {}
             Err(why) => return Err(why),
         }
     }
@@ -265,12 +288,18 @@ impl Waiting {
                     _ => None,
                 })
                 .collect();
-            held.extend(events.into_iter().filter_map(|event| match event {
-                Event::Held { recipient: Some(recipient), because } if !lacking.contains(&recipient) => {
-                    Some((recipient, because))
+            for event in events {
+                match event {
+                    Event::Held { recipient: Some(recipient), because } if !lacking.contains(&recipient) => {
+                        held.push((recipient, because));
+                    }
+                    // The others were refused when it was let go.
+                    Event::Released { recipient: Some(released), .. } => {
+                        held.retain(|(recipient, _)| *recipient != released);
+                    }
+                    _ => {}
                 }
-                _ => None,
-            }));
+            }
         }
         Ok(Self { opened, held })
     }
@@ -284,14 +313,14 @@ impl Waiting {
         })
     }
 
-    /// What each held copy needs now that it is let go.
+    /// What each held copy needs now that it is let go, and which copies policy refuses now.
     fn released(
         &self,
         case: &Case<'_>,
         verdict: &Verdict,
         judge: Judge<'_>,
-    ) -> Result<Vec<(&Recipient, Grounds)>, NotJudged> {
-        let mut released = Vec::new();
+    ) -> Result<(Vec<(&Recipient, Grounds)>, Vec<Stays>), NotJudged> {
+        let (mut released, mut stays) = (Vec::new(), Vec::new());
         for (recipient, _) in self.recipients() {
             let decision = verdict.recipients.iter().find(|(address, _)| *address == recipient.address);
             let Some((_, decision)) = decision else { continue };
@@ -299,8 +328,8 @@ impl Waiting {
             let need = match (decision.action, decision.released) {
                 (Action::Deliver { needs }, _) => needs,
                 (Action::Refuse, _) => {
-                    let rules = because.join(", ");
-                    return Err(NotJudged::Refused { recipient: recipient.address.clone(), rules });
+                    stays.push(Stays { recipient: recipient.address.clone(), rules: because.join(", ") });
+                    continue;
                 }
                 (Action::Hold, Some(released)) if matches!(judge, Judge::Sender(_)) && !released.by_sender => {
                     return Err(NotJudged::StaffOnly);
@@ -310,7 +339,7 @@ impl Waiting {
             because.push(format!("released by {}", judge.name()));
             released.push((recipient, Grounds { need, because, policy_sha256: case.organisation.policy_hash }));
         }
-        Ok(released)
+        Ok((released, stays))
     }
 
     /// Ends the copies that wait: an event and a receipt for each, and a word to the sender.

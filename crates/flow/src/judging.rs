@@ -135,7 +135,7 @@ impl Judging {
         match decision {
             Decision::Release { reason, .. } => {
                 let judge = (Judge::Sender(&by), Some(reason.as_str()));
-                told(holds::release_with(&self.journey, org, message, judge, passphrase, spent).await)
+                told(holds::release_with(&self.journey, org, message, judge, passphrase, spent).await.map(drop))
             }
             Decision::Reject { reason } => {
                 told(holds::reject_with(&self.journey, org, message, (Judge::Sender(&by), &reason), spent).await)

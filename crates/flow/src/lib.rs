@@ -87,6 +87,7 @@ pub use manifest::{Crossed, Manifest};
 pub use opened::NotOpened;
 pub use organisation::{Organisation, Organisations, Profile};
 pub use portal_desk::LinkDesk;
+pub use rehearsal::is_rehearsal;
 pub use settings::Settings;
 pub use store::{MessageRow, MessageState};
 pub use timeline::{Timeline, TimelineError, timeline};

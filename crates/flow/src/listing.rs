@@ -4,6 +4,7 @@ use mail::{MessageId, OrgId};
 use store::{MessageRow, MessageState, StoreError};
 
 use crate::journey::Journey;
+use crate::rehearsal::is_of_rehearsal;
 
 /// Rows that are read at once.
 const BATCH: usize = 200;
@@ -19,6 +20,8 @@ pub struct Filter {
     pub campaign: Option<String>,
     /// One of their tags.
     pub tag: Option<String>,
+    /// Whether a test key handed them in.
+    pub test: Option<bool>,
 }
 
 /// Some of them.
@@ -59,7 +62,8 @@ pub async fn list(
             }
             seen = seen.saturating_add(1);
             before = Some(row.message);
-            if filter.admits(&row) {
+            let is_meant = |test| is_of_rehearsal(journey, org, &row) == test;
+            if filter.admits(&row) && filter.test.is_none_or(is_meant) {
                 rows.push(row);
             }
         }

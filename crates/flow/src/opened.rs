@@ -45,9 +45,7 @@ impl Opened {
     pub async fn find(journey: &Journey, org: OrgId, message: MessageId) -> Result<Self, NotOpened> {
         let organisation = journey.organisations.find(org).ok_or(NotOpened::NoSuchMessage)?.clone();
         let row = journey.store.message(org, message).await?.ok_or(NotOpened::NoSuchMessage)?;
-        let wrapped = row.wrapped_key.as_deref().ok_or(NotOpened::Erased)?;
-        let key = organisation.vault.open_message_key(message, wrapped)?;
-        let manifest = Manifest::from_bytes(&key.open(Label::Envelope, &[], &row.envelope)?)?;
+        let (key, manifest) = open(&organisation, &row)?;
         Ok(Self { organisation, row, key, manifest })
     }
 
@@ -62,4 +60,12 @@ impl Opened {
             now,
         }
     }
+}
+
+/// The key and the manifest of a message's row.
+pub(crate) fn open(organisation: &Organisation, row: &MessageRow) -> Result<(MessageKey, Manifest), NotOpened> {
+    let wrapped = row.wrapped_key.as_deref().ok_or(NotOpened::Erased)?;
+    let key = organisation.vault.open_message_key(row.message, wrapped)?;
+    let manifest = Manifest::from_bytes(&key.open(Label::Envelope, &[], &row.envelope)?)?;
+    Ok((key, manifest))
 }

@@ -11,9 +11,26 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use mail::{Address, EnhancedCode, Level, MxLookup, Recipient, Reply};
+use mail::{Address, EnhancedCode, Level, MessageId, MxLookup, OrgId, Recipient, Reply};
 use seal::{Kind, Parcel};
+use store::{MessageRow, StoreError};
 use transport::{Attempt, Cause, Delivery, Fate, Inability, Judgement, Proof, Stage, TlsProof, Tried};
+
+use crate::journey::Journey;
+use crate::opened;
+
+/// Whether a message was handed in with a test key. What does not open, or is
+/// erased, was not: a test key sees nothing of it.
+pub async fn is_rehearsal(journey: &Journey, org: OrgId, message: MessageId) -> Result<bool, StoreError> {
+    let row = journey.store.message(org, message).await?;
+    Ok(row.is_some_and(|row| is_of_rehearsal(journey, org, &row)))
+}
+
+/// The same of a row.
+pub(crate) fn is_of_rehearsal(journey: &Journey, org: OrgId, row: &MessageRow) -> bool {
+    let opened = journey.organisations.find(org).and_then(|organisation| opened::open(organisation, row).ok());
+    opened.is_some_and(|(_, manifest)| manifest.test)
+}
 
 /// A host that nobody has (RFC 6761 §6.4).
 const MX: &str = "rehearsal.invalid";

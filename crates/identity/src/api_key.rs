@@ -227,7 +227,7 @@ impl ApiKey {
 
     /// Whoever shows it.
     pub fn principal(&self) -> Principal {
-        Principal::Application { org: self.org, key: self.id, scopes: self.scopes.clone() }
+        Principal::Application { org: self.org, key: self.id, scopes: self.scopes.clone(), test: self.test }
     }
 
     /// Whoever hands in mail with it.

@@ -1,9 +1,10 @@
 //! The one question before every route and command: may this principal do
 //! this to that?
 //!
-//! Two tables and two bounds. [`fits`] says to which kind of thing an action
+//! Two tables and three bounds. [`fits`] says to which kind of thing an action
 //! is done, [`may`] which kind of principal may do it; then the organisations
-//! must be the same, and a recipient stays with its own copy of one message.
+//! must be the same, a recipient stays with its own copy of one message, and a
+//! test key with what test keys handed in.
 //! Every match is exhaustive, so that a new principal or action is not
 //! compiled until someone has decided.
 
@@ -89,6 +90,8 @@ pub enum Resource {
     Organisation(OrgId),
     /// A message.
     Message(OrgId, MessageId),
+    /// A message that a test key handed in, which leaves the machine nowhere.
+    Rehearsal(OrgId, MessageId),
     /// One recipient's copy of a message at the portal.
     Copy(OrgId, MessageId, u32),
     /// An organisation's ledger.
@@ -105,7 +108,7 @@ pub struct Forbidden;
 /// Whether `principal` may do `action` to `resource`.
 pub fn authorize(principal: &Principal, action: Action, resource: &Resource) -> Result<(), Forbidden> {
     let allowed = fits(action, resource) && may(principal, action) && within(principal, resource);
-    allowed.then_some(()).ok_or(Forbidden)
+    (allowed && is_rehearsed(principal, action, resource)).then_some(()).ok_or(Forbidden)
 }
 
 /// To which kind of resource an action is done.
@@ -121,7 +124,7 @@ fn fits(action: Action, resource: &Resource) -> bool {
         A::ReadCertificates | A::OrderCertificates => matches!(resource, R::Organisation(_)),
         A::InspectHeader | A::ReadSuppressions | A::ManageSuppressions => matches!(resource, R::Organisation(_)),
         A::Process | A::ReadTimeline | A::ReadContent | A::JudgeHeld | A::EraseMessage | A::ReadReceipts => {
-            matches!(resource, R::Message(..))
+            matches!(resource, R::Message(..) | R::Rehearsal(..))
         }
         A::RequestCode | A::OpenAtPortal | A::Reply | A::GiveKey | A::JudgeOwn => matches!(resource, R::Copy(..)),
         A::ReadLedger => matches!(resource, R::Ledger(_)),
@@ -208,7 +211,9 @@ fn may(principal: &Principal, action: Action) -> bool {
 fn within(principal: &Principal, resource: &Resource) -> bool {
     let same_org = match resource {
         Resource::Organisation(org) | Resource::Ledger(org) => principal.org() == Some(*org),
-        Resource::Message(org, _) | Resource::Copy(org, _, _) => principal.org() == Some(*org),
+        Resource::Message(org, _) | Resource::Rehearsal(org, _) | Resource::Copy(org, _, _) => {
+            principal.org() == Some(*org)
+        }
         Resource::Deployment => principal.org().is_none(),
     };
     let own_copy = match (principal, resource) {
@@ -218,6 +223,20 @@ fn within(principal: &Principal, resource: &Resource) -> bool {
         _ => true,
     };
     same_org && own_copy
+}
+
+/// A test key sees and changes nothing that is real. Of the organisation as a
+/// whole it is given only this: what it hands in is rehearsed, a list that it
+/// reads holds rehearsals alone, and a header that it brings is its own.
+fn is_rehearsed(principal: &Principal, action: Action, resource: &Resource) -> bool {
+    if !matches!(principal, Principal::Application { test: true, .. }) {
+        return true;
+    }
+    match resource {
+        Resource::Rehearsal(..) => true,
+        Resource::Organisation(_) => matches!(action, Action::Submit | Action::ReadQueue | Action::InspectHeader),
+        Resource::Message(..) | Resource::Copy(..) | Resource::Ledger(_) | Resource::Deployment => false,
+    }
 }
 
 #[cfg(test)]
@@ -265,10 +284,11 @@ mod tests {
         Action::ManageSuppressions,
     ];
 
-    fn resources(org: OrgId) -> [Resource; 5] {
+    fn resources(org: OrgId) -> [Resource; 6] {
         [
             Resource::Organisation(org),
             Resource::Message(org, MESSAGE),
+            Resource::Rehearsal(org, MESSAGE),
             Resource::Copy(org, MESSAGE, 0),
             Resource::Ledger(org),
             Resource::Deployment,
@@ -277,7 +297,7 @@ mod tests {
 
     fn application(org: OrgId, scopes: &[Scope]) -> Principal {
         let key = "key_01K00000000000000000000000".parse().unwrap();
-        Principal::Application { org, key, scopes: scopes.to_vec() }
+        Principal::Application { org, key, scopes: scopes.to_vec(), test: false }
     }
 
     fn principals(org: OrgId) -> [Principal; 6] {
@@ -393,9 +413,29 @@ mod tests {
     #[test]
     fn an_action_fits_one_kind_of_resource() {
         for action in ACTIONS {
-            let fitting = resources(OURS).iter().filter(|resource| fits(action, resource)).count();
+            // A rehearsal is a message in all but this, that it reached nobody.
+            let is_one = |resource: &&Resource| !matches!(resource, Resource::Rehearsal(..));
+            let fitting = resources(OURS).iter().filter(is_one).filter(|resource| fits(action, resource)).count();
             assert_eq!(fitting, 1, "{action:?}");
+            let [_, message, rehearsal, ..] = resources(OURS);
+            assert_eq!(fits(action, &message), fits(action, &rehearsal), "{action:?}");
         }
+    }
+
+    #[test]
+    fn a_test_key_reaches_nothing_that_is_real() {
+        let key = "key_01K00000000000000000000000".parse().unwrap();
+        let test = Principal::Application { org: OURS, key, scopes: Scope::ALL.to_vec(), test: true };
+        let of = |resource: Resource| -> Vec<Action> {
+            ACTIONS.into_iter().filter(|action| authorize(&test, *action, &resource).is_ok()).collect()
+        };
+        let judged = [Action::ReadTimeline, Action::JudgeHeld, Action::ReadReceipts];
+        assert_eq!(of(Resource::Rehearsal(OURS, MESSAGE)), judged);
+        assert_eq!(of(Resource::Organisation(OURS)), [Action::Submit, Action::ReadQueue, Action::InspectHeader]);
+        for real in [Resource::Message(OURS, MESSAGE), Resource::Copy(OURS, MESSAGE, 0), Resource::Ledger(OURS)] {
+            assert_eq!(of(real), [], "{real:?}");
+        }
+        assert_eq!(of(Resource::Rehearsal(THEIRS, MESSAGE)), []);
     }
 
     #[test]

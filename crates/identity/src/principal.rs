@@ -27,6 +27,9 @@ pub enum Principal {
         key: ApiKeyId,
         /// What the key may be used for.
         scopes: Vec<Scope>,
+        /// Whether it is a test key, which reaches nothing that is real.
+        #[serde(default)]
+        test: bool,
     },
     /// Staff of an organisation at the command line of the machine.
     Operator {

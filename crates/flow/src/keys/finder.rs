@@ -215,7 +215,11 @@ pub(crate) enum Wanted {
 }
 
 /// What is to be found out about the recipients of a message before its plan.
+/// What was handed in with a test key asks nobody: nothing of it leaves the machine.
 pub(crate) async fn wanted(case: &Case<'_>, prepared: &Prepared) -> Result<Vec<Wanted>, StoreError> {
+    if case.manifest.test {
+        return Ok(Vec::new());
+    }
     let mut wanted: Vec<Wanted> = revocation::wanted(case, prepared).into_iter().map(Wanted::Revocation).collect();
     for address in candidates(case, prepared) {
         if asked(case, address).await?.is_none() {

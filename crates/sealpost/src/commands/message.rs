@@ -45,6 +45,7 @@ async fn list(cli: &Cli, wanted: &MessageList) -> Result<ExitCode> {
         stream: wanted.stream.clone(),
         campaign: wanted.campaign.clone(),
         tag: wanted.tag.clone(),
+        test: None,
     };
     let page =
         listing::list(&opened.installation.journey, org, &filter, wanted.before, (wanted.limit, usize::MAX)).await?;
@@ -347,9 +348,12 @@ async fn release(cli: &Cli, id: MessageId, reason: &str, organisation: &Organisa
     let org = opened.organisation.org;
     opened.may(Action::JudgeHeld, &Resource::Message(org, id))?;
     let by = opened.principal.to_string();
-    holds::release(&opened.installation.journey, org, id, Judge::Staff(&by), Some(reason)).await?;
+    let stays = holds::release(&opened.installation.journey, org, id, Judge::Staff(&by), Some(reason)).await?;
     wake::ring(&opened.loaded.config);
     say(&format!("✓ {id} goes on, under all that policy asks of it"));
+    for holds::Stays { recipient, rules } in stays {
+        say(&format!("! the copy for {recipient} stays held: policy refuses it now ({rules})"));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -264,7 +264,55 @@ fn what_a_test_key_hands_in_never_leaves() {
     client.wait_for(&bare, "rerouted");
     client.wait_for(&bare, "notified");
     assert!(ward.sink.taken().is_empty(), "nothing was sent");
+    for kind in ["MX", "A", "AAAA", "TLSA", "TXT"] {
+        for name in ["sink.example", "_mta-sts.sink.example", "openpgpkey.sink.example"] {
+            assert_eq!(ward.dns.asked(name, kind), 0, "{name} {kind} was asked for");
+        }
+    }
+    let meters = crate::operate::page(&server, "/metrics");
+    assert!(!meters.contains("sealpost_deliveries_total{"), "a rehearsal was counted: {meters}");
     assert_eq!(ward.machine.ok(["receipt", "show", &fine]).trim(), "", "a rehearsal proves nothing");
+}
+
+#[test]
+fn a_test_key_sees_and_changes_rehearsals_alone() {
+    let ward = ward();
+    let rule = "[[policy.rule]]\nname = 'look first'\nsubject_tag = 'Lakeside'\nhold = true\n";
+    ward.machine.write("conf.d/policy.toml", rule);
+    let server = ward.machine.serve();
+    let scopes = ["--scope", "messages:send", "messages:read", "messages:judge"];
+    let (live, test) = (client(&ward, &server, &scopes), client(&ward, &server, &[&["--test"][..], &scopes].concat()));
+    let send = |client: &Client<'_>| {
+        let taken = client.send("", &letter("a@sink.example")).expect(202);
+        taken.json["id"].as_str().unwrap().to_owned()
+    };
+    let (real, rehearsed) = (send(&live), send(&test));
+    let listed = |client: &Client<'_>, query: &str| -> Vec<String> {
+        let page = client.get(&format!("/v1/messages{query}")).expect(200).json;
+        let items = page["items"].as_array().unwrap();
+        items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+    };
+    for query in ["", "?test=true", "?test=false", "?state=held"] {
+        assert_eq!(listed(&test, query), [rehearsed.as_str()], "{query}");
+    }
+    assert_eq!(listed(&live, ""), [real.as_str()]);
+    assert_eq!(listed(&live, "?test=true"), [rehearsed.as_str()]);
+    for path in ["", "/events"] {
+        test.get(&format!("/v1/messages/{real}{path}")).problem(404, "not_found");
+        test.get(&format!("/v1/messages/{rehearsed}{path}")).expect(200);
+    }
+    let judge =
+        |id: &str, verb: &str| test.ask("POST", &format!("/v1/messages/{id}/{verb}"), "", "{\"reason\": \"x\"}");
+    for verb in ["release", "reject", "recall"] {
+        judge(&real, verb).problem(404, "not_found");
+    }
+    assert_eq!(live.get(&format!("/v1/messages/{real}")).expect(200).json["state"], "held", "nobody judged it");
+    judge(&rehearsed, "release").expect(200);
+    test.wait_for(&rehearsed, "delivered");
+    assert!(ward.sink.taken().is_empty(), "nothing was sent");
+    // Without the scope it is told no more than any key.
+    let blind = client(&ward, &server, &["--test"]);
+    blind.ask("POST", &format!("/v1/messages/{real}/release"), "", "{\"reason\": \"x\"}").problem(403, "forbidden");
 }
 
 #[test]

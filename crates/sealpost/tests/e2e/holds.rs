@@ -55,6 +55,35 @@ fn a_held_message_goes_on_once_staff_let_it_go() {
 }
 
 #[test]
+fn a_copy_that_policy_refuses_now_holds_up_no_other() {
+    let ward = ward();
+    let server = ward.machine.serve();
+    let id = held(&ward, &server, &["a@sink.example", "gone@sink.example"]);
+    let never = "[[policy.rule]]\nname = 'never'\nrecipient = 'gone@sink.example'\nrefuse = true\n";
+    ward.machine.write("conf.d/policy.toml", &format!("{HELD}{never}"));
+    let release = || ward.machine.run(["message", "release", &id, "--reason", "figures are public"]);
+    let said = |output: &std::process::Output| String::from_utf8_lossy(&output.stderr).into_owned();
+    let first = release();
+    assert!(first.status.success(), "{}", said(&first));
+    let stays = "the copy for gone@sink.example stays held: policy refuses it now (never";
+    assert!(said(&first).contains(stays), "{}", said(&first));
+    assert_eq!(wait_for(&ward, &id, "delivered")["recipient"], "a@sink.example");
+    let listed: Value = serde_json::from_str(&ward.machine.ok(["message", "held", "--json"])).unwrap();
+    assert_eq!(listed["recipients"].as_array().map(Vec::len), Some(1), "{listed}");
+    assert_eq!(listed["recipients"][0]["recipient"], "gone@sink.example", "{listed}");
+
+    let second = release();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(said(&second).contains("policy refuses the copy for gone@sink.example"), "{}", said(&second));
+    // Once policy allows it, it goes, and the other not again.
+    ward.machine.write("conf.d/policy.toml", HELD);
+    assert!(release().status.success());
+    let copies = || ward.sink.taken().iter().filter(|taken| taken.text().contains("quarter's figures")).count();
+    wait::until("the second copy", || (copies() >= 2).then_some(()));
+    assert_eq!((copies(), ward.machine.ok(["message", "held"]).trim()), (2, ""));
+}
+
+#[test]
 fn a_rejected_message_is_never_sent_and_its_sender_is_told() {
     let ward = ward();
     let server = ward.machine.serve();

@@ -23,7 +23,7 @@ pub struct Ward {
     pub sink: Sink,
     pub portal_sink: Sink,
     pub ca: Ca,
-    dns: Dns,
+    pub dns: Dns,
 }
 
 impl Ward {

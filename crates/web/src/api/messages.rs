@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use flow::application::{Origin, Request};
 use flow::holds::{self, Judge};
-use flow::{MessageRow, MessageState, listing, recall, timeline};
+use flow::{MessageRow, MessageState, is_rehearsal, listing, recall, timeline};
 use identity::{Action, ApiKey, Resource, authorize};
 use mail::MessageId;
 use serde::Deserialize;
@@ -24,6 +24,7 @@ use super::key::Bearer;
 use super::problem::Problem;
 use super::wire::{
     EventsOut, Judged, JudgementIn, MessageIn, MessageOut, MessageTaken, MessagesOut, RecalledCopy, RecalledOut,
+    StayingCopy,
 };
 use crate::server::{PeerAddress, PeerTls};
 use crate::visitor::visitor;
@@ -119,7 +120,10 @@ pub(super) async fn list(
     if !(1..=PAGE).contains(&limit) {
         return Err(Problem::field("/limit", format!("1 to {PAGE}")));
     }
-    let wanted = listing::Filter { state, stream: filter.stream, campaign: filter.campaign, tag: filter.tag };
+    // A test key sees what test keys handed in, and nothing else.
+    let test = Some(key.test || filter.test.unwrap_or_default());
+    let (stream, campaign, tag) = (filter.stream, filter.campaign, filter.tag);
+    let wanted = listing::Filter { state, stream, campaign, tag, test };
     let page = listing::list(api.door.journey(), key.org, &wanted, before, (limit, SEEN_MAX)).await;
     let page = page.map_err(|why| Problem::unavailable(&why))?;
     let items = page.rows.into_iter().map(out).collect();
@@ -140,6 +144,8 @@ pub(super) struct Filter {
     campaign: Option<String>,
     /// Only messages with this tag.
     tag: Option<String>,
+    /// The messages that test keys handed in, instead of the others. A test key sees these alone.
+    test: Option<bool>,
     /// At most so many: 1 to 200.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<usize>,
@@ -175,7 +181,7 @@ pub(super) async fn one(
     Bearer(key): Bearer,
     Path(id): Path<String>,
 ) -> Result<Json<MessageOut>, Problem> {
-    let id = message_of(&key, &id, Action::ReadTimeline)?;
+    let id = message_of(&api, &key, &id, Action::ReadTimeline).await?;
     let row = api.door.journey().store.message(key.org, id).await.map_err(|why| Problem::unavailable(&why))?;
     row.map(out).map(Json).ok_or_else(Problem::missing)
 }
@@ -198,7 +204,7 @@ pub(super) async fn events(
     Bearer(key): Bearer,
     Path(id): Path<String>,
 ) -> Result<Json<EventsOut>, Problem> {
-    let id = message_of(&key, &id, Action::ReadTimeline)?;
+    let id = message_of(&api, &key, &id, Action::ReadTimeline).await?;
     let timeline = timeline(api.door.journey(), key.org, id).await?;
     let mut events = Vec::with_capacity(timeline.events.len());
     for (at, event) in &timeline.events {
@@ -227,11 +233,12 @@ pub(super) async fn release(
     Path(id): Path<String>,
     body: Bytes,
 ) -> Result<Json<Judged>, Problem> {
-    let id = message_of(&key, &id, Action::JudgeHeld)?;
+    let id = message_of(&api, &key, &id, Action::JudgeHeld).await?;
     let reason = reason(&body)?;
     let by = key.principal().to_string();
-    holds::release(api.door.journey(), key.org, id, Judge::Staff(&by), Some(&reason)).await?;
-    Ok(Json(Judged { id: id.to_string(), status: "released" }))
+    let stays = holds::release(api.door.journey(), key.org, id, Judge::Staff(&by), Some(&reason)).await?;
+    let one = |one: holds::Stays| StayingCopy { recipient: one.recipient.to_string(), because: one.rules };
+    Ok(Json(Judged { id: id.to_string(), status: "released", stays: stays.into_iter().map(one).collect() }))
 }
 
 /// Never send a held message; its sender is told the reason.
@@ -250,10 +257,10 @@ pub(super) async fn reject(
     Path(id): Path<String>,
     body: Bytes,
 ) -> Result<Json<Judged>, Problem> {
-    let id = message_of(&key, &id, Action::JudgeHeld)?;
+    let id = message_of(&api, &key, &id, Action::JudgeHeld).await?;
     let reason = reason(&body)?;
     holds::reject(api.door.journey(), key.org, id, &key.principal().to_string(), &reason).await?;
-    Ok(Json(Judged { id: id.to_string(), status: "rejected" }))
+    Ok(Json(Judged { id: id.to_string(), status: "rejected", stays: Vec::new() }))
 }
 
 /// Recall a message: what is in the portal is withdrawn at once, what waits is
@@ -273,7 +280,7 @@ pub(super) async fn recall(
     Path(id): Path<String>,
     body: Bytes,
 ) -> Result<Json<RecalledOut>, Problem> {
-    let id = message_of(&key, &id, Action::JudgeHeld)?;
+    let id = message_of(&api, &key, &id, Action::JudgeHeld).await?;
     let reason = reason(&body)?;
     let by = key.principal().to_string();
     let told = recall::recall(api.door.journey(), key.org, id, &by, &reason).await?;
@@ -312,11 +319,20 @@ impl IntoResponses for NotJudgedAnswers {
     }
 }
 
-/// The message that is meant, if the key may do this to it. What is no id is nothing's.
-fn message_of(key: &ApiKey, id: &str, action: Action) -> Result<MessageId, Problem> {
+/// The message that is meant, if the key may do this to it. What is no id is
+/// nothing's, and to a test key there is nothing but rehearsals.
+async fn message_of(api: &Api, key: &ApiKey, id: &str, action: Action) -> Result<MessageId, Problem> {
     let id = id.parse().map_err(|_| Problem::missing())?;
-    authorize(&key.principal(), action, &Resource::Message(key.org, id))?;
-    Ok(id)
+    let principal = key.principal();
+    if authorize(&principal, action, &Resource::Message(key.org, id)).is_ok() {
+        return Ok(id);
+    }
+    authorize(&principal, action, &Resource::Rehearsal(key.org, id))?;
+    match is_rehearsal(api.door.journey(), key.org, id).await {
+        Ok(true) => Ok(id),
+        Ok(false) => Err(Problem::missing()),
+        Err(why) => Err(Problem::unavailable(&why)),
+    }
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {

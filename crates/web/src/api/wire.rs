@@ -182,6 +182,18 @@ pub struct Judged {
     pub id: String,
     /// `released` or `rejected`.
     pub status: &'static str,
+    /// The copies that stay held, because policy refuses them now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stays: Vec<StayingCopy>,
+}
+
+/// A copy that was not let go with the others.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct StayingCopy {
+    /// Whose copy.
+    pub recipient: String,
+    /// The rules of policy that refuse it.
+    pub because: String,
 }
 
 /// What became of the copies of a message that was recalled.
