@@ -43,7 +43,11 @@ pub fn no_stream(why: &NoStream) -> Reply {
 
 /// From, Sender or a field of a resending names somebody whom the credential may not use.
 pub fn author_not_allowed() -> Reply {
-    Reply::new(550, EnhancedCode(5, 7, 1), "this credential may not send as the author in From, or as a sender that the message names")
+    Reply::new(
+        550,
+        EnhancedCode(5, 7, 1),
+        "this credential may not send as the author in From, or as a sender that the message names",
+    )
 }
 
 /// From names an author outside of the domains of the mail system that sends.

@@ -65,6 +65,9 @@ fn connector(config: &Config, wanted: &Wanted, organisations: &Organisations) ->
             Some(field.with_context(|| format!("the connector {}", wanted.name))?)
         }
     };
+    if wanted.exclusive && secret.is_none() && !wanted.dkim {
+        tracing::warn!(connector = wanted.name, "taken by where it connects from alone, as exclusive = true says");
+    }
     let senders = match wanted.sender_domains.is_empty() {
         true => owner.domains.clone(),
         false => wanted.sender_domains.clone(),

@@ -2,6 +2,7 @@
 //! it, and what a node had begun when it died or hung another one finishes.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use testkit::postgres::Postgres;
 use testkit::sealpost::{Machine, Server};
@@ -12,10 +13,14 @@ use crate::ward::{Client, Ward, message};
 
 /// As short as it may be.
 const LEASE: &str = "4s";
+const LEASE_LASTS: Duration = Duration::from_secs(4);
+/// Beyond a lease: a look at the queue, and the deliveries themselves on a machine that has other work.
+const SLACK: Duration = Duration::from_secs(10);
 
 struct Nodes {
     ward: Ward,
     other: Machine,
+    url: String,
 }
 
 impl Nodes {
@@ -25,11 +30,19 @@ impl Nodes {
 
     /// With more of a configuration for both.
     fn with(more: &str) -> Self {
-        let store = format!("{more}[store]\nurl = '{}'\nlease = '{LEASE}'\n", Postgres::shared().database());
+        let url = Postgres::shared().database();
+        let store = format!("{more}[store]\nurl = '{url}'\nlease = '{LEASE}'\n");
         let ward = Ward::new(&store);
         let other = ward.beside(&store);
         std::fs::copy(ward.machine.path("root.key"), other.path("root.key")).unwrap();
-        Self { ward, other }
+        Self { ward, other, url }
+    }
+
+    /// How many nodes have leased something.
+    fn leasing(&self) -> usize {
+        let database = self.url.rsplit('/').next().unwrap();
+        let count = "SELECT count(DISTINCT leased_by) FROM parcel WHERE state = 0 AND leased_until > 0";
+        Postgres::shared().query(database, count).trim().parse().unwrap()
     }
 
     /// What became of each message: how often its delivery is recorded.
@@ -100,6 +113,62 @@ fn what_a_dead_node_had_begun_the_other_finishes() {
     nodes.ward.sink.open();
     nodes.wait_until_each_is_recorded_once(&ids);
     assert_eq!(nodes.copies().len(), 10);
+    other.stop();
+    nodes.ward.assert_ledger_is_whole();
+}
+
+/// Of each message one copy goes and the other waits for a person.
+const HELD: &str = "[[policy.rule]]\nname = 'look first'\nrecipient = 'held@sink.example'\nhold = true\n";
+
+/// Larger than what is judged at once: such a message is decided by whichever node comes first.
+#[track_caller]
+fn send_large(server: &Server<'_>, numbers: std::ops::Range<usize>) -> Vec<String> {
+    let mut client = Client::to(server);
+    let body = "a line of a large letter, and many more of them\r\n".repeat(12_500);
+    assert!(body.len() > 600_000);
+    let mut one = |number| {
+        let text = message(&format!("Subject: large {number}\r\n"), &body);
+        let to = ["p@sink.example", "held@sink.example"];
+        client.send(&to, text.as_bytes()).unwrap().expect(250, "accepted").id()
+    };
+    numbers.map(&mut one).collect()
+}
+
+#[test]
+fn of_two_living_nodes_one_finishes_what_the_other_had_begun_within_the_lease() {
+    let nodes = Nodes::new();
+    for machine in [&nodes.ward.machine, &nodes.other] {
+        machine.write("conf.d/policy.toml", HELD);
+    }
+    let (one, other) = (nodes.ward.machine.serve(), nodes.other.serve());
+    nodes.ward.sink.close();
+    let ids = std::thread::scope(|scope| {
+        let halves = [scope.spawn(|| send_large(&one, 0..12)), scope.spawn(|| send_large(&other, 12..24))];
+        halves.map(|half| half.join().unwrap()).concat()
+    });
+    let list_held = || nodes.ward.machine.ok(["message", "held", "--json"]).lines().count();
+    wait::until("the decision about each", || (list_held() == ids.len()).then_some(()));
+    wait::until("deliveries of both nodes under way", || {
+        (nodes.ward.sink.waiting() >= 2 && nodes.leasing() == 2).then_some(())
+    });
+    one.kill();
+    let killed_at = Instant::now();
+    // What came whole to the host, and was not replied to, may come again.
+    let unanswered = nodes.copies();
+    nodes.ward.sink.open();
+    wait::until("a copy of each", || (nodes.copies().len() == ids.len()).then_some(()));
+    nodes.wait_until_each_is_recorded_once(&ids);
+    let took = killed_at.elapsed();
+    assert!(took <= LEASE_LASTS + SLACK, "the living node was done after {took:?}");
+    for (subject, copies) in nodes.copies() {
+        let most = if unanswered.contains_key(&subject) { 2 } else { 1 };
+        assert!(copies <= most, "{subject} went {copies} times");
+    }
+    for id in &ids {
+        let held = nodes.ward.events(id).iter().filter(|event| event["event"] == "held").count();
+        assert_eq!(held, 1, "{id} was decided more than once");
+    }
+    // The sequencer is the living node: what the dead one wrote last has its place too.
     other.stop();
     nodes.ward.assert_ledger_is_whole();
 }
