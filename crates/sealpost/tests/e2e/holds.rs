@@ -65,7 +65,7 @@ fn a_copy_that_policy_refuses_now_holds_up_no_other() {
     let said = |output: &std::process::Output| String::from_utf8_lossy(&output.stderr).into_owned();
     let first = release();
     assert!(first.status.success(), "{}", said(&first));
-    let stays = "the copy for gone@sink.example stays held: policy refuses it now (never";
+    let stays = "the copy for gone@sink.example stays held: policy refuses it now (look first, never)";
     assert!(said(&first).contains(stays), "{}", said(&first));
     assert_eq!(wait_for(&ward, &id, "delivered")["recipient"], "a@sink.example");
     let listed: Value = serde_json::from_str(&ward.machine.ok(["message", "held", "--json"])).unwrap();

@@ -29,7 +29,8 @@ const BODIES_ARRIVED: &str = "DELETE FROM body_arriving a USING unnest($1::bigin
      WHERE a.org = n.org AND a.message = n.message";
 const DECIDED: &str = "UPDATE message m SET state = n.state \
      FROM unnest($1::bigint[], $2::bytea[], $3::bigint[], $4::bigint[]) AS n (org, message, state, was) \
-     WHERE m.org = n.org AND m.message = n.message AND m.state = n.was AND m.state IN (0, 2) AND m.state <> n.state";
+     WHERE m.org = n.org AND m.message = n.message AND m.state = n.was AND m.state IN (0, 2) \
+     AND (m.state <> n.state OR m.state = 2)";
 const KEEP_CONTENTS: &str = "INSERT INTO parcel_content (id, org, sealed) \
      SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[])";
 const ENQUEUE: &str = "INSERT INTO parcel (parcel, org, message_id, content_id, kind, state, due, attempts, \

@@ -25,7 +25,7 @@ const ACCEPT: &str = "INSERT INTO message (org, message, received_at, state, bod
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
 const KEEP_KEY: &str = "INSERT INTO message_key (id, org, wrapped_key) VALUES ($1, $2, $3)";
 const DECIDED: &str = "UPDATE message SET state = $1 WHERE org = $2 AND message = $3 AND state = $4 AND state IN (0, 2) \
-     AND state <> $1";
+     AND (state <> $1 OR state = 2)";
 const KEEP_CONTENT: &str = "INSERT INTO parcel_content (org, sealed) VALUES ($1, $2)";
 const ENQUEUE: &str = "INSERT INTO parcel (parcel, org, message_id, content_id, kind, state, due, attempts, \
      created_at, lane, destination) VALUES ($1, $2, $3, $4, $5, 0, $6, 0, $7, $8, $9)";

@@ -134,6 +134,7 @@ impl Making<'_> {
                 "null" => Just(Value::Null).boxed(),
                 "string" => text(schema),
                 "integer" => integer(schema),
+                "boolean" => prop::bool::ANY.prop_map(Value::Bool).boxed(),
                 "array" => self.array(schema),
                 "object" => self.object(schema),
                 other => panic!("no value is made of type {other}"),
