@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use identity::{Action, Forbidden, Principal, Resource, authorize};
 use ledger::{Event, EventKind};
-use mail::{Domain, Level};
+use mail::Level;
 use seal::{Kind, Parcel};
 use store::{Leased, ParcelRow, ParcelState, Room, StoreError, Transition, Write};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use transport::{Cause, Fate, Permit, Transport};
+use transport::{Cause, Fate};
 use vault::Label;
 
 use crate::carry::{Carried, Way, carry, lend};
@@ -28,6 +28,7 @@ use crate::portal::LinkState;
 use crate::posture::Shown;
 use crate::queue::Reason;
 use crate::record::{Before, OpenLink, record};
+use crate::senders::{Senders, Turn};
 use crate::waiting::{Waits, without_memory};
 
 /// What could not be carried for a reason of ours is tried again after this.
@@ -41,7 +42,7 @@ const RECORD_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Carries parcels until it is stopped.
 pub struct Courier {
     pub(crate) journey: Arc<Journey>,
-    transport: Arc<Transport>,
+    senders: Senders,
     leases: Leases,
     places: Places,
     domains: Domains,
@@ -95,10 +96,11 @@ impl From<NotSealed> for NotCarried {
 }
 
 impl Courier {
-    /// A courier that has parcels carried by `transport`.
-    pub fn new(journey: Arc<Journey>, transport: Arc<Transport>) -> Arc<Self> {
+    /// A courier that has parcels carried by these.
+    pub fn new(journey: Arc<Journey>, senders: impl Into<Senders>) -> Arc<Self> {
         let places = Places::new(journey.settings.deliveries_max);
-        Arc::new(Self { journey, transport, leases: Leases::default(), places, domains: Domains::default() })
+        let (senders, leases) = (senders.into(), Leases::default());
+        Arc::new(Self { journey, senders, leases, places, domains: Domains::default() })
     }
 
     /// Carries what is due until `stop` holds true; then what is under way is
@@ -189,7 +191,7 @@ impl Courier {
         // be large waits for memory first, and holds up nobody at its destination.
         let is_small = !self.journey.memory.may_be_large(leased.body.len());
         if let Some(domain) = self.domains.find(leased.destination).filter(|_| is_small) {
-            match self.enter(&domain, leased).await {
+            match self.senders.enter(&domain, leased).await.map_err(Waits::from) {
                 Err(waits) if self.is_in_time(leased) => return Ok(self.put_off(leased, &waits).await?),
                 came => turn = Some(came),
             }
@@ -214,7 +216,7 @@ impl Courier {
         };
         let (carried, shown) = self.attempt(&case, leased, &parcel, turn.as_ref(), lent).await?;
         if let Some(turn) = turn {
-            turn.note(&carried.delivery);
+            turn.permit.note(&carried.delivery);
         }
         loop {
             let case = Case { now: self.journey.clock.now(), ..case };
@@ -236,8 +238,8 @@ impl Courier {
         case: &Case<'_>,
         leased: &Leased,
         parcel: &Parcel,
-        came: Option<Result<Permit, Waits>>,
-    ) -> Result<(Option<Permit>, Option<Lent>), Waits> {
+        came: Option<Result<Turn, Waits>>,
+    ) -> Result<(Option<Turn>, Option<Lent>), Waits> {
         let came = came.transpose()?;
         let lent = lend(&self.journey.memory, leased, parcel).await;
         let lent = lent.map_err(|NoneSoon| without_memory(parcel, self.journey.clock.now()))?;
@@ -247,17 +249,11 @@ impl Courier {
             (None, Some(recipient)) => {
                 let domain = recipient.address.domain();
                 self.domains.learn(leased.destination, domain);
-                Some(self.enter(domain, leased).await?)
+                Some(self.senders.enter(domain, leased).await?)
             }
             (came, _) => came,
         };
         Ok((turn, lent))
-    }
-
-    /// Comes to the parcel's destination.
-    async fn enter(&self, domain: &Domain, leased: &Leased) -> Result<Permit, Waits> {
-        let destination = self.transport.destination(domain).await;
-        Ok(self.transport.shaper().enter(&destination, leased.lane.priority()).await?)
     }
 
     /// Carries it, and gives beside what came of it what its domain had shown
@@ -267,7 +263,7 @@ impl Courier {
         case: &Case<'_>,
         leased: &Leased,
         parcel: &Parcel,
-        turn: Option<&Permit>,
+        turn: Option<&Turn>,
         lent: Option<Lent>,
     ) -> Result<(Carried, Option<Shown>), NotCarried> {
         let tried = async {
@@ -279,7 +275,8 @@ impl Courier {
                 }
                 Some(_) | None => Level::None,
             };
-            let way = Way { transport: &self.transport, least, turn };
+            let transport = turn.map_or_else(|| self.senders.usual(), |turn| &turn.sender);
+            let way = Way { transport, least, turn: turn.map(|turn| &turn.permit) };
             Ok((carry(case, leased, parcel, way, lent).await?, shown))
         };
         match tried.await {

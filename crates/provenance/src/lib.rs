@@ -22,5 +22,6 @@ pub mod spf;
 pub use dmarc::{Asked, Dmarc, DmarcResult};
 pub use impersonation::{Impersonation, Known};
 pub use inquiry::{Inquiry, Verdicts};
+pub use reverse::reverse_name;
 pub use signatures::{Arc, CheckResult, Dkim};
 pub use spf::{Client, Spf, SpfResult};

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use transport::DnsName;
 
 /// `4.3.2.1.in-addr.arpa`, or thirty-two digits below `ip6.arpa`.
-pub(crate) fn reverse_name(address: IpAddr) -> Option<DnsName> {
+pub fn reverse_name(address: IpAddr) -> Option<DnsName> {
     let text = match address.to_canonical() {
         IpAddr::V4(four) => {
             let [a, b, c, d] = four.octets();

@@ -19,12 +19,12 @@ use flow::listener::tls::{CertificateFiles, Source, server_config};
 use flow::listener::{Door, Exchange, NamedNetworks, Reception};
 use flow::org_keys::{Publication, PublishedKeys};
 use flow::portal::Portal;
-use flow::{Courier, Journey, LinkDesk, SubmissionDesk};
+use flow::{Courier, Journey, LinkDesk, Senders, SubmissionDesk};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use transport::{Anchors, Transport};
+use transport::Anchors;
 use web::{PlainPages, ServeError, ServeLimits, Tls};
 
 use self::given::{api_settings, listener_settings, site, watch_list, web_limits};
@@ -66,7 +66,7 @@ pub struct Engine {
     doors: Doors,
     inner: Doors,
     ledger: LedgerKeeper,
-    transport: Arc<Transport>,
+    senders: Senders,
     sockets: Arc<Sockets>,
     data_dir: PathBuf,
     had_by_acme: Option<HadByAcme>,
@@ -155,14 +155,14 @@ impl Engine {
     ) -> Result<Self> {
         flow::keys::refresh(&journey).await.context("recipients' keys can't be read")?;
         flow::suppression::refresh(&journey).await.context("who is suppressed can't be read")?;
-        let transport = Arc::new(reach::transport(config, seams, &journey)?);
+        let senders = reach::senders(config, seams, &journey)?;
         let mut engine = Self {
             journey,
             addresses: Addresses::default(),
             doors: Doors::new(),
             inner: Doors::new(),
             ledger,
-            transport: transport.clone(),
+            senders: senders.clone(),
             sockets,
             data_dir: config.server.data_dir.clone(),
             had_by_acme: None,
@@ -174,7 +174,7 @@ impl Engine {
         engine.open_health(config).await?;
         let finder = finder(config, seams, engine.journey.clone())?;
         ask_issuers(config, seams, &engine.journey)?;
-        engine.run_inner(transport, finder);
+        engine.run_inner(senders, finder);
         engine.run_watch(config, seams)?;
         engine.run_reports(config, seams)?;
         match Bell::hang(config) {
@@ -229,7 +229,7 @@ impl Engine {
         };
         // Nothing is begun under the old configuration once another holds, whoever is still at the doors.
         tokio::join!(doors, self.inner.stop());
-        self.transport.close().await;
+        self.senders.close().await;
     }
 
     /// Gives every journal row its position now.
@@ -433,8 +433,8 @@ impl Engine {
         Ok(())
     }
 
-    fn run_inner(&mut self, transport: Arc<Transport>, finder: Arc<Finder>) {
-        let courier = Courier::new(self.journey.clone(), transport);
+    fn run_inner(&mut self, senders: Senders, finder: Arc<Finder>) {
+        let courier = Courier::new(self.journey.clone(), senders);
         self.inner.add(courier.run(self.inner.stop.subscribe()));
         self.inner.add(flow::resume::run(self.journey.clone(), Some(finder), self.inner.stop.subscribe()));
         self.inner.add(flow::harvest::run(self.journey.clone(), self.inner.stop.subscribe()));

@@ -1,6 +1,7 @@
 //! What reaches out of this machine, as the configuration wants it: the DNS,
 //! the anchors, what probes, and what delivers.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,9 +10,9 @@ use anyhow::{Context as _, Result};
 use discovery::fetch::{FetchConfig, Fetcher};
 use discovery::probe::{self, ProbeConfig, Prober};
 use discovery::sts::HttpsPolicies;
-use flow::Journey;
 use flow::reports::Reporter;
 use flow::sts::KeptPolicies;
+use flow::{Journey, Senders};
 use mail::Domain;
 use transport::mta_sts::{PolicySource, StsCache};
 use transport::{
@@ -115,11 +116,43 @@ pub fn prober(delivery: &Delivery, helo: Domain, scans: bool, seams: &Seams) -> 
     Ok(Prober::new(config, anchors(delivery)?, seams))
 }
 
+/// What delivers, for every stream.
+pub fn senders(config: &Config, seams: &Seams, journey: &Arc<Journey>) -> Result<Senders> {
+    let default = transport(config, seams, journey)?;
+    let anchors = anchors(&config.delivery)?;
+    let mut by_source = BTreeMap::new();
+    for wanted in &config.source {
+        let source = source(wanted)?;
+        for address in source.missing() {
+            tracing::error!(source = source.name, %address, "this machine has no such address: nothing leaves from it");
+        }
+        by_source.insert(source.name.clone(), Arc::new(default.leaving_from(source, anchors.clone())));
+    }
+    let mut senders = Senders::from(Arc::new(default));
+    for stream in &config.stream {
+        let own = stream.sources.iter().filter_map(|name| by_source.get(name).cloned());
+        senders = senders.with(&stream.name, own.collect());
+    }
+    Ok(senders)
+}
+
+fn source(wanted: &crate::config::Source) -> Result<transport::Source> {
+    let (ipv4, ipv6) = (wanted.ipv4, wanted.ipv6);
+    let since = first_moment(wanted.sending_since)?;
+    Ok(transport::Source { name: wanted.name.clone(), ipv4, ipv6, helo: wanted.helo.clone(), since })
+}
+
+fn first_moment(day: Option<jiff::civil::Date>) -> Result<Option<jiff::Timestamp>> {
+    let first = day.map(|day| day.to_zoned(jiff::tz::TimeZone::UTC)).transpose()?;
+    Ok(first.map(|day| day.timestamp()))
+}
+
 /// What delivers, held to what binds the hosts of others.
-pub fn transport(config: &Config, seams: &Seams, journey: &Arc<Journey>) -> Result<Transport> {
+fn transport(config: &Config, seams: &Seams, journey: &Arc<Journey>) -> Result<Transport> {
     let delivery = &config.delivery;
     let mut wanted = TransportConfig::new(config.helo().clone());
-    wanted.own_names = vec![config.server.hostname.clone()];
+    let helos = config.source.iter().map(|source| source.helo.clone());
+    wanted.own_names = std::iter::once(config.server.hostname.clone()).chain(helos).collect();
     wanted.mx_port = delivery.mx_port;
     wanted.allow_private = delivery.allow_private;
     wanted.timeouts.connect = delivery.connect_timeout.0;
@@ -127,8 +160,7 @@ pub fn transport(config: &Config, seams: &Seams, journey: &Arc<Journey>) -> Resu
     wanted.timeouts.end = delivery.data_timeout.0;
     wanted.limits.connections_max = delivery.concurrency_per_domain as usize;
     wanted.shapes = config.shaping.iter().map(shape).collect();
-    let first_day = delivery.sending_since.map(|day| day.to_zoned(jiff::tz::TimeZone::UTC)).transpose()?;
-    wanted.sending_since = first_day.map(|day| day.timestamp());
+    wanted.sending_since = first_moment(delivery.sending_since)?;
     wanted.routes = config.route.iter().map(route).collect::<Result<_>>()?;
     wanted.routes.extend(gateway::routes(config)?);
     let dns = dns(delivery, seams)?;

@@ -24,7 +24,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use hickory_proto::op::{Edns, Message, Query, ResponseCode};
-use hickory_proto::rr::rdata::{CAA, CNAME, MX, SOA, TLSA, TXT};
+use hickory_proto::rr::rdata::{CAA, CNAME, MX, PTR, SOA, TLSA, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
 /// How a name fails.
@@ -153,6 +153,7 @@ pub(crate) fn record(line: &str) -> Option<Record> {
         [_, "A", address] => RData::A(address.parse::<Ipv4Addr>().expect("an address").into()),
         [_, "AAAA", address] => RData::AAAA(address.parse::<std::net::Ipv6Addr>().expect("an address").into()),
         [_, "MX", preference, host] => RData::MX(MX::new(preference.parse().expect("a preference"), name(host))),
+        [_, "PTR", target] => RData::PTR(PTR(name(target))),
         [_, "CNAME", target] => RData::CNAME(CNAME(name(target))),
         [_, "TXT", ..] => RData::TXT(TXT::new(line.split('"').skip(1).step_by(2).map(str::to_owned).collect())),
         [_, "TLSA", usage, selector, matching, data] => {

@@ -29,6 +29,7 @@ mod proof;
 mod resolver;
 mod run;
 pub mod shaping;
+mod source;
 mod tls;
 mod transport;
 
@@ -47,6 +48,7 @@ pub use resolver::{
     SecureDns, Tlsa, is_public,
 };
 pub use shaping::{Destination, Permit, PutOff, Shape, Shaper, Wait};
+pub use source::Source;
 pub use tls::{
     Anchors, AnchorsError, DaneNeed, HandshakeError, Secured, Tls, Verdict, any_client, dane_need, is_usable, judge,
     judge_dane, parameters,

@@ -28,11 +28,13 @@ pub struct TokioNetwork;
 
 impl Network for TokioNetwork {
     fn connect(&self, to: SocketAddr) -> Pending<'_, io::Result<Box<dyn Stream>>> {
-        Box::pin(async move {
-            let stream = TcpStream::connect(to).await?;
-            // Commands are written whole, so waiting for more to send only delays them.
-            stream.set_nodelay(true)?;
-            Ok(Box::new(stream) as Box<dyn Stream>)
-        })
+        Box::pin(async move { prepared(TcpStream::connect(to).await?) })
     }
+}
+
+/// A connection as a dialogue wants it.
+pub(crate) fn prepared(stream: TcpStream) -> io::Result<Box<dyn Stream>> {
+    // Commands are written whole, so waiting for more to send only delays them.
+    stream.set_nodelay(true)?;
+    Ok(Box::new(stream))
 }

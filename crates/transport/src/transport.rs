@@ -25,17 +25,20 @@ use crate::proof::Proof;
 use crate::resolver::Resolver;
 use crate::run::{Again, Run, tried};
 use crate::shaping::{Destination, Permit, Shaper, Table, Wait};
+use crate::source::Source;
 use crate::tls::{Anchors, Tls};
 
 /// What delivers parcels.
 pub struct Transport {
     config: TransportConfig,
+    source: Option<Arc<Source>>,
     network: Arc<dyn Network>,
     resolver: Arc<dyn Resolver>,
+    clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     tls: Tls,
     pool: Pool,
-    bindings: Option<Bindings>,
+    bindings: Option<Arc<Bindings>>,
     shaper: Shaper,
     destinations: Mutex<HashMap<Domain, (Arc<Destination>, Instant)>>,
 }
@@ -65,10 +68,12 @@ impl Job<'_> {
 }
 
 /// Where to go on after an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Onward {
     NextAddress,
     NextHost,
+    /// The same as the next address, and nothing is known of the host by this one.
+    NoWay(Cause),
 }
 
 impl Transport {
@@ -84,15 +89,34 @@ impl Transport {
         let pool = Pool::new(config.limits, &config.timeouts);
         let table = Table::new(config.shapes.clone());
         let shaper = Shaper::new(table, config.limits.connections_max, config.sending_since, clock.clone());
-        let (tls, destinations) = (Tls::new(anchors, clock), Mutex::default());
-        Self { config, network, resolver, entropy, tls, pool, bindings: None, shaper, destinations }
+        let (tls, destinations) = (Tls::new(anchors, clock.clone()), Mutex::default());
+        let source = None;
+        Self { config, source, network, resolver, clock, entropy, tls, pool, bindings: None, shaper, destinations }
+    }
+
+    /// Another one that delivers from this source, with connections, TLS
+    /// sessions and books of its own: receivers count by address.
+    #[must_use]
+    pub fn leaving_from(&self, source: Source, anchors: Anchors) -> Self {
+        let mut config = self.config.clone();
+        config.own_names.push(std::mem::replace(&mut config.helo, source.helo.clone()));
+        config.sending_since = source.since;
+        let source = Arc::new(source);
+        let (network, resolver) = (source.clone(), self.resolver.clone());
+        let made = Self::new(config, anchors, network, resolver, self.clock.clone(), self.entropy.clone());
+        Self { source: Some(source), bindings: self.bindings.clone(), ..made }
+    }
+
+    /// Where it delivers from; none: wherever the kernel sees fit.
+    pub fn source(&self) -> Option<&Source> {
+        self.source.as_deref()
     }
 
     /// Holds deliveries to what binds MX hosts to their domains: DANE and
     /// MTA-STS. Without it they are held to what each parcel needs alone.
     #[must_use]
     pub fn bound(self, bindings: Bindings) -> Self {
-        Self { bindings: Some(bindings), ..self }
+        Self { bindings: Some(Arc::new(bindings)), ..self }
     }
 
     /// Takes other anchors: for what is judged from now on, and no connection
@@ -207,6 +231,7 @@ impl Transport {
         if let (Binding::Found(_), Some(bindings), Some(domain)) = (&binding, &self.bindings, domain) {
             run.sts_trouble = bindings.trouble(job.parcel.org(), domain);
         }
+        let (mut no_way, mut is_known) = (None, false);
         for address in addresses.iter().take(self.config.limits.addresses_max) {
             if Instant::now() >= job.until {
                 return run.failed(&Cause::OutOfTime);
@@ -215,9 +240,15 @@ impl Transport {
             let address = SocketAddr::new(*address, host.port);
             let anchors = host.anchors.clone();
             let target = Target { name: host.name.clone(), address, binding: binding.clone(), anchors };
-            if self.try_target(run, job, &target, has_other_family).await == Onward::NextHost {
-                return;
+            match self.try_target(run, job, &target, has_other_family).await {
+                Onward::NextHost => return,
+                Onward::NextAddress => is_known = true,
+                Onward::NoWay(cause) => no_way = Some(cause),
             }
+        }
+        // No way to any of its addresses says nothing of a host, and may pass.
+        if let Some(cause) = no_way.filter(|_| !is_known) {
+            run.failed(&cause);
         }
         if addresses.len() > self.config.limits.addresses_max {
             run.failed(&Cause::TooManyHosts);
@@ -260,8 +291,8 @@ impl Transport {
         match self.open(run, target, level).await {
             Ok(channel) => self.transact(run, job, &key, channel, false).await.unwrap_or(Onward::NextHost),
             Err(Shortfall::Failed(cause)) if has_other_family && is_family_missing(&cause) => {
-                note(run, target, None, true, Tried::Failed(cause));
-                Onward::NextAddress
+                note(run, target, None, true, Tried::Failed(cause.clone()));
+                Onward::NoWay(cause)
             }
             Err(Shortfall::Unable(inability)) if needed == Level::None => {
                 // Its domain needs TLS and the parcel does not: that is no inability.

@@ -16,6 +16,7 @@ use super::{Opened, print, say};
 use crate::cli::{Cli, DomainVerb};
 use crate::config::Config;
 use crate::doctor::records::{self, Record};
+use crate::doctor::sending;
 use crate::doctor::{Outcome, host_of};
 use crate::installation::{MakeDkim, Seams};
 use crate::reach::{self, Dns};
@@ -140,9 +141,11 @@ impl<'a> Checker<'a> {
         let (dns, hostname) = (self.dns.secure.as_ref(), &config.server.hostname);
         let reports = config.reports_to(domain);
         let mut found = Vec::new();
-        for address in &self.addresses {
-            found.extend(records::sender_policy(dns, domain, config.helo(), *address).await);
+        let own = self.addresses.iter().map(|address| (config.helo(), *address));
+        for (helo, address) in own.chain(config.source_addresses()) {
+            found.extend(records::sender_policy(dns, domain, helo, address).await);
         }
+        found.extend(sending::sources(dns, config).await);
         if let Some(key) = self.opened.organisation.dkim.get(domain) {
             found.extend(records::dkim(dns, key).await);
         }

@@ -22,6 +22,7 @@ pub fn problems(loaded: &Loaded) -> Vec<Problem> {
     found.gateway(&loaded.config);
     found.shaping(&loaded.config);
     found.streams(&loaded.config);
+    found.sources(&loaded.config);
     found.portal(&loaded.config);
     found.acme(&loaded.config);
     found.replies(&loaded.config);

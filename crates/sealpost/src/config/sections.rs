@@ -4,7 +4,7 @@
 //! `docs/configuration.md`; a test compares the two.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
@@ -17,6 +17,7 @@ use super::gateway::Gateway;
 use super::keys::{Keys, OrgKeys, Smime};
 use super::replies::Replies;
 use super::reports::Reports;
+use super::source::Source;
 use super::store::{Store, StoreUrl};
 use super::stream::Stream;
 use super::units::{Size, Span};
@@ -50,6 +51,9 @@ pub struct Config {
     /// How much single destinations are sent at a time.
     #[serde(default)]
     pub shaping: Vec<Shaping>,
+    /// The own addresses that mail of streams leaves from.
+    #[serde(default)]
+    pub source: Vec<Source>,
     /// What messages are part of.
     #[serde(default)]
     pub stream: Vec<Stream>,
@@ -404,6 +408,11 @@ impl Config {
     /// The name said in EHLO.
     pub fn helo(&self) -> &Domain {
         self.delivery.helo.as_ref().unwrap_or(&self.server.hostname)
+    }
+
+    /// The addresses of all sources, each with the name that is said there.
+    pub fn source_addresses(&self) -> impl Iterator<Item = (&Domain, IpAddr)> {
+        self.source.iter().flat_map(|source| source.addresses().map(|address| (&source.helo, address)))
     }
 
     /// Certificate and key of the submission listeners.

@@ -24,6 +24,9 @@ pub struct Stream {
     /// Whose messages are of it that name no stream, in the ledger's words: `credential:ehr`.
     #[serde(default)]
     pub submitters: Vec<String>,
+    /// The sources that it leaves from; none: as `[delivery]` says.
+    #[serde(default)]
+    pub sources: Vec<String>,
 }
 
 impl Found<'_> {

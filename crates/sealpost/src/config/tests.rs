@@ -157,6 +157,28 @@ fn replies_reach_own_mailboxes_only() {
 }
 
 #[test]
+fn a_source_has_addresses_of_its_own_and_the_name_of_a_host() {
+    let source = |name: &str, rest: &str| format!("[[source]]\nname = '{name}'\nhelo = 'out.clinic.example'\n{rest}\n");
+    let stream = |sources: &str| format!("[[stream]]\nname = 'news'\npriority = 'marketing'\nsources = [{sources}]\n");
+    refuse(&source("bulk", ""), "source[0].ipv4: a source has an address");
+    refuse(&source("Bulk", "ipv4 = '192.0.2.1'"), "source[0].name: 1 to 40");
+    refuse(&source("bulk", "ipv4 = '0.0.0.0'"), "source[0].ipv4: not an address that a machine can send from");
+    refuse(&source("bulk", "ipv6 = 'ff02::1'"), "source[0].ipv6: not an address that a machine can send from");
+    refuse(&source("bulk", "ipv4 = 'mail'"), "source[0].ipv4");
+    for helo in ["localhost", "192.0.2.1", "two words.example"] {
+        refuse(&format!("[[source]]\nname = 'bulk'\nipv4 = '192.0.2.1'\nhelo = '{helo}'\n"), "source[0].helo");
+    }
+    let (one, other) = (source("one", "ipv4 = '192.0.2.1'"), source("other", "ipv4 = '192.0.2.1'"));
+    refuse(&(one.clone() + &other), "source[1].ipv4: the address of the source one already");
+    refuse(&(one.clone() + &source("one", "ipv4 = '192.0.2.2'")), "source[1].name: two sources have this name");
+    refuse(&(one.clone() + &stream("'two'")), "stream[0].sources: there is no source two");
+    refuse(&(one.clone() + &stream("'one', 'one'")), "stream[0].sources: names one twice");
+    let config = read(&format!("{LEAST}\n{one}{}", stream("'one'"))).unwrap().config;
+    assert_eq!(config.stream[0].sources, ["one"]);
+    assert_eq!(config.source_addresses().count(), 1);
+}
+
+#[test]
 fn streams_are_named_once_and_each_submitter_is_of_one() {
     let stream = |name: &str, rest: &str| format!("[[stream]]\nname = '{name}'\npriority = 'marketing'\n{rest}\n");
     refuse(&stream("codes", ""), "stream[0].name: the name of a stream that is not chosen");
@@ -359,6 +381,7 @@ fn keys() -> BTreeMap<String, String> {
          [[gateway.inbound]]\ndomains = ['clinic.example']\nhost = 'mx.clinic.example'\n\
          [[portal.replies.rule]]\nto = 'desk@clinic.example'\n\
          [[stream]]\nname = 'reminders'\npriority = 'marketing'\n\
+         [[source]]\nname = 'bulk'\nhelo = 'mail2.clinic.example'\nipv4 = '192.0.2.10'\n\
          [[shaping]]\nname = 'hosting'\nmx = ['hosting.example']"
     );
     let required = [
@@ -370,6 +393,8 @@ fn keys() -> BTreeMap<String, String> {
         "portal.replies.rule[0].to",
         "shaping[0].name",
         "shaping[0].mx",
+        "source[0].name",
+        "source[0].helo",
         "stream[0].name",
         "stream[0].priority",
     ];

@@ -12,6 +12,7 @@ mod host;
 mod keys;
 mod names;
 pub mod records;
+pub mod sending;
 mod server;
 
 pub use certificates::host_of;

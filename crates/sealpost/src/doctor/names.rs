@@ -7,7 +7,7 @@ use mail::Domain;
 use transport::ResolveError;
 
 use super::certificates::host_of;
-use super::{Findings, records};
+use super::{Findings, records, sending};
 use crate::config::Config;
 use crate::installation::{Installation, Seams};
 use crate::reach::{self, Dns};
@@ -25,8 +25,15 @@ pub(super) async fn check(config: &Config, opened: Option<&Installation>, seams:
     {
         own_addresses(&dns, &host, findings).await;
     }
+    // A machine behind NAT can't tell from which address others see it.
+    for address in addresses.iter().filter(|address| transport::is_public(**address)) {
+        findings.take(Some(sending::name_of(dns.secure.as_ref(), helo, *address).await));
+    }
+    sending::sources(dns.secure.as_ref(), config).await.into_iter().for_each(|record| findings.take(Some(record)));
+    let senders: Vec<(&Domain, IpAddr)> =
+        addresses.iter().map(|address| (helo, *address)).chain(config.source_addresses()).collect();
     for domain in config.organisation.iter().flat_map(|organisation| &organisation.domains) {
-        for address in &addresses {
+        for (helo, address) in &senders {
             findings.take(records::sender_policy(dns.secure.as_ref(), domain, helo, *address).await);
         }
         findings.take(records::dmarc(dns.secure.as_ref(), domain, &config.reports_to(domain)).await);

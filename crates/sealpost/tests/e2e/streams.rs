@@ -1,6 +1,9 @@
 //! Streams: which one a message is of, and that a campaign holds nobody up.
 
-use testkit::wait;
+use std::net::Ipv4Addr;
+
+use serde_json::Value;
+use testkit::{loopback, wait};
 
 use crate::clinic::{Clinic, Kind, Mail, find};
 use crate::sink::Sink;
@@ -89,4 +92,71 @@ fn what_is_over_a_destinations_rate_waits_for_its_turn_without_being_tried() {
     assert!(find(&events, "queued", "").is_some() && find(&events, "attempted", "").is_none(), "{events:?}");
     assert!(find(&events, "deferred", "").is_none(), "{events:?}");
     server.stop();
+}
+
+/// Postfix writes who came, and from where, into each letter.
+#[test]
+fn a_stream_leaves_from_its_own_addresses_under_their_names() {
+    let [one, two, other] = [(); 3].map(|()| loopback::address());
+    let source = |name: &str, address: Ipv4Addr| {
+        format!("[[source]]\nname = '{name}'\nipv4 = '{address}'\nhelo = '{name}.out.example'\n")
+    };
+    let stream = |name: &str, sources: &str| {
+        format!("[[stream]]\nname = '{name}'\npriority = 'marketing'\nsources = [{sources}]\n")
+    };
+    let sources = [source("one", one), source("two", two), source("other", other)].concat();
+    let streams = [stream("news", "'one', 'two'"), stream("visits", "'other'")].concat();
+    let clinic = Clinic::new(&[sources, streams].concat());
+    let server = clinic.serve();
+    let came = |header: &str| {
+        let patient = clinic.patient(Kind::Good);
+        let id = clinic.send(&server, &Mail { to: &[&patient], header, ..clinic.mail() });
+        clinic.wait_for(&id, "delivered", &patient);
+        clinic.letters(Kind::Good, &patient, 1)[0].header("Received")[0].clone()
+    };
+    let is_from = |received: &str, name: &str, address: Ipv4Addr| {
+        received.contains(&format!("from {name}.out.example")) && received.contains(&format!("[{address}]"))
+    };
+    let visits = came("X-Sealpost-Stream: visits\n");
+    assert!(is_from(&visits, "other", other), "{visits}");
+    let plain = came("");
+    assert!(plain.contains("from secure.clinic.example") && plain.contains("[127.0.0.1]"), "{plain}");
+    let mut seen = [0_u32; 2];
+    while seen.contains(&0) {
+        let news = came("X-Sealpost-Stream: news\n");
+        let by = [is_from(&news, "one", one), is_from(&news, "two", two)];
+        assert_ne!(by[0], by[1], "{news}");
+        seen[usize::from(by[1])] += 1;
+        assert!(seen.iter().sum::<u32>() < 40, "both addresses are used: {seen:?}");
+    }
+    server.stop();
+}
+
+#[test]
+fn the_name_of_a_source_leads_to_its_address_and_back() {
+    let address = loopback::address();
+    let source = format!("[[source]]\nname = 'bulk'\nipv4 = '{address}'\nhelo = 'bulk.out.example'\n");
+    let stream = "[[stream]]\nname = 'news'\npriority = 'marketing'\nsources = ['bulk']\n";
+    let clinic = Clinic::new(&[source.as_str(), stream].concat());
+    let found = || {
+        let output = clinic.machine.run(["domain", "check", "--json"]);
+        let report: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+        let records = report["domains"][0]["records"].as_array().expect("records").clone();
+        let ehlo = records.into_iter().find(|record| record["record"] == "EHLO").expect("one about EHLO");
+        let words = |name: &str| ehlo[name].as_str().unwrap_or_default().to_owned();
+        (words("outcome"), words("found"), words("fix"))
+    };
+    let [a, b, c, d] = address.octets();
+    let reverse = format!("{d}.{c}.{b}.{a}.in-addr.arpa");
+    let (outcome, told, fix) = found();
+    assert_eq!((outcome.as_str(), fix), ("failed", format!("publish: bulk.out.example. A {address}")), "{told}");
+    clinic.dns.add(&format!("bulk.out.example A {address}\n"));
+    let (outcome, told, fix) = found();
+    assert!(outcome == "warning" && told.contains("has no name"), "{told}");
+    assert_eq!(fix, format!("ask who gave you {address} to set its PTR record to bulk.out.example"));
+    clinic.dns.add(&format!("{reverse} PTR host.provider.example\n"));
+    assert!(found().1.contains("host.provider.example, which does not lead back"), "{:?}", found());
+    clinic.dns.remove(&reverse);
+    clinic.dns.add(&format!("{reverse} PTR bulk.out.example\n"));
+    assert_eq!(found().0, "ok", "{:?}", found());
 }

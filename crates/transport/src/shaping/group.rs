@@ -138,6 +138,12 @@ impl Group {
         Answer::Line(take)
     }
 
+    /// Whether somebody who comes goes at once.
+    pub(super) fn is_free(&self, now: Timestamp, priority: Priority, bounds: Bounds) -> bool {
+        let is_in_peace = self.peace_until.is_some_and(|until| until > now) && !self.may_probe(priority);
+        !is_in_peace && !self.is_over_rate(now, priority, bounds) && self.has_room(priority, bounds)
+    }
+
     /// The time of somebody who waited in line in vain, and sends nothing.
     pub(super) fn give_up(&mut self, now: Timestamp, priority: Priority, bounds: Bounds) -> Timestamp {
         let unspent = self.even_at.zip(bounds.interval);

@@ -170,6 +170,13 @@ impl Shaper {
         }
     }
 
+    /// Whether one more may be sent to a destination at once. Nothing is taken
+    /// by asking: whoever has several senders looks for one that is free.
+    pub fn is_free(&self, destination: &Destination, priority: Priority) -> bool {
+        let (now, bounds) = (self.clock.now(), self.bounds(destination));
+        self.lock().of(&destination.name, now).is_free(now, priority, bounds)
+    }
+
     /// Transactions on a connection to a destination; none where nothing is known of it.
     pub(crate) fn transactions_max(&self, host: &str) -> Option<u32> {
         self.table.shape(host)?.messages_per_connection.map(std::num::NonZeroU32::get)

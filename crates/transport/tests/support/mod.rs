@@ -74,6 +74,7 @@ pub struct Switchboard {
     lines: HashMap<SocketAddr, SocketAddr>,
     pub connections: AtomicUsize,
     lacks_ipv6: bool,
+    lacks_every_way: bool,
 }
 
 impl Network for Switchboard {
@@ -84,7 +85,7 @@ impl Network for Switchboard {
                 let real = *real;
                 Box::pin(async move { TokioNetwork.connect(real).await })
             }
-            None if self.lacks_ipv6 && to.is_ipv6() => {
+            None if self.lacks_every_way || self.lacks_ipv6 && to.is_ipv6() => {
                 Box::pin(async { Err(io::ErrorKind::NetworkUnreachable.into()) })
             }
             None => Box::pin(async { Err(io::ErrorKind::ConnectionRefused.into()) }),
@@ -166,6 +167,11 @@ impl World {
     /// This machine has no IPv6.
     pub fn without_ipv6(&mut self) {
         self.switchboard.lacks_ipv6 = true;
+    }
+
+    /// This machine has no way to anywhere.
+    pub fn without_any_way(&mut self) {
+        self.switchboard.lacks_every_way = true;
     }
 
     fn place(&mut self, number: usize, addresses: Vec<IpAddr>) {

@@ -111,6 +111,8 @@ pub struct Seen {
     /// Every command line.
     pub lines: Vec<String>,
     pub connections: usize,
+    /// Where each connection came from.
+    pub clients: Vec<std::net::IpAddr>,
     /// Connections that are open now, and the most that ever were.
     pub open: usize,
     pub open_max: usize,
@@ -130,7 +132,8 @@ impl Peer {
         let seen = Arc::<Mutex<Seen>>::default();
         let shared = seen.clone();
         let task = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
+            while let Ok((stream, client)) = listener.accept().await {
+                lock(&shared).clients.push(client.ip());
                 let serving = serve(behaviour.clone(), shared.clone(), Box::new(stream));
                 tokio::spawn(serving);
             }
