@@ -20,6 +20,7 @@ use crate::rehearsal;
 use crate::return_path;
 use crate::rounds::Passed;
 use crate::suppression::Stopped;
+use crate::unsubscribe::Fields;
 use crate::wire::OpenParcel;
 
 /// What came of carrying a parcel.
@@ -160,12 +161,14 @@ async fn deliver(case: &Case<'_>, parcel: &Parcel, stored: Vec<u8>, sealed: Opti
         (Content::Original { .. }, None) => org_keys::autocrypt_field(case, &stored),
         _ => String::new(),
     };
-    let passages = autocrypt + passages(case, parcel).as_str();
+    let list = Fields::of(case, parcel);
+    let passages = [autocrypt.as_str(), list.above(), &passages(case, parcel)].concat();
     // Not by making room in what is there: that doubles it.
-    let sealed = sealed.map(|sealed| [passages.as_bytes(), &sealed].concat());
+    let sealed = sealed.map(|sealed| [passages.as_bytes(), &list.replace_in(&sealed)].concat());
     let wire = OpenParcel {
         parcel,
         passages,
+        list,
         stored,
         sealed,
         sender: manifest.envelope.sender.clone(),

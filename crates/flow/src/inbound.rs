@@ -27,6 +27,7 @@ use crate::manifest::Crossed;
 use crate::org_keys::Proven;
 use crate::plan::{Planned, decided, rules};
 use crate::prepared::Prepared;
+use crate::unsubscribe;
 
 /// The most recipients of one parcel (RFC 5321 §4.5.3.1.8).
 const RECIPIENTS_MAX: usize = 100;
@@ -143,6 +144,11 @@ pub(crate) fn pass_on(case: &Case<'_>, prepared: &Prepared, copies: &[(&Recipien
         changes.event(Case::sealed_event(recipient, Method::Tls, "it goes to the next hop of its domain"));
         let grounds = Grounds { need: transit(grounds.need), ..grounds.clone() };
         let banner = banner(prepared, recipient);
+        if unsubscribe::is_at(case, &recipient.address) {
+            let because = "it unsubscribes whoever that address was given to, and nobody reads it".to_owned();
+            changes.event(Event::Refused { recipient: Some(recipient.address.clone()), because });
+            continue;
+        }
         match prepared.redirects.iter().find(|(to, _)| *to == recipient.address) {
             None => group(&mut groups, told(case, recipient), grounds, banner),
             Some((_, Some(sender))) => {

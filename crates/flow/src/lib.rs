@@ -77,6 +77,7 @@ pub mod sts;
 pub mod suppression;
 mod timeline;
 mod traced;
+pub mod unsubscribe;
 mod waiting;
 pub mod watch;
 mod wire;

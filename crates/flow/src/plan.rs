@@ -13,6 +13,7 @@ use crate::portal::Language;
 use crate::prepared::{Chosen, Prepared};
 use crate::receipts::{Fact, receipt};
 use crate::suppression::Stopped;
+use crate::unsubscribe;
 
 /// The most recipients of one parcel (RFC 5321 §4.5.3.1.8 lets a server stop
 /// at a hundred).
@@ -143,11 +144,11 @@ impl<'a> Sorted<'a> {
         match (method, key) {
             (Method::Tls, _) => {
                 let member = Member { recipient, because, key: None };
-                gather(&mut self.transit, grounds, None, leads, member);
+                gather(&mut self.transit, grounds, None, leads || unsubscribe::is_offered(case), member);
             }
             (Method::OpenPgp | Method::Smime, Some((format, key))) => {
                 // A link is its reader's own.
-                let is_alone = leads || prepared.keys.is_hidden(&recipient.address);
+                let is_alone = leads || unsubscribe::is_offered(case) || prepared.keys.is_hidden(&recipient.address);
                 let member = Member { recipient, because, key: Some(key) };
                 gather(&mut self.sealed, grounds, Some(Sealing { format, content }), is_alone, member);
             }

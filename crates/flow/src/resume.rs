@@ -21,6 +21,7 @@ use crate::opened::{NotOpened, Opened};
 use crate::org_keys;
 use crate::plan::{Planned, plan};
 use crate::prepared::Prepared;
+use crate::unsubscribe;
 
 /// How often it is looked for what nobody announced: another node may have died.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
@@ -133,6 +134,7 @@ async fn decide(
         }
     };
     changes.writes.insert(0, Write::Decided { message, from: MessageState::Accepted, state });
+    changes.beside.extend(unsubscribe::by_mail(&case).await);
     Ok(case.commit(changes).await?)
 }
 

@@ -38,12 +38,28 @@ pub struct Stream {
     pub expire_after: Option<Duration>,
     /// Whose messages are of it that name none, in the ledger's words: `credential:ehr`.
     pub submitters: Vec<String>,
+    /// Whether its recipients can unsubscribe from it.
+    pub unsubscribe: bool,
+    /// The name of the list that it is (RFC 2919), a name of the DNS's form.
+    pub list_id: Option<String>,
+    /// Who sends, for the reports of providers.
+    pub feedback_id: Option<String>,
 }
 
 impl Stream {
-    /// A stream with nothing of its own but its name and how urgent it is.
+    /// A stream with nothing of its own but its name and how urgent it is. From
+    /// what is sent to many everybody can unsubscribe.
     pub fn new(name: &str, priority: Priority) -> Self {
-        Self { name: name.to_owned(), priority, retry: None, expire_after: None, submitters: Vec::new() }
+        Self {
+            name: name.to_owned(),
+            priority,
+            retry: None,
+            expire_after: None,
+            submitters: Vec::new(),
+            unsubscribe: priority == Priority::Marketing,
+            list_id: None,
+            feedback_id: None,
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use mail::{Address, ReversePath, sevenbit};
 use seal::{ArcSet, DkimKey, Kind, Parcel};
 use transport::{PeerFeatures, Wire, WireError};
 
+use crate::unsubscribe::Fields;
+
 /// A parcel with what is needed to put it on the wire.
 pub struct OpenParcel<'a> {
     /// The parcel.
@@ -24,8 +26,10 @@ pub struct OpenParcel<'a> {
     /// The reverse path of this copy instead, to which its bounces come.
     pub return_path: Option<Address>,
     /// Whole fields, each with its CRLF, by which a copy that is not sealed is
-    /// known again.
+    /// known again, and those of its stream.
     pub passages: String,
+    /// What its stream writes and takes out.
+    pub list: Fields,
     /// The key that signs for the author's domain.
     pub dkim: Option<&'a DkimKey>,
     /// What is sealed of where an inbound message comes from, and the key.
@@ -41,7 +45,7 @@ impl OpenParcel<'_> {
         }
         let opened = self.parcel.open(&self.stored, None).map_err(|_| WireError::Unsendable)?;
         let mut bytes = self.passages.clone().into_bytes();
-        bytes.extend_from_slice(&opened.bytes);
+        bytes.extend_from_slice(&self.list.replace_in(&opened.bytes));
         Ok(Cow::Owned(bytes))
     }
 }

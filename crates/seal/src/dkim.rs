@@ -19,12 +19,13 @@ const OVERSIGNED: [&str; 8] =
     ["From", "To", "Cc", "Subject", "Date", "Reply-To", "Content-Type", "Content-Transfer-Encoding"];
 
 /// Fields signed as often as they occur.
-const SIGNED: [&str; 8] = [
+const SIGNED: [&str; 9] = [
     "Message-ID",
     "In-Reply-To",
     "References",
     "MIME-Version",
     "Sender",
+    "List-Id",
     "List-Unsubscribe",
     "List-Unsubscribe-Post",
     "Feedback-ID",

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use flow::streams::{Stream, Streams};
 use flow::{Journey, Organisations, Profile, Settings};
 use ledger::SigningKey;
-use mail::{Clock, Domain, Entropy, OrgId};
+use mail::{Clock, Domain, Entropy, OrgId, Priority};
 use policy::Policy;
 use seal::{DkimKey, TagKey};
 use smime::trust::{Crl, Trust};
@@ -313,6 +313,9 @@ fn stream(wanted: &config::Stream) -> Stream {
         retry: wanted.retry.as_ref().map(|waits| waits.iter().map(|wait| wait.0).collect()),
         expire_after: wanted.expiry.map(|span| span.0),
         submitters: wanted.submitters.clone(),
+        unsubscribe: wanted.unsubscribe.unwrap_or(wanted.priority == Priority::Marketing),
+        list_id: wanted.list_id.as_ref().map(ToString::to_string),
+        feedback_id: wanted.feedback_id.clone(),
     }
 }
 

@@ -19,6 +19,8 @@ pub enum TagFor {
     Return,
     /// A probe of the administrator's.
     Probe,
+    /// What a recipient unsubscribes by.
+    Unsubscribe,
 }
 
 pub(crate) struct Indexes {
@@ -34,6 +36,7 @@ pub(crate) struct Indexes {
     round: Key,
     returned: Key,
     probe: Key,
+    unsubscribe: Key,
 }
 
 impl Indexes {
@@ -52,6 +55,7 @@ impl Indexes {
             round: key("tag round"),
             returned: key("tag return"),
             probe: key("tag probe"),
+            unsubscribe: key("tag unsubscribe"),
         }
     }
 
@@ -92,6 +96,7 @@ impl Indexes {
             TagFor::Round => mac(&self.round, what),
             TagFor::Return => mac(&self.returned, what),
             TagFor::Probe => mac(&self.probe, what),
+            TagFor::Unsubscribe => mac(&self.unsubscribe, what),
         }
     }
 

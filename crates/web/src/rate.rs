@@ -25,6 +25,9 @@ pub(crate) const READING: Allowance = Allowance { burst: 120.0, per_minute: 240.
 /// address gets on, a script doesn't.
 pub(crate) const ASKING: Allowance = Allowance { burst: 30.0, per_minute: 20.0 };
 
+/// Clicks that unsubscribe: a provider brings those of all its customers, from
+/// few addresses. A token that is none costs one digest.
+pub(crate) const UNSUBSCRIBING: Allowance = Allowance { burst: 2_000.0, per_minute: 6_000.0 };
 /// Headers that anybody pastes into the analyser.
 pub(crate) const PASTING: Allowance = Allowance { burst: 20.0, per_minute: 20.0 };
 /// Headers that one API key hands in.

@@ -28,6 +28,7 @@ use crate::prepared::Prepared;
 use crate::replies::Answered;
 use crate::reply;
 use crate::reports;
+use crate::unsubscribe;
 
 /// A message that has arrived whole and is sealed, but not yet durable.
 pub(super) struct Arrived {
@@ -102,6 +103,7 @@ impl Arrived {
         let looked = org_keys::look(case, kept.bytes()).await;
         let judged = judge::view(case, looked.content(kept.bytes()));
         changes.beside.extend(bounces::tie(case, &judged).await);
+        changes.beside.extend(unsubscribe::by_mail(case).await);
         let read = judge::read(&judged, &self.journey.settings.mime);
         if let Err(why @ (ReadingError::Depth(_) | ReadingError::Parts(_))) = &read {
             return Err(reply::unreadable(why));

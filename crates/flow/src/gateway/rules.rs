@@ -14,7 +14,7 @@ use ipnet::IpNet;
 use mail::{Address, Domain, Envelope, OrgId};
 
 use super::{Gateway, Passage, SecretField};
-use crate::return_path;
+use crate::{return_path, unsubscribe};
 
 /// A mail system whose outbound mail is taken.
 #[derive(Debug)]
@@ -149,12 +149,14 @@ impl Gateway {
         self.connectors.iter().any(is_there)
     }
 
-    /// Whose a recipient is: of a domain that is received for, or a return path
-    /// that was given out.
+    /// Whose a recipient is: of a domain that is received for, or an address that
+    /// was given out: a return path, or one to unsubscribe at.
     fn owner_of(&self, to: &Address) -> Option<OrgId> {
         let returned = || {
             let (_, vaults) = self.return_path.as_ref().filter(|(domain, _)| domain == to.domain())?;
-            Some(return_path::read(vaults.iter().map(AsRef::as_ref), to.local())?.org)
+            let vaults = || vaults.iter().map(AsRef::as_ref);
+            let returned = return_path::read(vaults(), to.local()).map(|returned| returned.org);
+            returned.or_else(|| unsubscribe::owner(vaults(), to))
         };
         self.owner(to.domain()).or_else(returned)
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use flow::streams::{OWN, Streams};
-use mail::Priority;
+use mail::{Domain, Priority};
 use serde::{Deserialize, Serialize};
 
 use super::Config;
@@ -27,6 +27,12 @@ pub struct Stream {
     /// The sources that it leaves from; none: as `[delivery]` says.
     #[serde(default)]
     pub sources: Vec<String>,
+    /// Whether its recipients can unsubscribe; none: where it is marketing.
+    pub unsubscribe: Option<bool>,
+    /// The name of the list that it is (RFC 2919).
+    pub list_id: Option<Domain>,
+    /// Who sends, in Feedback-ID.
+    pub feedback_id: Option<String>,
 }
 
 impl Found<'_> {
@@ -47,6 +53,13 @@ impl Found<'_> {
             if stream.retry.as_ref().is_some_and(|waits| waits.is_empty() || waits.iter().any(|wait| wait.0.is_zero()))
             {
                 self.wrong(&key("retry"), "a list of waits, each longer than 0s");
+            }
+            if stream.list_id.as_ref().is_some_and(|id| !id.as_str().contains('.')) {
+                self.wrong(&key("list_id"), "a name below a domain of yours, such as \"news.clinic.example\"");
+            }
+            // Gmail's form: the last part has 5 to 15 characters.
+            if stream.feedback_id.as_ref().is_some_and(|id| !(5..=15).contains(&id.len()) || !is_slug(id)) {
+                self.wrong(&key("feedback_id"), "5 to 15 lower-case letters, digits and hyphens");
             }
             for submitter in &stream.submitters {
                 let kinds = ["credential:", "api:", "connector:", "network:"];

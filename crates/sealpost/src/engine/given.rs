@@ -8,6 +8,7 @@ use flow::judging::Judging;
 use flow::listener;
 use flow::org_keys::PublishedKeys;
 use flow::portal::Clinic;
+use flow::unsubscribe::Unsubscribing;
 use flow::watch::{Watch, WatchList};
 use web::ServeLimits;
 use web::portal::Site;
@@ -43,6 +44,7 @@ pub(super) fn site(config: &Config, keys: Arc<dyn PublishedKeys>, journey: Arc<J
     let first = config.organisation.first().context("the configuration names no organisation")?;
     Ok(Site {
         keys: Some(keys),
+        unsubscribing: Some(Arc::new(Unsubscribing::new(journey.clone()))),
         judging: Some(Arc::new(Judging::new(journey))),
         origin: config.portal_url(),
         clinic: Clinic {

@@ -55,5 +55,6 @@ mod sink;
 mod streams;
 mod suppressions;
 mod timing;
+mod unsubscribe;
 mod visit;
 mod ward;

@@ -363,7 +363,7 @@ fn holds_marker(letter: &Letter) -> bool {
 }
 
 /// What dkimpy makes of a letter and the record of `sealpost dkim show`.
-fn dkim_verdict(clinic: &Clinic, letter: &str) -> String {
+pub fn dkim_verdict(clinic: &Clinic, letter: &str) -> String {
     let program = "import dkim, json, re, sys\n\
         job = json.load(sys.stdin)\n\
         name, _, record = job['shown'].strip().partition(' TXT ')\n\

@@ -364,3 +364,14 @@ judge-wrong-reason = Please say why, on one line.
 judge-wrong-passphrase = A passphrase has at least four characters that are no blanks.
 judge-wrong-hint = A hint is one line of at most 200 characters. Please shorten it.
 judge-wrong-staff = The rules of your organisation leave this to your administrators now.
+
+# Unsubscribing. The page names no address and no list.
+
+unsubscribe-heading = No more mail like this?
+unsubscribe-lead = Press the button, and { $clinic } sends no more mail of this kind to your address.
+unsubscribe-button = Unsubscribe
+unsubscribe-still = You will still get messages about your own care and your account, such as results, answers and codes.
+unsubscribe-done-heading = You are unsubscribed
+unsubscribe-done-lead = { $clinic } sends no more mail of this kind to your address. Mail that is on its way at this moment may still arrive.
+unsubscribe-gone-heading = This link is too old
+unsubscribe-gone-lead = The mail that it came with is no longer kept. Please use the link in a newer mail, or call { $clinic } at { $phone }.

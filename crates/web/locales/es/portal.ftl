@@ -364,3 +364,14 @@ judge-wrong-reason = Diga por qué, en una sola línea.
 judge-wrong-passphrase = Una contraseña tiene al menos cuatro caracteres que no sean espacios.
 judge-wrong-hint = Una pista es una sola línea de 200 caracteres como máximo. Acórtela, por favor.
 judge-wrong-staff = Las reglas de su organización dejan esto ahora a sus administradores.
+
+# Darse de baja. La página no nombra ninguna dirección ni lista.
+
+unsubscribe-heading = ¿No quiere más correos como este?
+unsubscribe-lead = Pulse el botón y { $clinic } no enviará más correos de este tipo a su dirección.
+unsubscribe-button = Darse de baja
+unsubscribe-still = Seguirá recibiendo mensajes sobre su propia atención y su cuenta, como resultados, respuestas y códigos.
+unsubscribe-done-heading = Se ha dado de baja
+unsubscribe-done-lead = { $clinic } no enviará más correos de este tipo a su dirección. Puede que todavía llegue alguno que esté en camino en este momento.
+unsubscribe-gone-heading = Este enlace es demasiado antiguo
+unsubscribe-gone-lead = El correo con el que llegó ya no se conserva. Por favor, use el enlace de un correo más reciente o llame a { $clinic } al { $phone }.

@@ -20,6 +20,7 @@
 //! | `/h/{id}`, `…/code`, `…/open`, `…/decide` | the sender of a held message proves the mailbox and decides |
 //! | `/inspect` | the header analyser, where the deployment has it |
 //! | `GET /keys`, `POST`, `GET /keys/{id}`, `/file` | our published keys, those of a sender, one, its file |
+//! | `GET /u/{token}`, `POST` | whoever wants no more mail of a stream |
 //! | `/verify`, `/`, `/static/…` | |
 
 mod accent;
@@ -36,6 +37,7 @@ mod reading;
 mod replying;
 mod request;
 mod secure;
+mod unsubscribing;
 mod verify;
 mod words;
 
@@ -51,6 +53,7 @@ use axum::{Form, Router};
 use flow::judging::Judging;
 use flow::org_keys::PublishedKeys;
 use flow::portal::{Clinic, Language, Portal, PortalError};
+use flow::unsubscribe::Unsubscribing;
 use ipnet::IpNet;
 use mail::{Clock, Domain};
 use maud::Markup;
@@ -90,6 +93,8 @@ pub struct Site {
     pub upload_bytes_max: usize,
     /// The pages where senders decide about held messages; none: there are none.
     pub judging: Option<Arc<Judging>>,
+    /// What takes recipients out of streams; none: there is no page for it.
+    pub unsubscribing: Option<Arc<Unsubscribing>>,
     /// The organisations' published keys; none: there is no page of them.
     pub keys: Option<Arc<dyn PublishedKeys>>,
     /// Reverse proxies whose `X-Forwarded-For` is believed.
@@ -106,6 +111,7 @@ struct App {
     reading: Limiter<IpAddr>,
     asking: Limiter<IpAddr>,
     pasting: Limiter<IpAddr>,
+    unsubscribing: Limiter<IpAddr>,
     /// Where pasted headers are judged.
     desk: Desk,
     opening: Semaphore,
@@ -146,6 +152,7 @@ pub fn router(site: Site, portal: Arc<Portal>, clock: Arc<dyn Clock>) -> Router 
         reading: Limiter::new(rate::READING),
         asking: Limiter::new(rate::ASKING),
         pasting: Limiter::new(rate::PASTING),
+        unsubscribing: Limiter::new(rate::UNSUBSCRIBING),
         desk: Desk::new(inspect::HEADER_BYTES_MAX),
         opening: Semaphore::new(OPENED_AT_ONCE),
         sending: Semaphore::new(SENDING_AT_ONCE),
@@ -190,6 +197,7 @@ pub fn router(site: Site, portal: Arc<Portal>, clock: Arc<dyn Clock>) -> Router 
         .method_not_allowed_fallback(not_so)
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(from_fn_with_state(app.clone(), secure::same_site))
+        .merge(unsubscribing::routes())
         .layer(from_fn_with_state(app.clone(), request::limited))
         .layer(from_fn_with_state(app.clone(), secure::headers))
         .with_state(app)

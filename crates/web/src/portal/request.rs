@@ -16,6 +16,7 @@ use super::App;
 use super::cookie;
 use super::inspect;
 use super::pages::ends;
+use super::unsubscribing;
 use super::words::Wish;
 use crate::server::PeerAddress;
 use crate::visitor::visitor;
@@ -78,6 +79,7 @@ pub(super) async fn limited(State(app): State<Arc<App>>, wish: Wish, mut request
     let visitor = peer.map(|peer| visitor(peer, request.headers(), &app.site.proxies));
     let limiter = match (request.method() == Method::POST, request.uri().path()) {
         (true, inspect::PATH) => &app.pasting,
+        (true, path) if path.starts_with(unsubscribing::PATH) => &app.unsubscribing,
         (true, _) => &app.asking,
         (false, _) => &app.reading,
     };

@@ -207,6 +207,7 @@ mod tests {
             include_str!("pages/message.rs"),
             include_str!("pages/published.rs"),
             include_str!("pages/reply.rs"),
+            include_str!("pages/unsubscribing.rs"),
             include_str!("pages/verify.rs"),
             include_str!("verify.rs"),
         ]

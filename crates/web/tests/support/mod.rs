@@ -249,6 +249,7 @@ pub fn link_state(clock: &TestClock, language: Language, passphrase: Option<&str
 pub fn site(origin: &str) -> Site {
     Site {
         keys: None,
+        unsubscribing: None,
         judging: None,
         origin: origin.to_owned(),
         clinic: Clinic {

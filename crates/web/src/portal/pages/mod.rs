@@ -10,6 +10,7 @@ pub(super) mod keys;
 pub(super) mod message;
 pub(super) mod published;
 pub(super) mod reply;
+pub(super) mod unsubscribing;
 pub(super) mod verify;
 
 #[cfg(test)]
