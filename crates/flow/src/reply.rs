@@ -36,9 +36,13 @@ pub fn unreadable(why: &ReadingError) -> Reply {
     Reply::new(554, EnhancedCode(5, 6, 0), format!("the message can't be judged: {why}"))
 }
 
-/// It names a stream that there is not.
+/// It names a stream that there is not, or one that is not its sender's.
 pub fn no_stream(why: &NoStream) -> Reply {
-    Reply::new(550, EnhancedCode(5, 6, 0), format!("X-Sealpost-Stream: {why}"))
+    let status = match why {
+        NoStream::Unknown { .. } => EnhancedCode(5, 6, 0),
+        NoStream::NotYours { .. } => EnhancedCode(5, 7, 1),
+    };
+    Reply::new(550, status, format!("X-Sealpost-Stream: {why}"))
 }
 
 /// From, Sender or a field of a resending names somebody whom the credential may not use.

@@ -38,6 +38,8 @@ pub struct Stream {
     pub expire_after: Option<Duration>,
     /// Whose messages are of it that name none, in the ledger's words: `credential:ehr`.
     pub submitters: Vec<String>,
+    /// Who else may send as it; empty: everybody.
+    pub only: Vec<String>,
     /// Whether its recipients can unsubscribe from it.
     pub unsubscribe: bool,
     /// The name of the list that it is (RFC 2919), a name of the DNS's form.
@@ -56,6 +58,7 @@ impl Stream {
             retry: None,
             expire_after: None,
             submitters: Vec::new(),
+            only: Vec::new(),
             unsubscribe: priority == Priority::Marketing,
             list_id: None,
             feedback_id: None,
@@ -63,12 +66,32 @@ impl Stream {
     }
 }
 
-/// A message names a stream that there is not.
+impl Stream {
+    /// Whether this submitter may send as it.
+    fn is_for(&self, submitter: &str) -> bool {
+        let names = |all: &[String]| all.iter().any(|one| one == submitter);
+        self.only.is_empty() || names(&self.only) || names(&self.submitters)
+    }
+}
+
+/// Why a message is of no stream.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no such stream; there are {}", .there_are.join(", "))]
-pub struct NoStream {
-    /// The streams that can be chosen.
-    pub there_are: Vec<String>,
+pub enum NoStream {
+    /// It names one that there is not.
+    #[error("there is no such stream; there are {}", .there_are.join(", "))]
+    Unknown {
+        /// The streams that this submitter can choose.
+        there_are: Vec<String>,
+    },
+    /// It is of one that its submitter may not send as: else a campaign would
+    /// go as what is urgent, past whom it may not reach and before what is.
+    #[error("this sender may not send as {wanted}; it may as {}", .may.join(", "))]
+    NotYours {
+        /// The stream.
+        wanted: String,
+        /// The streams that this submitter can choose.
+        may: Vec<String>,
+    },
 }
 
 /// All streams.
@@ -111,15 +134,20 @@ impl Streams {
     /// The stream of a message that names this one, or none, and that this
     /// submitter hands in.
     pub fn choose(&self, wanted: Option<&str>, submitter: &str) -> Result<&Stream, NoStream> {
-        match wanted {
-            Some(name) => self
-                .choosable()
-                .find(|stream| stream.name == name)
-                .ok_or_else(|| NoStream { there_are: self.choosable().map(|stream| stream.name.clone()).collect() }),
+        let may = || self.choosable().filter(|stream| stream.is_for(submitter)).map(|stream| stream.name.clone());
+        let chosen = match wanted {
+            Some(name) => {
+                let found = self.choosable().find(|stream| stream.name == name);
+                found.ok_or_else(|| NoStream::Unknown { there_are: may().collect() })?
+            }
             None => {
                 let is_theirs = |stream: &&Stream| stream.submitters.iter().any(|one| one == submitter);
-                Ok(self.choosable().find(is_theirs).unwrap_or(&self.default))
+                self.choosable().find(is_theirs).unwrap_or(&self.default)
             }
+        };
+        match chosen.is_for(submitter) {
+            true => Ok(chosen),
+            false => Err(NoStream::NotYours { wanted: chosen.name.clone(), may: may().collect() }),
         }
     }
 
@@ -169,8 +197,30 @@ mod tests {
     fn an_unknown_stream_and_one_that_is_ours_are_refused_with_those_that_there_are() {
         for name in ["", "Reminders", "codes", "inbound", "reports"] {
             let refused = streams().choose(Some(name), "credential:ehr").unwrap_err();
-            assert_eq!(refused.there_are, ["default", "marketing", "reminders", "transactional"], "{name}");
+            let there_are = ["default", "marketing", "reminders", "transactional"].map(str::to_owned).to_vec();
+            assert_eq!(refused, NoStream::Unknown { there_are }, "{name}");
         }
+    }
+
+    #[test]
+    fn a_stream_that_is_for_some_is_for_nobody_else() {
+        let only = |name: &str, priority| Stream { only: vec!["credential:ehr".into()], ..Stream::new(name, priority) };
+        let submitters = vec!["api:key_1".into()];
+        let urgent = Stream { submitters, ..only("transactional", Priority::Transactional) };
+        let streams = Streams::new([urgent, only("default", Priority::Operational)]);
+        let chosen = |wanted, submitter| streams.choose(wanted, submitter).map(|stream| stream.name.clone());
+        assert_eq!(chosen(Some("transactional"), "credential:ehr").unwrap(), "transactional");
+        assert_eq!(chosen(None, "api:key_1").unwrap(), "transactional", "whose messages are of it may send as it");
+        for wanted in [Some("transactional"), None] {
+            let refused = chosen(wanted, "credential:news").unwrap_err();
+            let expect = NoStream::NotYours {
+                wanted: wanted.unwrap_or("default").to_owned(),
+                may: vec!["marketing".to_owned()],
+            };
+            assert_eq!(refused, expect);
+        }
+        let NoStream::Unknown { there_are } = chosen(Some("x"), "credential:news").unwrap_err() else { panic!() };
+        assert_eq!(there_are, ["marketing"], "what is not theirs is not told");
     }
 
     #[test]

@@ -313,6 +313,7 @@ fn stream(wanted: &config::Stream) -> Stream {
         retry: wanted.retry.as_ref().map(|waits| waits.iter().map(|wait| wait.0).collect()),
         expire_after: wanted.expiry.map(|span| span.0),
         submitters: wanted.submitters.clone(),
+        only: wanted.only.clone(),
         unsubscribe: wanted.unsubscribe.unwrap_or(wanted.priority == Priority::Marketing),
         list_id: wanted.list_id.as_ref().map(ToString::to_string),
         feedback_id: wanted.feedback_id.clone(),

@@ -92,7 +92,7 @@ pub fn known_stream(journey: &Journey, name: &str) -> Result<(), NoStream> {
     let mut all = journey.settings.streams.choosable();
     match all.any(|stream| stream.name == name) {
         true => Ok(()),
-        false => Err(NoStream {
+        false => Err(NoStream::Unknown {
             there_are: journey.settings.streams.choosable().map(|stream| stream.name.clone()).collect(),
         }),
     }

@@ -24,6 +24,9 @@ pub struct Stream {
     /// Whose messages are of it that name no stream, in the ledger's words: `credential:ehr`.
     #[serde(default)]
     pub submitters: Vec<String>,
+    /// Who else may send as it, in the same words; empty: everybody.
+    #[serde(default)]
+    pub only: Vec<String>,
     /// The sources that it leaves from; none: as `[delivery]` says.
     #[serde(default)]
     pub sources: Vec<String>,
@@ -61,17 +64,22 @@ impl Found<'_> {
             if stream.feedback_id.as_ref().is_some_and(|id| !(5..=15).contains(&id.len()) || !is_slug(id)) {
                 self.wrong(&key("feedback_id"), "5 to 15 lower-case letters, digits and hyphens");
             }
+            stream.only.iter().for_each(|submitter| self.submitter(&key("only"), submitter));
             for submitter in &stream.submitters {
-                let kinds = ["credential:", "api:", "connector:", "network:"];
-                if !kinds.iter().any(|kind| submitter.starts_with(kind)) {
-                    self.wrong(&key("submitters"), format!("each begins with one of {}", kinds.join(", ")));
-                }
+                self.submitter(&key("submitters"), submitter);
                 if let Some(other) = submitters.insert(submitter, &stream.name) {
                     self.wrong(&key("submitters"), format!("{submitter} is of the stream {other} already"));
                 }
             }
         }
         self.reply_streams(config);
+    }
+
+    fn submitter(&mut self, key: &str, submitter: &str) {
+        let kinds = ["credential:", "api:", "connector:", "network:"];
+        if !kinds.iter().any(|kind| submitter.starts_with(kind)) {
+            self.wrong(key, format!("each begins with one of {}", kinds.join(", ")));
+        }
     }
 
     /// A reply's route that no message could take is a mistake.

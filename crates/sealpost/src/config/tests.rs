@@ -191,6 +191,7 @@ fn streams_are_named_once_and_each_submitter_is_of_one() {
     refuse("[[stream]]\nname = 'x'\npriority = 'urgent'", "stream[0].priority");
     let rule = "[[portal.replies.rule]]\nstream = 'visits'\nto = 'desk@clinic.example'\n";
     refuse(rule, "portal.replies.rule[0].stream: there is no such stream");
+    refuse(&stream("news", "only = ['ehr']"), "stream[0].only: each begins with one of credential:");
     refuse(&stream("news", "list_id = 'news'"), "stream[0].list_id: a name below a domain");
     refuse(&stream("news", "list_id = \"a.example>\\r\\nBcc: x\""), "stream[0].list_id");
     for id in ["shrt", "much-too-long-an-id", "Upper", "a:b:c"] {

@@ -2,9 +2,10 @@
 
 use std::net::Ipv4Addr;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::{loopback, wait};
 
+use crate::api::Client;
 use crate::clinic::{Clinic, Kind, Mail, find};
 use crate::sink::Sink;
 
@@ -32,6 +33,34 @@ fn a_message_is_of_the_stream_that_it_names_or_that_of_its_submitter() {
     for letter in clinic.letters(Kind::Good, &patient, 2) {
         assert!(!letter.text().contains("X-Sealpost-Stream"), "{}", letter.text());
     }
+    server.stop();
+}
+
+#[test]
+fn what_is_urgent_for_some_is_refused_to_others_by_smtp_and_rest() {
+    let stream = |name: &str, who: &str| {
+        format!("[[stream]]\nname = '{name}'\npriority = 'transactional'\nonly = ['credential:{who}']\n")
+    };
+    let streams = [stream("codes-of-ehr", "nurse"), stream("transactional", "ehr")].concat();
+    let clinic = Clinic::new(&format!("{streams}[portal]\nurl = 'http://127.0.0.1'\n"));
+    let key = clinic.machine.ok(["apikey", "create", "shop", "--sender", "*@clinic.example"]).trim().to_owned();
+    let server = clinic.serve();
+    let patient = clinic.patient(Kind::Good);
+    let send = |header: &str| clinic.submit(&server, &Mail { to: &[&patient], header, ..clinic.mail() });
+    let refused = send("X-Sealpost-Stream: transactional\n");
+    let words = "this sender may not send as transactional; it may as codes-of-ehr, default, marketing";
+    assert!(!refused.success && refused.text.contains("550 5.7.1"), "{}", refused.text);
+    assert!(refused.text.contains(words), "{}", refused.text);
+    send("X-Sealpost-Stream: codes-of-ehr\n").expect_success();
+    let client = Client { server: &server, key };
+    let body = |stream: &str| {
+        json!({ "from": clinic.nurse, "to": [&patient], "subject": "News", "text": "News.", "stream": stream }).to_string()
+    };
+    let problem = client.ask("POST", "/v1/messages", "", &body("transactional")).expect(422).json;
+    assert_eq!(problem["code"], "refused");
+    assert!(problem["detail"].as_str().unwrap().ends_with("it may as default, marketing"), "{problem}");
+    client.ask("POST", "/v1/messages", "", &body("marketing")).expect(202);
+    assert_eq!(clinic.letters(Kind::Good, &patient, 2).len(), 2, "nothing of what was refused");
     server.stop();
 }
 
