@@ -46,6 +46,7 @@ pub struct DkimKey {
     domain: Domain,
     selector: String,
     pair: Pair,
+    second: Option<Box<Self>>,
 }
 
 impl DkimKey {
@@ -68,7 +69,19 @@ impl DkimKey {
             Ok(pair) => Pair::Rsa { public: spki(&pair)?, pair: Box::new(pair) },
             Err(_) => Pair::Ed25519(Ed25519KeyPair::from_pkcs8(pkcs8).map_err(|_| BadKey)?),
         };
-        Ok(Self { domain, selector: selector.into(), pair })
+        Ok(Self { domain, selector: selector.into(), pair, second: None })
+    }
+
+    /// The same key with another one of the domain that signs as well: Ed25519
+    /// beside RSA, which every receiver verifies (RFC 8463 §3).
+    #[must_use]
+    pub fn with_second(self, second: Self) -> Self {
+        Self { second: Some(Box::new(second)), ..self }
+    }
+
+    /// The key itself and the one that signs beside it.
+    pub fn all(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(self.second.as_deref())
     }
 
     /// The domain that answers for the signature.
@@ -89,8 +102,13 @@ impl DkimKey {
         }
     }
 
-    /// The DKIM-Signature field for `message`, with its CRLF, to be put on top.
+    /// The DKIM-Signature field for `message`, with its CRLF, to be put on top;
+    /// two of them where two keys sign. Neither covers the other.
     pub fn sign(&self, message: &[u8], at: Timestamp) -> String {
+        self.all().map(|key| key.signature_field(message, at)).collect()
+    }
+
+    fn signature_field(&self, message: &[u8], at: Timestamp) -> String {
         let split = header::split(message);
         let fields: Vec<Field<'_>> = header::fields(split.header).collect();
         let names = signed_names(&fields);

@@ -54,6 +54,40 @@ fn a_signed_message_verifies_and_a_changed_one_does_not() {
     }
 }
 
+/// Whether the signature at this place, counted from the top, verifies by the record of its own selector.
+fn verifies_at(place: usize, key: &DkimKey, message: &[u8]) -> bool {
+    let program = "
+import sys, dkim
+record, name, message = sys.argv[1].encode(), sys.argv[2].encode(), sys.stdin.buffer.read()
+verifier = dkim.DKIM(message)
+known = lambda asked, timeout=5: record if asked.rstrip(b'.') == name else None
+sys.exit(0 if verifier.verify(idx=int(sys.argv[3]), dnsfunc=known) else 1)
+";
+    let mut python = Command::new("/usr/bin/python3")
+        .args(["-c", program, &key.record(), &key.record_name(), &place.to_string()])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("python3 is there (apt-get install python3-dkim)");
+    python.stdin.take().unwrap().write_all(message).unwrap();
+    python.wait().unwrap().success()
+}
+
+#[test]
+fn two_keys_sign_and_each_signature_verifies_by_its_own_record_alone() {
+    let [rsa, ed25519] = keys();
+    let key = rsa.with_second(ed25519);
+    let message = signed(&key, MESSAGE);
+    let all: Vec<&DkimKey> = key.all().collect();
+    assert_eq!(String::from_utf8_lossy(&message).matches("DKIM-Signature: ").count(), 2);
+    for (place, one) in all.iter().enumerate() {
+        assert!(verifies_at(place, one, &message));
+        assert!(!verifies_at(place, all[1 - place], &message));
+        let changed = String::from_utf8(message.clone()).unwrap().replace("more", "less");
+        assert!(!verifies_at(place, one, changed.as_bytes()));
+    }
+}
+
 #[test]
 fn an_empty_body_verifies() {
     for key in keys() {

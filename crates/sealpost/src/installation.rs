@@ -158,7 +158,12 @@ async fn open_organisation(
     let keys = Keys { store, vault: &vault, entropy: seams.entropy.as_ref() };
     let mut dkim = HashMap::new();
     for domain in profile.domains.iter().filter(|_| config.dkim.sign) {
-        dkim.insert(domain.clone(), keys.dkim(domain, config.dkim_selector(domain)).await?);
+        let first = keys.dkim(domain, config.dkim_selector(domain), DkimKey::generate_rsa).await?;
+        let key = match config.dkim.second.get(domain) {
+            Some(selector) => first.with_second(keys.dkim(domain, selector, DkimKey::generate_ed25519).await?),
+            None => first,
+        };
+        dkim.insert(domain.clone(), key);
     }
     Ok(flow::Organisation {
         org,
@@ -234,8 +239,8 @@ impl Keys<'_> {
         Ok(SigningKey::from_seed(&seed))
     }
 
-    async fn dkim(&self, domain: &Domain, selector: &str) -> Result<DkimKey> {
-        let made = || DkimKey::generate_rsa().context("no DKIM key could be made");
+    async fn dkim(&self, domain: &Domain, selector: &str, make: MakeDkim) -> Result<DkimKey> {
+        let made = || make().context("no DKIM key could be made");
         let pkcs8 = self.secret(&dkim_secret(domain, selector), made).await?;
         DkimKey::from_pkcs8(domain.clone(), selector, &pkcs8).context("the DKIM key in the store is damaged")
     }

@@ -25,7 +25,7 @@ pub async fn run(cli: &Cli, verb: &DkimVerb) -> Result<ExitCode> {
         DkimVerb::Show { organisation } => {
             let opened = Opened::new(cli, organisation).await?;
             opened.may(Action::ReadPolicy, &Resource::Organisation(opened.organisation.org))?;
-            opened.organisation.dkim.values().try_for_each(|key| show(cli, key))?;
+            opened.organisation.dkim.values().flat_map(DkimKey::all).try_for_each(|key| show(cli, key))?;
             Ok(ExitCode::SUCCESS)
         }
         DkimVerb::Next { domain, selector, kind, organisation } => {

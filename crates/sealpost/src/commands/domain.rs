@@ -9,6 +9,7 @@ use identity::{Action, Resource};
 use mail::Domain;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, UnixTime};
+use seal::DkimKey;
 use serde_json::json;
 
 use super::dkim::zone_line;
@@ -146,7 +147,7 @@ impl<'a> Checker<'a> {
             found.extend(records::sender_policy(dns, domain, helo, address).await);
         }
         found.extend(sending::sources(dns, config).await);
-        if let Some(key) = self.opened.organisation.dkim.get(domain) {
+        for key in self.opened.organisation.dkim.get(domain).into_iter().flat_map(DkimKey::all) {
             found.extend(records::dkim(dns, key).await);
         }
         found.extend(records::dmarc(dns, domain, &reports).await);

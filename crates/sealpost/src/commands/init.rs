@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use identity::{Action, Principal, Resource, authorize};
 use rcgen::{CertificateParams, KeyPair};
+use seal::DkimKey;
 use vault::RootKey;
 
 use super::dkim::zone_line;
@@ -38,7 +39,7 @@ pub async fn run(cli: &Cli, wanted: &Init) -> Result<ExitCode> {
         Err(error) => Installation::beside(&loaded.config, &seams).await.map_err(|_| error)?,
     };
     say(&format!("✓ database   {}", loaded.config.server.data_dir.display()));
-    for key in installation.organisation(None)?.dkim.values() {
+    for key in installation.organisation(None)?.dkim.values().flat_map(DkimKey::all) {
         say("  publish this DNS record, so that your mail is known as yours:");
         print(&zone_line(key))?;
     }

@@ -236,6 +236,18 @@ impl Found<'_> {
         for (domain, _) in config.dkim.selectors.iter().filter(|(_, selector)| !is_selector(selector)) {
             self.wrong(&format!("dkim.selectors.{domain}"), "not a selector: letters, digits, hyphens, dots");
         }
+        for (domain, selector) in &config.dkim.second {
+            let key = format!("dkim.second.{domain}");
+            if !is_selector(selector) {
+                self.wrong(&key, "not a selector: letters, digits, hyphens, dots");
+            }
+            if selector == config.dkim_selector(domain) {
+                self.wrong(&key, "the selector of its first key");
+            }
+            if !config.organisation.iter().any(|organisation| organisation.domains.contains(domain)) {
+                self.wrong(&key, "no organisation sends from that domain");
+            }
+        }
     }
 }
 

@@ -316,11 +316,13 @@ pub struct Dkim {
     pub selector: String,
     /// Selectors of single domains: `"clinic.example" = "s2"`.
     pub selectors: BTreeMap<Domain, String>,
+    /// Selectors of a second key of single domains, which signs as well.
+    pub second: BTreeMap<Domain, String>,
 }
 
 impl Default for Dkim {
     fn default() -> Self {
-        Self { sign: true, selector: "sealpost".to_owned(), selectors: BTreeMap::new() }
+        Self { sign: true, selector: "sealpost".to_owned(), selectors: BTreeMap::new(), second: BTreeMap::new() }
     }
 }
 

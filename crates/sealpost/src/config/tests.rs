@@ -220,6 +220,9 @@ fn a_configuration_that_contradicts_itself_is_refused() {
     refuse("[portal]\nurl = 'http://secure.clinic.example'", "portal.url: begins with https://");
     refuse("[portal]\nurl = 'http://127.0.0.1.evil.example'", "portal.url: begins with https://");
     refuse("[dkim]\nselector = 'a b'", "dkim.selector: not a selector");
+    refuse("[dkim.second]\n'clinic.example' = 'a b'", "dkim.second.clinic.example: not a selector");
+    refuse("[dkim.second]\n'clinic.example' = 'sealpost'", "dkim.second.clinic.example: the selector of its first");
+    refuse("[dkim.second]\n'other.example' = 'ed1'", "dkim.second.other.example: no organisation sends");
     refuse(
         "[dkim.selectors]\n'clinic.example' = ''",
         "sealpost.toml:18: dkim.selectors.clinic.example: not a selector",

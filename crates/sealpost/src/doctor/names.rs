@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use mail::Domain;
+use seal::DkimKey;
 use transport::ResolveError;
 
 use super::certificates::host_of;
@@ -44,6 +45,7 @@ pub(super) async fn check(config: &Config, opened: Option<&Installation>, seams:
             .organisations
             .iter()
             .flat_map(|organisation| organisation.dkim.values())
+            .flat_map(DkimKey::all)
             .collect::<Vec<_>>()
     });
     for key in keys.unwrap_or_default() {

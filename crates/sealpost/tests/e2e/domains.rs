@@ -90,6 +90,15 @@ fn a_dkim_key_is_made_checked_and_takes_the_place_of_another() {
         assert_eq!(machine.ok(["dkim", "show"]), record);
     }
     assert_eq!(machine.run(["dkim", "next", "elsewhere.example", "s2"]).status.code(), Some(1));
+    // A second key of the other kind, made by itself and looked at with the first.
+    machine.write("conf.d/dkim.toml", "[dkim.second]\n\"clinic.example\" = \"ed1\"\n");
+    let shown = machine.ok(["dkim", "show"]);
+    let records: Vec<&str> = shown.lines().collect();
+    assert!(records[0].starts_with("sealpost._domainkey.clinic.example. TXT \"v=DKIM1; k=rsa;"), "{shown}");
+    assert!(records[1].starts_with("ed1._domainkey.clinic.example. TXT \"v=DKIM1; k=ed25519;"), "{shown}");
+    assert_eq!(machine.ok(["dkim", "show"]), shown, "a key never changes");
+    let (_, found) = check(&machine);
+    assert_eq!(found.iter().filter(|record| record["record"] == "DKIM").count(), 2, "{found:#?}");
 }
 
 #[test]

@@ -54,7 +54,8 @@ fn what_is_urgent_for_some_is_refused_to_others_by_smtp_and_rest() {
     send("X-Sealpost-Stream: codes-of-ehr\n").expect_success();
     let client = Client { server: &server, key };
     let body = |stream: &str| {
-        json!({ "from": clinic.nurse, "to": [&patient], "subject": "News", "text": "News.", "stream": stream }).to_string()
+        json!({ "from": clinic.nurse, "to": [&patient], "subject": "News", "text": "News.", "stream": stream })
+            .to_string()
     };
     let problem = client.ask("POST", "/v1/messages", "", &body("transactional")).expect(422).json;
     assert_eq!(problem["code"], "refused");
