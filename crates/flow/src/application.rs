@@ -425,7 +425,7 @@ fn may_be_set(name: &str, value: &str) -> bool {
         && name.bytes().all(is_name)
         && value.chars().count() <= HEADER_CHARS_MAX
         && !value.chars().any(char::is_control)
-        && FREE_FIELDS.iter().any(|free| is_free(&free))
+        && FREE_FIELDS.iter().any(is_free)
         && !lower.starts_with(OWN_PREFIX)
 }
 

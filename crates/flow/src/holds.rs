@@ -160,7 +160,7 @@ pub(crate) async fn release_with(
     }
     let case = waiting.opened.case(journey, journey.clock.now());
     let prepared = judge_stored(&case, &waiting.opened.row).await?;
-    let (released, stays) = waiting.released(&case, &prepared.verdict, judge)?;
+    let Release { goes: released, stays } = waiting.released(&case, &prepared.verdict, judge)?;
     if let (true, Some(Stays { recipient, rules })) = (released.is_empty(), stays.first().cloned()) {
         return Err(NotJudged::Refused { recipient, rules });
     }
@@ -264,6 +264,12 @@ async fn expire_one(journey: &Journey, org: OrgId, message: MessageId) -> Result
     Ok(true)
 }
 
+/// Which of the copies that wait go when they are let go, with what each needs, and which stay.
+struct Release<'w> {
+    goes: Vec<(&'w Recipient, Grounds)>,
+    stays: Vec<Stays>,
+}
+
 /// A held message, opened, with what its journal says of the hold.
 struct Waiting {
     opened: Opened,
@@ -319,7 +325,7 @@ impl Waiting {
         case: &Case<'_>,
         verdict: &Verdict,
         judge: Judge<'_>,
-    ) -> Result<(Vec<(&Recipient, Grounds)>, Vec<Stays>), NotJudged> {
+    ) -> Result<Release<'_>, NotJudged> {
         let (mut released, mut stays) = (Vec::new(), Vec::new());
         for (recipient, _) in self.recipients() {
             let decision = verdict.recipients.iter().find(|(address, _)| *address == recipient.address);
@@ -339,7 +345,7 @@ impl Waiting {
             because.push(format!("released by {}", judge.name()));
             released.push((recipient, Grounds { need, because, policy_sha256: case.organisation.policy_hash }));
         }
-        Ok((released, stays))
+        Ok(Release { goes: released, stays })
     }
 
     /// Ends the copies that wait: an event and a receipt for each, and a word to the sender.
