@@ -320,12 +320,7 @@ impl Waiting {
     }
 
     /// What each held copy needs now that it is let go, and which copies policy refuses now.
-    fn released(
-        &self,
-        case: &Case<'_>,
-        verdict: &Verdict,
-        judge: Judge<'_>,
-    ) -> Result<Release<'_>, NotJudged> {
+    fn released(&self, case: &Case<'_>, verdict: &Verdict, judge: Judge<'_>) -> Result<Release<'_>, NotJudged> {
         let (mut released, mut stays) = (Vec::new(), Vec::new());
         for (recipient, _) in self.recipients() {
             let decision = verdict.recipients.iter().find(|(address, _)| *address == recipient.address);
