@@ -354,6 +354,30 @@ async fn a_message_with_a_passphrase_is_picked_up_in_spanish_on_a_dark_phone_wit
     server.stop();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_in_a_campaign_unsubscribes_by_a_button_without_scripts() {
+    let clinic = Clinic::new("");
+    let server = clinic.ward.machine.serve();
+    let of_news = format!("X-Sealpost-Stream: marketing\r\n{HTML}");
+    clinic.send(&server, &of_news, &html_letter(RESULTS));
+    let notice = clinic.ward.portal_sink.taken().pop().expect("a notice");
+    let field = notice.field("List-Unsubscribe").expect("a way out");
+    assert_eq!(notice.field("List-Unsubscribe-Post"), None, "one click is by HTTPS or not at all");
+    let link = field.trim().trim_matches(['<', '>']).to_owned();
+    let settings = Settings { language: "es".into(), javascript: false, dark: true, window: (320, 640) };
+    let browser = Chromium::start(&settings).await;
+    let pictures = pictures(&clinic.ward.machine);
+    let journey = Journey { clinic: &clinic, browser: &browser, language: "es", width: 320, pictures };
+    browser.driver.goto(&link).await.unwrap();
+    journey.arrive("¿No quiere más correos como este?").await;
+    journey.look("10-unsubscribe").await;
+    journey.press("main form button").await;
+    journey.arrive("Se ha dado de baja").await;
+    journey.look("11-unsubscribed").await;
+    browser.quit().await;
+    server.stop();
+}
+
 /// An HTTP server that must never be asked.
 fn tracker() -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
