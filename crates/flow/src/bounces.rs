@@ -15,7 +15,7 @@
 use ledger::Event;
 use mail::bounce::{Action, Bounce, Complaint, Outcome};
 use mail::header;
-use mail::suppression::Reason;
+use mail::suppression::{Reason, mailbox_of};
 use mail::{Address, MessageId};
 use store::{Transition, Write};
 use vault::OrgVault;
@@ -118,7 +118,7 @@ async fn tie_bounce(case: &Case<'_>, bounce: &Bounce) -> Option<Transition> {
             dsn: case.message,
             proof: proof.word().to_owned(),
         });
-        if may_suppress(&about) && proof.is_personal() && is_gone(&about, outcome) {
+        if may_suppress(&about) && proof.is_personal() && names(outcome, &recipient) && is_gone(&about, outcome) {
             let origin = Origin::Bounce { message: about.message, dsn: case.message };
             let new = NewSuppression { address: &recipient, stream: None, reason: Reason::HardBounce, origin };
             suppression::enter(&about, &new, &mut changes);
@@ -155,6 +155,13 @@ async fn tie_complaint(case: &Case<'_>, complaint: &Complaint) -> Option<Transit
 /// What happened was sent for real, and to somebody outside.
 fn may_suppress(about: &Case<'_>) -> bool {
     !about.manifest.test && !about.manifest.is_inbound()
+}
+
+/// Whether a bounce is about that mailbox itself. An alias or a forward keeps the return path,
+/// and what is gone may be one of those behind it.
+fn names(outcome: &Outcome, recipient: &Address) -> bool {
+    let is_it = |name: &str| Address::parse(name).is_ok_and(|name| mailbox_of(&name) == mailbox_of(recipient));
+    outcome.recipient.as_deref().is_some_and(is_it) && outcome.original.as_deref().is_none_or(is_it)
 }
 
 fn is_gone(about: &Case<'_>, outcome: &Outcome) -> bool {

@@ -3,7 +3,7 @@
 use ledger::{Digest, Event, Tls};
 use mail::bounce::{self, Class};
 use mail::{Level, ParcelId, Reply};
-use transport::{Attempt, Cause, Inability, Stage, TlsProof, Tried};
+use transport::{Attempt, Cause, Inability, Proof, Stage, TlsProof, Tried};
 
 /// The event of one address that was tried.
 pub(crate) fn attempted(parcel: ParcelId, attempt: &Attempt) -> Event {
@@ -90,10 +90,9 @@ pub(crate) fn class_of(cause: &Cause) -> Class {
 /// Whether the recipient's own server said that there is no such mailbox: by its
 /// reply to this one recipient, over TLS that verified. On any other connection
 /// whoever stands in the way could say it, and would end more than this copy.
-pub(crate) fn says_gone(cause: &Cause, attempts: &[Attempt]) -> bool {
+pub(crate) fn says_gone(cause: &Cause, proof: Option<&Proof>) -> bool {
     let Cause::Replied(Stage::Recipient, reply) = cause else { return false };
-    let proven = attempts.iter().rev().find_map(|attempt| attempt.proof.as_ref());
-    proven.is_some_and(|proof| proof.level >= Level::Verified)
+    proof.is_some_and(|proof| proof.level >= Level::Verified)
         && reply.is_permanent()
         && bounce::is_gone(reply.enhanced, &reply.text)
 }

@@ -181,8 +181,9 @@ pub(crate) async fn release_with(
 }
 
 /// A message of which some copies stay is held as before, so its state alone
-/// would not keep two who release it at once from sending a copy twice.
-fn once(case: &Case<'_>, recipient: &Address) -> Write {
+/// would not keep two who release it at once from sending a copy twice, nor one
+/// who recalls it meanwhile from missing the copy that goes.
+pub(crate) fn once(case: &Case<'_>, recipient: &Address) -> Write {
     let what = format!("release\n{}\n{recipient}", case.message);
     let until = later(case.now, case.journey.settings.hold_life);
     Write::Once { mark: case.organisation.vault.once_hash(what.as_bytes()), value: Vec::new(), now: case.now, until }

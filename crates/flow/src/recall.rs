@@ -16,6 +16,7 @@ use store::{MessageState, ParcelRow, ParcelState, StoreError, Write};
 use vault::{Label, VaultError};
 
 use crate::case::{Case, Changes, SENDER};
+use crate::holds;
 use crate::journey::Journey;
 use crate::opened::{NotOpened, Opened};
 use crate::portal::{LinkState, StateError};
@@ -119,13 +120,17 @@ async fn try_recall(
     let mut copies = Copies::read(&case, opened.row.state).await?;
     if copies.is_waiting {
         changes.writes.push(Write::Decided { message, from: opened.row.state, state: MessageState::Decided });
+        let held = copies.stopped.iter().filter(|address| !copies.is_released(address));
+        changes.writes.extend(held.map(|address| holds::once(&case, address)));
     }
     copies.withdraw(&case, &mut changes).await?;
     copies.stop(&case, &mut changes)?;
     let told: Vec<Recalled> = opened.manifest.envelope.recipients.iter().map(|to| copies.of(&to.address)).collect();
     for one in told.iter().filter(|one| copies.changed.contains(&one.recipient)) {
         let (recipient, outcome) = (one.recipient.clone(), one.outcome.word().to_owned());
-        changes.record.receipts.push(copies.receipt(&case, &recipient));
+        if matches!(one.outcome, Outcome::Stopped | Outcome::Withdrawn) {
+            changes.record.receipts.push(copies.receipt(&case, &recipient));
+        }
         changes.event(Event::Recalled { recipient, outcome, by: by.to_owned(), reason: reason.to_owned() });
     }
     if !changes.writes.is_empty() {
@@ -232,6 +237,11 @@ impl Copies {
         };
         let delivered_at = fate.filter(|_| outcome == Outcome::Delivered).map(|(at, _)| at);
         Recalled { recipient: recipient.clone(), outcome, delivered_at }
+    }
+
+    fn is_released(&self, wanted: &Address) -> bool {
+        let is_it = |event: &Event| matches!(event, Event::Released { recipient: Some(one), .. } if one == wanted);
+        self.events.iter().any(|(_, event)| is_it(event))
     }
 
     fn is_copy(&self, parcel: &ParcelId) -> bool {

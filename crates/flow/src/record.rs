@@ -97,7 +97,7 @@ impl<'a> Recording<'a> {
         match fate {
             Fate::Delivered { reply, proof } => self.delivered(recipient, reply, proof, place),
             Fate::Deferred(cause) => self.deferred(recipient, cause),
-            Fate::Refused(cause) => self.refused(recipient, cause),
+            Fate::Refused { cause, proof } => self.refused(recipient, cause, proof.as_ref()),
             Fate::CannotMeet => self.cannot_meet(recipient),
         }
     }
@@ -195,12 +195,13 @@ impl<'a> Recording<'a> {
         self.never(recipient, dsn::EXPIRED, because, cause);
     }
 
-    fn refused(&mut self, recipient: &Recipient, cause: &Cause) {
+    fn refused(&mut self, recipient: &Recipient, cause: &Cause, proof: Option<&Proof>) {
         let needs_more = matches!(cause, Cause::NeedsSmtputf8);
         if needs_more && self.may_reroute() && recipient.address.is_ascii() {
             return self.reroute(recipient, "the recipient's server can't take a message of this form");
         }
         self.never(recipient, cause.enhanced(), cause.outside(), cause);
+        self.suppress(recipient, cause, proof);
     }
 
     /// The copy, or the word about it, will never arrive.
@@ -217,7 +218,6 @@ impl<'a> Recording<'a> {
                     reply: reply_of(cause),
                     class: Some(class_of(cause).word().to_owned()),
                 });
-                self.suppress(recipient, cause);
                 if recipient.notify.failure {
                     let remote = reply_of(cause).zip(self.last_host()).map(|(reply, host)| (host, reply));
                     self.tell(Action::Failed, recipient, status, because, remote);
@@ -230,9 +230,10 @@ impl<'a> Recording<'a> {
 
     /// A mailbox that its own server does not know gets nothing more. A
     /// rehearsal says nothing of it, and own recipients are the next hop's to know.
-    fn suppress(&mut self, recipient: &Recipient, cause: &Cause) {
-        let is_outside = !self.case.manifest.test && !self.case.manifest.is_inbound();
-        if is_outside && evidence::says_gone(cause, &self.delivery.attempts) {
+    fn suppress(&mut self, recipient: &Recipient, cause: &Cause, proof: Option<&Proof>) {
+        let is_patients = matches!(self.parcel.kind(), Kind::Content | Kind::Notice);
+        let is_outside = is_patients && !self.case.manifest.test && !self.case.manifest.is_inbound();
+        if is_outside && evidence::says_gone(cause, proof) {
             let new = NewSuppression {
                 address: &recipient.address,
                 stream: None,

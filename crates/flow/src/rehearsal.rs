@@ -49,9 +49,10 @@ fn fate(kind: Kind, recipient: &Recipient) -> Fate {
         Kind::Notice | Kind::Code | Kind::Dsn => false,
     };
     match recipient.address.local() {
-        "bounce-hard" if is_content => {
-            Fate::Refused(Cause::Replied(Stage::Recipient, Reply::new(550, EnhancedCode(5, 1, 1), "no such mailbox")))
-        }
+        "bounce-hard" if is_content => Fate::Refused {
+            cause: Cause::Replied(Stage::Recipient, Reply::new(550, EnhancedCode(5, 1, 1), "no such mailbox")),
+            proof: None,
+        },
         "bounce-soft" if is_content => Fate::Deferred(Cause::Replied(
             Stage::Recipient,
             Reply::new(451, EnhancedCode(4, 2, 2), "the mailbox is full"),
@@ -67,7 +68,7 @@ fn fate(kind: Kind, recipient: &Recipient) -> Fate {
 fn attempt(fate: &Fate) -> Attempt {
     let (proof, result) = match fate {
         Fate::Delivered { proof, .. } => (Some(proof.clone()), Tried::Sent),
-        Fate::Deferred(cause) | Fate::Refused(cause) => (None, Tried::Failed(cause.clone())),
+        Fate::Deferred(cause) | Fate::Refused { cause, .. } => (None, Tried::Failed(cause.clone())),
         Fate::CannotMeet => (None, Tried::Unable(Inability::NotOffered)),
     };
     Attempt { mx: MX.to_owned(), address: None, proof, policy: None, result }

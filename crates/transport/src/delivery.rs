@@ -75,7 +75,12 @@ pub enum Fate {
     /// Not now: try again.
     Deferred(Cause),
     /// Never: bounce.
-    Refused(Cause),
+    Refused {
+        /// Why.
+        cause: Cause,
+        /// What the connection proved over which this was said, where it was said over one.
+        proof: Option<Proof>,
+    },
     /// Every MX host was tried, and none that takes mail can do what the
     /// parcel needs: reroute. The evidence is in [`Delivery::attempts`].
     CannotMeet,

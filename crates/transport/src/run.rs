@@ -88,7 +88,9 @@ impl Run {
                 self.put_off(index, Cause::Replied(Stage::Recipient, reply));
                 return Again::SameSession;
             }
-            Verdict::Refused(step, reply) if is_final(&reply) => Fate::Refused(Cause::Replied(stage(step), reply)),
+            Verdict::Refused(step, reply) if is_final(&reply) => {
+                Fate::Refused { cause: Cause::Replied(stage(step), reply), proof: Some(proof.clone()) }
+            }
             Verdict::Refused(step, reply) => {
                 self.put_off(index, Cause::Replied(stage(step), reply));
                 return Again::OtherHost;
@@ -135,8 +137,8 @@ fn last_fate(later: Option<Cause>, not_now: Option<&Cause>, unable: bool, never:
     match (later.as_ref().or(not_now), unable, never) {
         (Some(cause), _, _) => Fate::Deferred(cause.clone()),
         (None, true, _) => Fate::CannotMeet,
-        (None, false, Some(cause)) => Fate::Refused(cause.clone()),
-        (None, false, None) => Fate::Refused(Cause::NoRoute),
+        (None, false, Some(cause)) => Fate::Refused { cause: cause.clone(), proof: None },
+        (None, false, None) => Fate::Refused { cause: Cause::NoRoute, proof: None },
     }
 }
 

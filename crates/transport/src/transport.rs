@@ -456,7 +456,7 @@ fn note_unsent(run: &mut Run, target: &Target, proof: Proof, is_new: bool, unsen
         Unsent::Message(cause) => {
             run.settle(&match cause.may_retry() {
                 true => Fate::Deferred(cause.clone()),
-                false => Fate::Refused(cause.clone()),
+                false => Fate::Refused { cause: cause.clone(), proof: None },
             });
             cause
         }

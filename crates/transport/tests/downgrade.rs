@@ -315,7 +315,7 @@ fn judge(kinds: &[Kind], tie: Tie, need: Need, crossed: &Crossed) -> Result<(), 
                 prop_assert!(kinds.iter().all(|kind| kind.proves_unable(tie, level)));
                 prop_assert!(delivery.attempts.iter().any(|attempt| matches!(attempt.result, Tried::Unable(_))));
             }
-            Fate::Refused(_) => {
+            Fate::Refused { .. } => {
                 prop_assert!(!tie.forbids() && kinds.iter().all(|kind| matches!(kind, Kind::TurnsAway(_))));
             }
             Fate::Deferred(_) => prop_assert!(!able && !kinds.iter().all(|kind| kind.proves_unable(tie, level))),

@@ -189,5 +189,7 @@ fn whatever_fails_nothing_acknowledged_is_lost_or_unsealed() {
         (0..workers).for_each(|_| drop(scope.spawn(worker)));
     });
     let last = end.saturating_sub(1);
-    soak::report(&format!("simulation: seeds {first} to {last}, nothing lost, sent twice without a reason, or in clear"));
+    soak::report(&format!(
+        "simulation: seeds {first} to {last}, nothing lost, sent twice without a reason, or in clear"
+    ));
 }

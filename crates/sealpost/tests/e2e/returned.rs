@@ -29,6 +29,7 @@ pub fn late_bouncer(clinic: &Clinic, domain: &str, gateway: std::net::SocketAddr
         .tls(&Tls::Valid(&clinic.hosts.ca))
         .relaying(gateway, STRANGER)
         .set("relay_domains", domain)
+        .set("virtual_alias_maps", &format!("inline:{{{{frontdesk@{domain} = nobody@{domain}}}}}"))
         .set("relay_transport", &format!("smtp:[{}]:{}", strict.address().ip(), strict.address().port()))
         .start();
     clinic.mx_at(domain, host.hostname(), host.address());

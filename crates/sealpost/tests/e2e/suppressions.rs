@@ -62,6 +62,11 @@ fn a_late_bounce_suppresses_only_whom_its_return_path_was_given_out_for() {
     let shared = clinic.send(&server, &Mail { to: &[&patient, &other], ..clinic.mail() });
     clinic.wait_for(&shared, "dsn_received", &patient);
     assert!(!is_told(&clinic, &shared, "suppression_added"), "{:#?}", clinic.events(&shared));
+    // Somebody behind an alias has left; the alias has not.
+    let alias = format!("frontdesk@{domain}");
+    let through = clinic.send(&server, &Mail { to: &[&alias], ..clinic.mail() });
+    clinic.wait_for(&through, "dsn_received", &alias);
+    assert!(!is_told(&clinic, &through, "suppression_added"), "{:#?}", clinic.events(&through));
     let alone = clinic.send(&server, &Mail { to: &[&patient], ..clinic.mail() });
     let added = clinic.wait_for(&alone, "suppression_added", &patient);
     assert!(added["origin"].as_str().unwrap().starts_with("bounce msg_"), "{added}");

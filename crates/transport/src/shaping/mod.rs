@@ -100,7 +100,7 @@ impl Permit {
     /// sent too much is left in peace.
     pub fn note(&self, delivery: &Delivery) {
         let fates = delivery.recipients.iter().filter_map(|(_, fate)| match fate {
-            Fate::Deferred(cause) | Fate::Refused(cause) => Some(cause),
+            Fate::Deferred(cause) | Fate::Refused { cause, .. } => Some(cause),
             Fate::Delivered { .. } | Fate::CannotMeet => None,
         });
         let fates = fates.filter(|_| delivery.attempts.iter().all(|attempt| self.is_of(attempt)));

@@ -266,7 +266,7 @@ pub fn word(fate: &Fate) -> String {
     match fate {
         Fate::Delivered { reply, proof } => format!("delivered {} {} {}", reply.code, proof.level, proof.mx),
         Fate::Deferred(cause) => format!("deferred {} {}", cause.enhanced(), in_short(cause)),
-        Fate::Refused(cause) => format!("refused {} {}", cause.enhanced(), in_short(cause)),
+        Fate::Refused { cause, .. } => format!("refused {} {}", cause.enhanced(), in_short(cause)),
         Fate::CannotMeet => "cannot meet".to_owned(),
     }
 }
