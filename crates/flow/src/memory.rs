@@ -107,7 +107,7 @@ impl Memory {
         self.pool(shares).lend(shares).await
     }
 
-    /// The same for a delivery, which can come again: it waits only for a while.
+    /// The same for who can come again: it waits only for a while.
     pub async fn lend_soon(&self, bytes: u64) -> Result<Lent, NoneSoon> {
         self.lend_in_time(shares_for(bytes, COPIES)).await
     }
@@ -120,6 +120,11 @@ impl Memory {
     /// Whether a message of so many bytes may have to wait for long.
     pub fn may_be_large(&self, bytes: u64) -> bool {
         shares_for(bytes, COPIES_SEALING) > self.small_most
+    }
+
+    /// Whether a message of so many bytes is large.
+    pub fn is_large(&self, bytes: u64) -> bool {
+        shares_for(bytes, COPIES) > self.small_most
     }
 
     async fn lend_in_time(&self, shares: usize) -> Result<Lent, NoneSoon> {

@@ -1,11 +1,13 @@
 //! Resume: what was accepted and not yet decided is decided, whether it was
 //! too large to be judged at once, a key is looked for, or a crash came between.
+//! Some of each organisation are in a round, urgent ones before others, and
+//! large ones after them: what finds no memory holds nobody up and comes again.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use identity::{Action, Forbidden, Principal, Resource, authorize};
-use mail::{MessageId, OrgId};
+use mail::{MessageId, OrgId, Priority};
 use store::{MessageRow, MessageState, StoreError, Write};
 use tokio::sync::watch;
 use vault::VaultError;
@@ -17,15 +19,23 @@ use crate::holds;
 use crate::journey::Journey;
 use crate::judge;
 use crate::keys::{self, Finder};
+use crate::memory::{Lent, NoneSoon};
 use crate::opened::{NotOpened, Opened};
 use crate::org_keys;
 use crate::plan::{Planned, plan};
 use crate::prepared::Prepared;
 use crate::unsubscribe;
+use large::Large;
+
+mod large;
 
 /// How often it is looked for what nobody announced: another node may have died.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// So soon those are looked at again for which there was no memory.
+const AGAIN: Duration = Duration::from_secs(1);
 const BATCH: usize = 100;
+/// Messages of an organisation in a round.
+const TAKEN: usize = 16;
 
 /// Why a message could not be decided.
 #[derive(Debug, thiserror::Error)]
@@ -44,54 +54,120 @@ pub enum NotDecided {
     Store(#[from] StoreError),
 }
 
+/// A message that waits to be decided.
+#[derive(Clone, Copy)]
+struct Undecided {
+    org: OrgId,
+    message: MessageId,
+    /// What its body takes in the store.
+    bytes: u64,
+    /// Whether somebody waits for it in front of a screen.
+    is_urgent: bool,
+}
+
+/// How far a round has come with an organisation.
+struct Turn {
+    org: OrgId,
+    after: Option<MessageId>,
+    is_over: bool,
+}
+
 /// Decides what was accepted undecided, until `stop` holds true. Where keys
 /// are looked for first, `finder` does it.
-pub async fn run(journey: Arc<Journey>, finder: Option<Arc<Finder>>, mut stop: watch::Receiver<bool>) {
+pub async fn run(journey: Arc<Journey>, finder: Option<Arc<Finder>>, stop: watch::Receiver<bool>) {
+    let large = Large::default();
+    let finder = finder.as_ref();
+    tokio::join!(look(&journey, finder, &large, stop.clone()), large.run(&journey, finder, stop));
+}
+
+async fn look(journey: &Journey, finder: Option<&Arc<Finder>>, large: &Large, mut stop: watch::Receiver<bool>) {
     loop {
-        decide_all(&journey, finder.as_ref()).await;
-        holds::expire_all(&journey).await;
+        let again = match decide_all(journey, finder, large, &stop).await {
+            true => LOOK_EVERY,
+            false => AGAIN,
+        };
+        holds::expire_all(journey).await;
         tokio::select! {
             _ = stop.wait_for(|stopped| *stopped) => return,
             () = journey.undecided.notified() => {}
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = tokio::time::sleep(again) => {}
         }
     }
 }
 
-/// Decides everything that can be decided now.
-async fn decide_all(journey: &Journey, finder: Option<&Arc<Finder>>) {
-    let organisations: Vec<OrgId> = journey.organisations.iter().map(|organisation| organisation.org).collect();
-    for org in organisations {
-        let mut after = None;
-        while let Some(last) = decide_batch(journey, finder, org, after).await {
-            after = Some(last);
-        }
-    }
-}
-
-/// Decides some after `after`; gives the last one, if there may be more. Those
-/// that wait for a key hold up no other.
-async fn decide_batch(
+/// Decides everything that can be decided now, some of each organisation in
+/// turn: none waits for another's backlog. Gives whether there was room for all.
+async fn decide_all(
     journey: &Journey,
     finder: Option<&Arc<Finder>>,
-    org: OrgId,
-    after: Option<MessageId>,
-) -> Option<MessageId> {
-    let waiting = match journey.store.undecided(org, after, BATCH).await {
-        Ok(waiting) => waiting,
-        Err(error) => {
-            tracing::error!(%org, %error, "what waits to be decided can't be listed");
-            return None;
+    large: &Large,
+    stop: &watch::Receiver<bool>,
+) -> bool {
+    let turn = |org: OrgId| Turn { org, after: None, is_over: false };
+    let mut turns: Vec<Turn> = journey.organisations.iter().map(|organisation| turn(organisation.org)).collect();
+    let mut is_room = true;
+    while !turns.is_empty() && !*stop.borrow() {
+        let mut round = Vec::new();
+        for turn in &mut turns {
+            round.extend(turn.take(journey, finder).await.into_iter().enumerate());
         }
-    };
-    for message in &waiting {
-        match decide(journey, finder, org, *message).await {
-            Ok(()) | Err(NotDecided::Store(StoreError::Conflict)) => {}
-            Err(error) => tracing::error!(%message, %error, "a message could not be decided"),
+        turns.retain(|turn| !turn.is_over);
+        round.sort_by_key(|(place, one)| (!one.is_urgent, *place));
+        let (later, now): (Vec<_>, Vec<_>) =
+            round.into_iter().map(|(_, one)| one).partition(|one| journey.memory.is_large(one.bytes));
+        for one in now {
+            match journey.memory.lend_soon(one.bytes).await {
+                Ok(lent) => one.decide(journey, finder, lent).await,
+                Err(NoneSoon) => is_room = false,
+            }
         }
+        later.into_iter().for_each(|one| large.offer(one));
     }
-    journey.queued.notify_one();
-    waiting.last().copied().filter(|_| waiting.len() == BATCH)
+    is_room
+}
+
+impl Turn {
+    /// The next ones of the organisation. Those that wait for a key hold up no
+    /// other.
+    async fn take(&mut self, journey: &Journey, finder: Option<&Arc<Finder>>) -> Vec<Undecided> {
+        let listed = match journey.store.undecided(self.org, self.after, BATCH).await {
+            Ok(listed) => listed,
+            Err(error) => {
+                tracing::error!(org = %self.org, %error, "what waits to be decided can't be listed");
+                self.is_over = true;
+                return Vec::new();
+            }
+        };
+        let waits = |message: &MessageId| finder.is_some_and(|finder| finder.holds(*message));
+        let next: Vec<MessageId> = listed.iter().copied().filter(|message| !waits(message)).take(TAKEN).collect();
+        let is_full = next.len() == TAKEN;
+        self.is_over = !is_full && listed.len() < BATCH;
+        self.after = if is_full { next.last() } else { listed.last() }.copied();
+        let mut taken = Vec::new();
+        for message in next {
+            match journey.store.message(self.org, message).await {
+                Ok(row) => taken.extend(row.map(|row| Undecided::new(journey, self.org, &row))),
+                Err(error) => tracing::error!(%message, %error, "a message could not be decided"),
+            }
+        }
+        taken
+    }
+}
+
+impl Undecided {
+    fn new(journey: &Journey, org: OrgId, row: &MessageRow) -> Self {
+        let priority = journey.settings.streams.find(&row.dimensions.stream).priority;
+        let is_urgent = priority == Priority::Transactional;
+        Self { org, message: row.message, bytes: row.body.len(), is_urgent }
+    }
+
+    async fn decide(self, journey: &Journey, finder: Option<&Arc<Finder>>, lent: Lent) {
+        match decide(journey, finder, self.org, self.message, lent).await {
+            Ok(()) | Err(NotDecided::Store(StoreError::Conflict)) => {}
+            Err(error) => tracing::error!(message = %self.message, %error, "a message could not be decided"),
+        }
+        journey.queued.notify_one();
+    }
 }
 
 async fn decide(
@@ -99,6 +175,7 @@ async fn decide(
     finder: Option<&Arc<Finder>>,
     org: OrgId,
     message: MessageId,
+    lent: Lent,
 ) -> Result<(), NotDecided> {
     if finder.is_some_and(|finder| finder.holds(message)) {
         return Ok(());
@@ -112,11 +189,11 @@ async fn decide(
     let case = opened.case(journey, journey.clock.now());
     let mut changes = Changes::default();
     let prepared = {
-        let _memory = journey.memory.lend(opened.row.body.len()).await;
         let stored = stored(&case, &opened.row).await?;
         changes.beside.extend(bounces::tie(&case, &stored).await);
         judge_bytes(&case, &stored).await?
     };
+    drop(lent);
     if let Some(finder) = finder {
         let wanted = keys::wanted(&case, &prepared).await?;
         if !wanted.is_empty() {

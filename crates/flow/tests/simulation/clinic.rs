@@ -26,6 +26,7 @@ use crate::mx::{Host, Posture};
 use crate::seams::{Dice, SeededEntropy, SimulatedClock, SimulatedDns, SimulatedNetwork, World};
 
 pub const ORG: OrgId = OrgId(1);
+pub const OTHER: OrgId = OrgId(2);
 /// What every message says, and no clear connection may.
 pub const MARKER: &str = "Metformin";
 
@@ -100,10 +101,30 @@ impl Clinic {
     }
 
     pub fn journey(&self, store: Arc<dyn Store>) -> Arc<Journey> {
-        let policy = Policy::default();
-        let vault = Arc::new(self.vault());
-        let organisation = Organisation {
-            org: ORG,
+        let organisation = self.organisation(ORG, self.vault());
+        let mut settings = Settings::new("secure.clinic.example");
+        (self.settings)(&mut settings);
+        Journey::new(store, self.clock.clone(), self.entropy.clone(), Organisations::new([organisation]), settings)
+    }
+
+    /// The same with another organisation beside it.
+    pub fn journey_of_two(&self, store: Arc<dyn Store>) -> Arc<Journey> {
+        let both =
+            [(ORG, "clinic", self.wrapped.clone()), (OTHER, "other", self.root.new_org(OTHER, self.entropy()).1)];
+        let both = both.map(|(org, slug, wrapped_key)| {
+            let vault = self.root.open_org(org, &wrapped_key).unwrap();
+            futures_now(store.ensure_org(OrgRow { org, slug: slug.into(), wrapped_key })).unwrap();
+            self.organisation(org, vault)
+        });
+        let first = self.journey(store);
+        let settings = first.settings.clone();
+        first.succeeding(Organisations::new(both), settings)
+    }
+
+    fn organisation(&self, org: OrgId, vault: OrgVault) -> Organisation {
+        let (policy, vault) = (Policy::default(), Arc::new(vault));
+        Organisation {
+            org,
             profile: profile(),
             tag_key: TagKey::new(&vault.tag_key()),
             signing_key: self.signing_key(),
@@ -112,10 +133,7 @@ impl Clinic {
             dkim: HashMap::new(),
             trust: Arc::default(),
             vault,
-        };
-        let mut settings = Settings::new("secure.clinic.example");
-        (self.settings)(&mut settings);
-        Journey::new(store, self.clock.clone(), self.entropy.clone(), Organisations::new([organisation]), settings)
+        }
     }
 
     /// Starts the process on its disk.
@@ -350,7 +368,7 @@ fn recipients(dice: &mut Dice) -> Vec<String> {
     all
 }
 
-fn submission(recipients: &[String]) -> Submission {
+pub fn submission(recipients: &[String]) -> Submission {
     let nurse = Address::parse("nurse@clinic.example").unwrap();
     let list = recipients.iter().map(|text| Recipient::new(Address::parse(text).unwrap())).collect();
     Submission {

@@ -22,6 +22,7 @@ mod seams;
 mod sts;
 mod suites;
 mod suppressed;
+mod undecided;
 mod waits;
 
 use std::sync::atomic::{AtomicU64, Ordering};
