@@ -10,10 +10,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use mail::Priority;
 use store::Room;
 
-/// Of a hundred places, how many a priority may have together with all that
-/// are less urgent than it.
-const SHARES: [usize; 3] = [100, 85, 60];
-
 /// All places.
 #[derive(Clone)]
 pub(crate) struct Places {
@@ -58,11 +54,13 @@ impl Places {
         let [transactional, operational, marketing] = Priority::ALL.map(|one| self.of(one).load(Ordering::Relaxed));
         let taken = [transactional + operational + marketing, operational + marketing, marketing];
         let mut of = [0; 3];
-        for ((free, share), taken) in of.iter_mut().zip(SHARES).zip(taken) {
-            *free = (self.all * share).div_ceil(100).max(1).saturating_sub(taken);
+        for ((free, priority), taken) in of.iter_mut().zip(Priority::ALL).zip(taken) {
+            *free = priority.share(self.all).saturating_sub(taken);
         }
         // Less urgent ones have no more than what is left of the shares above theirs.
         let [first, second, third] = of;
+        // One urgent delivery goes beside whatever holds the only place.
+        let first = if transactional == 0 { first.max(1) } else { first };
         Room { all: first, of: [first, second.min(first), third.min(second).min(first)] }
     }
 
@@ -86,7 +84,7 @@ mod tests {
         assert_eq!(places.room(), Room { all: 15, of: [15, 0, 0] });
         assert!(places.is_tight());
         // A machine of two places shares them, too.
-        assert_eq!(Places::new(2).room(), Room { all: 2, of: [2, 2, 2] });
+        assert_eq!(Places::new(2).room(), Room { all: 2, of: [2, 1, 1] });
         drop(campaign);
         assert_eq!(places.room(), Room { all: 75, of: [75, 60, 60] });
         drop(daily);
@@ -95,6 +93,21 @@ mod tests {
 
     #[test]
     fn a_single_place_is_everybodys() {
-        assert_eq!(Places::new(1).room(), Room { all: 1, of: [1, 1, 1] });
+        let places = Places::new(1);
+        assert_eq!(places.room(), Room { all: 1, of: [1, 1, 1] });
+        let news = places.take(Priority::Marketing);
+        assert_eq!(places.room(), Room { all: 1, of: [1, 0, 0] }, "one that is urgent goes beside");
+        let code = places.take(Priority::Transactional);
+        assert_eq!(places.room(), Room { all: 0, of: [0, 0, 0] });
+        drop(news);
+        assert_eq!(places.room(), Room { all: 0, of: [0, 0, 0] });
+        drop(code);
+        assert_eq!(places.room(), Room { all: 1, of: [1, 1, 1] });
+    }
+
+    #[test]
+    fn few_places_keep_one_for_what_is_urgent() {
+        let of = |all| Places::new(all).room().of;
+        assert_eq!([3, 4, 5, 6].map(of), [[3, 2, 1], [4, 3, 2], [5, 4, 3], [6, 5, 4]]);
     }
 }

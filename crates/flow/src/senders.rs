@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use mail::{Domain, ParcelId};
 use store::Leased;
-use transport::{Permit, PutOff, Transport};
+use transport::{Comer, Permit, PutOff, Transport};
+
+use crate::streams::CODES;
 
 /// All transports.
 #[derive(Clone)]
@@ -101,7 +103,8 @@ async fn is_free(sender: &Transport, domain: &Domain, leased: &Leased) -> bool {
 
 async fn enter(sender: Arc<Transport>, domain: &Domain, leased: &Leased) -> Result<Turn, PutOff> {
     let destination = sender.destination(domain).await;
-    let permit = sender.shaper().enter(&destination, leased.lane.priority()).await?;
+    let comer = Comer { priority: leased.lane.priority(), is_code: leased.lane.is_of(CODES) };
+    let permit = sender.shaper().enter(&destination, comer).await?;
     Ok(Turn { sender, permit })
 }
 

@@ -25,6 +25,18 @@ impl Priority {
         self as u8
     }
 
+    /// Of so many connections or places, how many it may have together with all
+    /// that is less urgent. There is always one, and of two or more what is
+    /// urgent always finds one that nothing else has.
+    pub fn share(self, all: usize) -> usize {
+        let (percent, kept) = match self {
+            Self::Transactional => (100, 0),
+            Self::Operational => (85, 1),
+            Self::Marketing => (60, if all < 3 { 1 } else { 2 }),
+        };
+        all.saturating_mul(percent).div_ceil(100).min(all.saturating_sub(kept)).max(1)
+    }
+
     /// The priority with this number.
     pub const fn from_number(number: i64) -> Option<Self> {
         match number {

@@ -76,7 +76,7 @@ fn bits(name: &str, count: u32) -> i64 {
 pub struct Room {
     /// In all.
     pub all: usize,
-    /// Of each priority, by its number.
+    /// Of each priority, by its number; of operational mail together with marketing.
     pub of: [usize; 3],
 }
 
@@ -88,14 +88,25 @@ impl Room {
 
     /// How many there may be of a priority.
     pub fn left(&self, priority: Priority) -> usize {
-        self.of.get(usize::from(priority.number())).copied().unwrap_or(0).min(self.all)
+        let [transactional, operational, marketing] = self.of;
+        let left = match priority {
+            Priority::Transactional => transactional,
+            Priority::Operational => operational,
+            Priority::Marketing => marketing.min(operational),
+        };
+        left.min(self.all)
     }
 
     /// Takes some away.
     pub fn take(&mut self, priority: Priority, count: usize) {
         self.all = self.all.saturating_sub(count);
-        if let Some(of) = self.of.get_mut(usize::from(priority.number())) {
-            *of = of.saturating_sub(count);
+        let [transactional, operational, marketing] = &mut self.of;
+        let less = |of: &mut usize| *of = of.saturating_sub(count);
+        match priority {
+            Priority::Transactional => less(transactional),
+            Priority::Operational => less(operational),
+            // Else both together would have what is kept for the urgent.
+            Priority::Marketing => [operational, marketing].into_iter().for_each(less),
         }
     }
 }
@@ -116,6 +127,16 @@ mod tests {
         }
         assert_eq!(Lane::from_number(-1), None);
         assert_eq!(Lane::from_number(i64::MAX), None);
+    }
+
+    #[test]
+    fn what_is_less_urgent_takes_its_room_together() {
+        let mut room = Room { all: 2, of: [2, 1, 1] };
+        room.take(Priority::Operational, 1);
+        assert_eq!(Priority::ALL.map(|one| room.left(one)), [1, 0, 0]);
+        let mut room = Room { all: 2, of: [2, 1, 1] };
+        room.take(Priority::Marketing, 1);
+        assert_eq!(Priority::ALL.map(|one| room.left(one)), [1, 0, 0]);
     }
 
     #[test]

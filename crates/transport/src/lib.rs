@@ -47,7 +47,7 @@ pub use resolver::{
     LocalResolver, LookupError, NotLocal, Presence, Record, RecordKind, ResolveError, Resolver, ResolverError,
     SecureDns, Tlsa, is_public,
 };
-pub use shaping::{Destination, Permit, PutOff, Shape, Shaper, Wait};
+pub use shaping::{Comer, Destination, Permit, PutOff, Shape, Shaper, Wait};
 pub use source::Source;
 pub use tls::{
     Anchors, AnchorsError, DaneNeed, HandshakeError, Secured, Tls, Verdict, any_client, dane_need, is_usable, judge,

@@ -41,7 +41,7 @@ pub(crate) struct Pool {
 struct State {
     /// Least recently used first.
     idle: VecDeque<Idle>,
-    places: HashMap<String, Arc<Semaphore>>,
+    places: HashMap<(String, bool), Arc<Semaphore>>,
     is_swept: bool,
     is_closed: bool,
 }
@@ -59,12 +59,15 @@ impl Pool {
 
     /// A place at a host; waits while all are taken. Whoever gives a place
     /// back has given its channel back before, so the next one finds it.
-    pub(crate) async fn place(&self, mx: &str) -> Option<OwnedSemaphorePermit> {
+    ///
+    /// What is urgent has places of its own: how many deliveries there are is
+    /// shaped before, and here it would stand behind the rest.
+    pub(crate) async fn place(&self, mx: &str, is_urgent: bool) -> Option<OwnedSemaphorePermit> {
         let semaphore = {
             let mut state = self.lock();
             state.forget_empty_places();
             let new = || Arc::new(Semaphore::new(self.limits.connections_max.max(1)));
-            state.places.entry(mx.to_owned()).or_insert_with(new).clone()
+            state.places.entry((mx.to_owned(), is_urgent)).or_insert_with(new).clone()
         };
         semaphore.acquire_owned().await.ok()
     }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mail::{Clock, Domain, Entropy, Level, MxLookup};
+use mail::{Clock, Domain, Entropy, Level, MxLookup, Priority};
 use seal::{Parcel, TlsAsked};
 use smtp::client::{Step, Verdict};
 use tokio::time::{Instant, timeout_at};
@@ -276,7 +276,8 @@ impl Transport {
     /// may have ended meanwhile: then nothing was said of the parcel, and a
     /// new connection is tried at once.
     async fn try_target(&self, run: &mut Run, job: Job<'_>, target: &Target, has_other_family: bool) -> Onward {
-        let Ok(Some(_place)) = timeout_at(job.until, self.pool.place(&target.mx())).await else {
+        let is_urgent = job.turn.is_some_and(|turn| turn.priority() == Priority::Transactional);
+        let Ok(Some(_place)) = timeout_at(job.until, self.pool.place(&target.mx(), is_urgent)).await else {
             run.failed(&Cause::OutOfTime);
             return Onward::NextHost;
         };

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mail::{Domain, MxLookup, Need};
+use mail::{Domain, Level, MxLookup, Need, Priority};
 use support::peer::{Behaviour, Seen, lock, serve};
 use support::{Counting, Letter, Names, RealClock, parcel, words};
 use testkit::ca::Ca;
@@ -137,6 +137,26 @@ async fn the_time_for_a_delivery_bounds_the_wait_for_a_place() {
     let (first, second) = tokio::join!(transport.deliver(&parcel, &letter), transport.deliver(&parcel, &letter));
     assert_eq!(words(&first), ["p deferred 4.4.2 TimedOut(Content)"]);
     assert_eq!(words(&second), ["p deferred 4.4.7 OutOfTime"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_urgent_waits_for_no_place_behind_the_rest() {
+    let ca = Ca::new();
+    let behaviour = Behaviour { silent_at: Some("DATA"), ..Behaviour::tls(&ca.issue(&["mx1.r.example"])) };
+    let (transport, seen) = transport(Host::Serves(behaviour), &ca, |config| {
+        config.limits.connections_max = 1;
+        config.timeouts.whole = Duration::from_secs(60);
+    });
+    let destination = Arc::new(transport.shaper().destination("mx1.r.example"));
+    let news = transport.shaper().enter(&destination, Priority::Marketing).await.expect("a turn");
+    let code = transport.shaper().enter(&destination, Priority::Transactional).await.expect("a turn beside");
+    let (parcel, letter) = (parcel(Need::Verified), Letter::default());
+    let deliver = |turn| transport.deliver_at(&parcel, &letter, Level::None, Some(turn));
+    let (first, second) = tokio::join!(deliver(&news), deliver(&code));
+    for delivery in [first, second] {
+        assert_eq!(words(&delivery), ["p deferred 4.4.2 TimedOut(Content)"]);
+    }
+    assert_eq!(lock(&seen).connections, 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,9 +19,6 @@ const SOONEST: Duration = Duration::from_secs(1);
 /// Where nothing but connections is short, nobody waits longer than this
 /// before it is looked again: how long deliveries take is a guess.
 const LONGEST: Duration = Duration::from_secs(900);
-/// Of a hundred connections, how many a priority may have together with those
-/// less urgent than it.
-const SHARES: [usize; 3] = [100, 85, 60];
 /// So much of the rate may go at once, of each priority.
 const BURSTS: [Duration; 3] = [Duration::from_secs(60), Duration::from_secs(20), Duration::from_secs(10)];
 /// At least so many deliveries, however slow the rate is.
@@ -52,6 +49,23 @@ pub enum Wait {
     /// As many deliveries to it are under way as may be.
     #[error("as many messages are on their way to the receiving provider as may be")]
     Busy,
+}
+
+/// Who comes to deliver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Comer {
+    /// How urgent it is.
+    pub priority: Priority,
+    /// Whether it is a code that somebody waits for before a page. It is worth
+    /// nothing when the turns that others were given are over, so it takes none
+    /// behind them and comes as soon as the rate lets one more go.
+    pub is_code: bool,
+}
+
+impl From<Priority> for Comer {
+    fn from(priority: Priority) -> Self {
+        Self { priority, is_code: false }
+    }
 }
 
 /// What becomes of somebody who comes.
@@ -112,23 +126,27 @@ impl Group {
         self.used_at
     }
 
-    pub(super) fn come(&mut self, now: Timestamp, priority: Priority, bounds: Bounds) -> Answer {
+    pub(super) fn come(&mut self, now: Timestamp, comer: impl Into<Comer>, bounds: Bounds) -> Answer {
+        let comer = comer.into();
+        let priority = comer.priority;
         self.heed_clock(now);
         self.fade(now);
         if self.peace_until.is_some_and(|until| until > now) && !self.may_probe(priority) {
-            return Answer::At(self.slot(now, priority, bounds, Wait::Peace), Wait::Peace);
+            return Answer::At(self.again(now, comer, bounds, Wait::Peace), Wait::Peace);
         }
         if self.is_over_rate(now, priority, bounds) {
-            return Answer::At(self.slot(now, priority, bounds, Wait::Rate), Wait::Rate);
+            return Answer::At(self.again(now, comer, bounds, Wait::Rate), Wait::Rate);
         }
         if self.has_room(priority, bounds) {
             self.spend(now, bounds);
             return Answer::Go(self.begin(now, priority));
         }
-        let waiting = self.line.iter().map(VecDeque::len).sum::<usize>();
+        // Those who are less urgent stand behind, however many they are.
+        let before = self.line.iter().take(usize::from(priority.number()) + 1);
+        let waiting = before.map(VecDeque::len).sum::<usize>();
         let step = self.takes(now) / u32::try_from(self.cap(priority, bounds)).unwrap_or(1).max(1);
         if step.saturating_mul(u32::try_from(waiting).unwrap_or(u32::MAX).saturating_add(1)) > LINE {
-            return Answer::At(self.slot(now, priority, bounds, Wait::Busy), Wait::Busy);
+            return Answer::At(self.again(now, comer, bounds, Wait::Busy), Wait::Busy);
         }
         self.spend(now, bounds);
         let (give, take) = oneshot::channel();
@@ -145,10 +163,10 @@ impl Group {
     }
 
     /// The time of somebody who waited in line in vain, and sends nothing.
-    pub(super) fn give_up(&mut self, now: Timestamp, priority: Priority, bounds: Bounds) -> Timestamp {
+    pub(super) fn give_up(&mut self, now: Timestamp, comer: impl Into<Comer>, bounds: Bounds) -> Timestamp {
         let unspent = self.even_at.zip(bounds.interval);
         self.even_at = unspent.and_then(|(even_at, interval)| even_at.checked_sub(interval).ok()).or(self.even_at);
-        self.slot(now, priority, bounds, Wait::Busy)
+        self.again(now, comer.into(), bounds, Wait::Busy)
     }
 
     /// One is done; the next in line whose turn it is, if there is one.
@@ -239,14 +257,21 @@ impl Group {
     }
 
     fn cap(&self, priority: Priority, bounds: Bounds) -> usize {
-        let share = SHARES.get(usize::from(priority.number())).copied().unwrap_or(100);
-        (self.connections(bounds) * share).div_ceil(100).max(1)
+        priority.share(self.connections(bounds))
     }
 
     /// Whether one more of this priority may be under way.
     fn has_room(&self, priority: Priority, bounds: Bounds) -> bool {
-        let less = self.began.values().filter(|(_, other)| *other >= priority).count();
-        self.began.len() < self.connections(bounds) && less < self.cap(priority, bounds)
+        let under_way = || self.began.values().map(|(_, other)| *other);
+        // One urgent delivery goes beside whatever holds the only connection,
+        // or the many that there were before the destination said too much.
+        let is_urgent = priority == Priority::Transactional;
+        if is_urgent && !under_way().any(|other| other == Priority::Transactional) {
+            return true;
+        }
+        // Whoever is less urgent takes of what those above it may have, too.
+        let mut above = Priority::ALL.into_iter().filter(|one| *one <= priority);
+        above.all(|one| under_way().filter(|other| *other >= one).count() < self.cap(one, bounds))
     }
 
     fn is_over_rate(&self, now: Timestamp, priority: Priority, bounds: Bounds) -> bool {
@@ -277,15 +302,28 @@ impl Group {
         self.takes.unwrap_or(FIRST_GUESS).max(oldest.unwrap_or_default())
     }
 
+    /// When somebody who may not go now comes again.
+    fn again(&mut self, now: Timestamp, comer: Comer, bounds: Bounds, wait: Wait) -> Timestamp {
+        if comer.is_code {
+            return self.soonest(now, comer.priority, bounds, wait);
+        }
+        self.slot(now, comer.priority, bounds, wait)
+    }
+
+    /// Before the rate lets it go, or peace is over, nobody would be sent, and a
+    /// turn would be lost.
+    fn soonest(&self, now: Timestamp, priority: Priority, bounds: Bounds, wait: Wait) -> Timestamp {
+        let soonest = now.checked_add(SOONEST).unwrap_or(now);
+        let peace = self.peace_until.filter(|_| wait == Wait::Peace);
+        self.may_by_rate(priority, bounds).max(peace).unwrap_or(soonest).max(soonest)
+    }
+
     /// The next free time of this priority, which is then taken. Where the rate
     /// has none soon, a time to ask again.
     fn slot(&mut self, now: Timestamp, priority: Priority, bounds: Bounds, wait: Wait) -> Timestamp {
         let step = self.takes(now) / u32::try_from(self.cap(priority, bounds)).unwrap_or(1).max(1);
         let step = step.max(bounds.interval.unwrap_or_default());
-        let soonest = now.checked_add(SOONEST).unwrap_or(now);
-        let peace = self.peace_until.filter(|_| wait == Wait::Peace);
-        // Before the rate lets it go nobody would be, and the turn would be lost.
-        let first = self.may_by_rate(priority, bounds).max(peace).unwrap_or(soonest).max(soonest);
+        let first = self.soonest(now, priority, bounds, wait);
         let Some(slot) = self.slots.get_mut(usize::from(priority.number())) else { return first };
         let mut at = slot.map_or(first, |slot| slot.max(first));
         if bounds.interval.is_some() {
@@ -339,8 +377,8 @@ mod tests {
     #[test]
     fn a_slow_destination_has_its_connections_and_no_more_and_the_rest_is_spread() {
         let (mut group, bounds) = (Group::default(), connections(4));
-        for _ in 0..3 {
-            assert!(matches!(group.come(at(0), Marketing, bounds), Answer::Go(_)));
+        for priority in [Marketing, Marketing, Operational] {
+            assert!(matches!(group.come(at(0), priority, bounds), Answer::Go(_)));
         }
         // The three have taken ten seconds, and nobody knows when they end.
         let slots: Vec<_> = (0..6).map(|_| time(group.come(at(10_000), Marketing, bounds)).unwrap()).collect();
@@ -355,7 +393,7 @@ mod tests {
     #[test]
     fn a_quick_destination_gives_no_times_but_lets_wait_in_line_and_the_urgent_first() {
         let (mut group, bounds) = (Group::default(), connections(1));
-        let Answer::Go(first) = group.come(at(0), Marketing, bounds) else { panic!("not taken") };
+        let Answer::Go(first) = group.come(at(0), Transactional, bounds) else { panic!("not taken") };
         let Answer::Line(mut news) = group.come(at(1), Marketing, bounds) else { panic!("no line") };
         let Answer::Line(mut reset) = group.come(at(2), Transactional, bounds) else { panic!("no line") };
         let next = group.leave(first, at(3), bounds).unwrap();
@@ -363,6 +401,97 @@ mod tests {
         drop(next);
         assert!(matches!(reset.try_recv(), Err(oneshot::error::TryRecvError::Closed)), "its turn came");
         assert!(matches!(news.try_recv(), Err(oneshot::error::TryRecvError::Empty)));
+    }
+
+    /// How long urgent messages, one every 30 seconds for half an hour, wait for
+    /// their turn while a campaign of these priorities never ends, and the most
+    /// that were under way together. Each delivery takes 20 seconds.
+    fn waits_beside(campaign: &[Priority], bounds: Bounds) -> (Vec<i64>, usize) {
+        /// What happens, and when: one is done, or one comes that waits since then.
+        #[derive(PartialEq, Eq, PartialOrd, Ord)]
+        enum Event {
+            Done(u64),
+            Comes(Priority, i64),
+        }
+        use std::cmp::Reverse;
+        let mut due = std::collections::BinaryHeap::new();
+        for _ in 0..400 {
+            due.extend(campaign.iter().map(|one| Reverse((0, Event::Comes(*one, 0)))));
+        }
+        let urgent = (0..60).map(|number| number * 30_000 + 7);
+        due.extend(urgent.map(|from| Reverse((from, Event::Comes(Transactional, from)))));
+        let (mut group, mut most, mut waits) = (Group::default(), 0, Vec::new());
+        while let Some(Reverse((now, event))) = due.pop().filter(|Reverse((now, _))| *now <= 3_600_000) {
+            let Event::Comes(priority, since) = event else {
+                let Event::Done(id) = event else { continue };
+                assert!(group.leave(id, at(now), bounds).is_none(), "nobody waits in line for so long");
+                continue;
+            };
+            let again = match group.come(at(now), priority, bounds) {
+                Answer::Go(id) => {
+                    due.push(Reverse((now + 20_000, Event::Done(id))));
+                    waits.extend((priority == Transactional).then_some((now - since) / 1_000));
+                    most = most.max(group.began.len());
+                    continue;
+                }
+                Answer::At(again, _) => again,
+                // In vain, for a second: nothing is done as soon as that.
+                Answer::Line(_) => group.give_up(at(now + 1_000), priority, bounds),
+            };
+            let again = again.as_millisecond() - at(0).as_millisecond();
+            due.push(Reverse((again, Event::Comes(priority, since))));
+        }
+        (waits, most)
+    }
+
+    #[test]
+    fn a_campaign_over_few_connections_leaves_urgent_mail_its_own() {
+        for (few, most) in [(1, 2), (2, 2), (5, 5)] {
+            for campaign in [&[Marketing][..], &[Operational], &[Marketing, Operational]] {
+                let (waits, seen) = waits_beside(campaign, connections(few));
+                assert_eq!(waits.len(), 60, "{few} connections, {campaign:?}: {waits:?}");
+                assert!(waits.iter().all(|wait| *wait < 600), "{few} connections, {campaign:?}: {waits:?}");
+                assert!(seen <= most, "{few} connections, {campaign:?}: {seen} at a time");
+            }
+        }
+    }
+
+    #[test]
+    fn a_campaigns_line_does_not_stand_before_what_is_urgent() {
+        let (mut group, bounds) = (Group::default(), connections(2));
+        for _ in 0..2 {
+            assert!(matches!(group.come(at(0), Transactional, bounds), Answer::Go(_)));
+        }
+        let lines: Vec<_> = (0..200).map(|_| group.come(at(1), Marketing, bounds)).collect();
+        assert!(lines.iter().any(|answer| matches!(answer, Answer::At(..))), "the line is full");
+        assert!(matches!(group.come(at(2), Transactional, bounds), Answer::Line(_)));
+    }
+
+    #[test]
+    fn strikes_leave_a_way_beside_what_is_under_way_still() {
+        let (mut group, bounds) = (Group::default(), connections(8));
+        for _ in 0..7 {
+            assert!(matches!(group.come(at(0), Operational, bounds), Answer::Go(_)));
+        }
+        group.too_much(at(1), Duration::from_secs(60));
+        assert!(matches!(group.come(at(60_002), Transactional, bounds), Answer::Go(_)));
+        assert!(time(group.come(at(60_003), Transactional, bounds)).is_some(), "one, and no second one");
+    }
+
+    #[test]
+    fn a_code_takes_no_turn_behind_those_of_the_next_hour() {
+        let (mut group, bounds) = (Group::default(), rate(Duration::from_secs(10)));
+        for _ in 0..400 {
+            drop(group.come(at(0), Transactional, bounds));
+        }
+        let (tail, _) = time(group.come(at(0), Transactional, bounds)).unwrap();
+        assert!(tail >= at(1_800_000), "the hour is taken: {tail}");
+        let slots = group.slots;
+        let code = Comer { priority: Transactional, is_code: true };
+        let (again, wait) = time(group.come(at(0), code, bounds)).unwrap();
+        assert_eq!((again, wait), (at(10_000), Wait::Rate));
+        assert_eq!(group.slots, slots);
+        assert!(matches!(group.come(again, code, bounds), Answer::Go(_)));
     }
 
     #[test]

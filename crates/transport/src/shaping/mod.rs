@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use mail::{Clock, Priority};
 use tokio::time::timeout;
 
-pub use group::Wait;
+pub use group::{Comer, Wait};
 pub use table::{Shape, Table};
 
 use crate::cause::Cause;
@@ -153,10 +153,11 @@ impl Shaper {
 
     /// Comes to deliver: waits a moment for a connection, if that is all that
     /// is missing.
-    pub async fn enter(&self, destination: &Arc<Destination>, priority: Priority) -> Result<Permit, PutOff> {
+    pub async fn enter(&self, destination: &Arc<Destination>, comer: impl Into<Comer>) -> Result<Permit, PutOff> {
+        let comer = comer.into();
         let bounds = self.bounds(destination);
-        let line = match self.come(destination, priority, bounds) {
-            Answer::Go(id) => return Ok(self.permit(destination, priority, id)),
+        let line = match self.come(destination, comer, bounds) {
+            Answer::Go(id) => return Ok(self.permit(destination, comer.priority, id)),
             Answer::At(at, wait) => return Err(PutOff { at, wait }),
             Answer::Line(line) => line,
         };
@@ -164,7 +165,7 @@ impl Shaper {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => {
                 let now = self.clock.now();
-                let at = self.lock().of(&destination.name, now).give_up(now, priority, bounds);
+                let at = self.lock().of(&destination.name, now).give_up(now, comer, bounds);
                 Err(PutOff { at, wait: Wait::Busy })
             }
         }
@@ -182,9 +183,9 @@ impl Shaper {
         self.table.shape(host)?.messages_per_connection.map(std::num::NonZeroU32::get)
     }
 
-    fn come(&self, destination: &Destination, priority: Priority, bounds: Bounds) -> Answer {
+    fn come(&self, destination: &Destination, comer: Comer, bounds: Bounds) -> Answer {
         let now = self.clock.now();
-        self.lock().of(&destination.name, now).come(now, priority, bounds)
+        self.lock().of(&destination.name, now).come(now, comer, bounds)
     }
 
     fn permit(&self, destination: &Arc<Destination>, priority: Priority, id: u64) -> Permit {
