@@ -162,7 +162,8 @@ impl Form {
         }
         schema.insert("pattern".to_owned(), self.pattern.into());
         if let Some(not) = self.not {
-            schema.insert("not".to_owned(), json!({ "pattern": not }));
+            // A pattern alone also holds for null, which then could not be left out by it.
+            schema.insert("not".to_owned(), json!({ "type": "string", "pattern": not }));
         }
         schema
     }
