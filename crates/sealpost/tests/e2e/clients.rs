@@ -109,7 +109,7 @@ fn a_revoked_login_ends_in_open_sessions_too() {
         text = b'From: ' + job['nurse'].encode() + b'\\r\\nSubject: x\\r\\n\\r\\nx\\r\\n'\n\
         client.sendmail(job['nurse'], [job['to']], text)\n\
         environment = dict(os.environ, SEALPOST_CONFIG=job['config'])\n\
-        subprocess.run([job['sealpost'], 'credential', 'revoke', 'nurse'], env=environment, check=True)\n\
+        subprocess.run([job['sealpost'], 'credential', 'revoke', 'nurse', '--yes'], env=environment, check=True)\n\
         try:\n\
         \x20   client.sendmail(job['nurse'], [job['to']], text)\n\
         \x20   print('SENT')\n\
