@@ -59,6 +59,16 @@ impl Peer {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
+    /// The processes of its group and what each is doing, as `ps` tells it.
+    pub fn group(&self) -> String {
+        let columns = ["-o", "pid,ppid,pgid,stat,wchan:24,etimes,args"];
+        let output = Command::new("ps").arg("-e").args(columns).output();
+        let all = String::from_utf8_lossy(&output.map(|output| output.stdout).unwrap_or_default()).into_owned();
+        let group = self.id().to_string();
+        let is_its = |line: &&str| line.split_whitespace().nth(2).is_some_and(|of| of == group || of == "PGID");
+        all.lines().filter(is_its).collect::<Vec<_>>().join("\n")
+    }
+
     /// Its exit status, if it is over.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
