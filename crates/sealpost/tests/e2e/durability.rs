@@ -142,8 +142,9 @@ fn kill_9_loses_nothing_that_was_acknowledged() {
 
 #[test]
 fn a_stop_ends_what_is_under_way_and_loses_nothing() {
-    // Two deliveries at once, so that a queue stands behind them when the stop comes.
-    let ward = Ward::new("[delivery]\nconcurrency = 2\n");
+    // Two deliveries at once, so that a queue stands behind them when the stop comes. The third place is kept
+    // for urgent mail.
+    let ward = Ward::new("[delivery]\nconcurrency = 3\n");
     let book = Book::default();
     let server = ward.machine.serve();
     let address = server.address("named_networks");
