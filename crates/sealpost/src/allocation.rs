@@ -15,8 +15,9 @@ use crate::cli::{Cli, Command as Verb};
 
 const SETTING: &str = "MIMALLOC_ARENA_MAX_OBJECT_SIZE";
 /// What is larger is the system's. Up to this the allocator cuts pages for
-/// smaller things, which it must keep: messages are made of these.
-const LARGE: &str = "4MiB";
+/// smaller things, which it must keep: messages are made of these. At 4 MiB
+/// relaying a small message took half as much CPU again.
+const LARGE: &str = "8MiB";
 
 /// Starts a server anew with the setting, unless it has it, or an administrator
 /// gave another. Without it a server takes more memory and works all the same:
